@@ -3,20 +3,33 @@ package main
 
 import (
 	"context"
-	"fmt"
-	"io"
 	"os"
 	"os/signal"
+	"sync/atomic"
 	"syscall"
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
-}
+func main() { os.Exit(mainCode()) }
 
-func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	fmt.Fprintln(stderr, "winnow: not yet")
-	return 1
+// mainCode runs the command line and turns a signal into its exit code:
+// 130 for an interrupt, 143 for a termination, as shells do.
+func mainCode() int {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	var caught atomic.Int32
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		s := <-signals
+		caught.Store(128 + int32(s.(syscall.Signal)))
+		cancel()
+		// A second signal ends the process at once; what it leaves is removed by the next run.
+		s = <-signals
+		os.Exit(128 + int(s.(syscall.Signal)))
+	}()
+	code := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
+	if c := caught.Load(); c != 0 && code != 0 {
+		return int(c)
+	}
+	return code
 }

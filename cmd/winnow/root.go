@@ -1,0 +1,175 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+)
+
+// env is what a command may touch of the world.
+type env struct {
+	stdin  io.Reader
+	stdout io.Writer
+	stderr io.Writer
+}
+
+// The exit codes of winnow.
+const (
+	exitDone      = 0
+	exitFailed    = 1
+	exitUsage     = 2
+	exitGate      = 3   // the run is done, but a gate says: do not send
+	exitDNS       = 75  // EX_TEMPFAIL: the DNS was not usable; what depends on it is unknown
+	exitInterrupt = 130 // main turns it into 143 on SIGTERM
+)
+
+// commands are the constructors of all commands, in the order of the help text.
+var commands = []func(*env) *cobra.Command{
+	newVersionCmd,
+}
+
+// run is winnow without the process around it: tests call it.
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	e := &env{stdin: stdin, stdout: stdout, stderr: stderr}
+	root := &cobra.Command{
+		Use:   "winnow",
+		Short: "Whom on a mailing list you may mail, and why",
+		Long: `winnow checks every address of a list (syntax, does the domain take mail,
+disposable, role, likely typo), merges what history says (bounces, complaints),
+and writes a cleaned and a suppressed CSV with a reason for every row.
+It runs on your machine: only domain names leave it, and only to your DNS
+resolver. It never probes a mailbox, never changes an address, never drops a row.`,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return cmd.Help()
+		},
+	}
+	root.SetArgs(args)
+	root.SetIn(stdin)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return &usageError{cmd: cmd, err: err}
+	})
+	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveDefault)
+	for _, c := range commands {
+		root.AddCommand(c(e))
+	}
+	cmd, err := root.ExecuteContextC(ctx)
+	return e.report(ctx, cmd, err)
+}
+
+// report prints err for a person and returns the exit code.
+func (e *env) report(ctx context.Context, cmd *cobra.Command, err error) int {
+	if err == nil {
+		return exitDone
+	}
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		fmt.Fprintln(e.stderr, "winnow: interrupted; nothing was changed")
+		return exitInterrupt
+	}
+	var ue *usageError
+	if errors.As(err, &ue) || strings.HasPrefix(err.Error(), "unknown command") {
+		if ue != nil && ue.cmd != nil {
+			cmd = ue.cmd
+		}
+		fmt.Fprintf(e.stderr, "winnow: error: %v\n", err)
+		fmt.Fprintf(e.stderr, "winnow: usage: %s\nwinnow: hint: '%s --help' explains it\n", cmd.UseLine(), cmd.CommandPath())
+		return exitUsage
+	}
+	code := exitFailed
+	var ce *codeError
+	if errors.As(err, &ce) {
+		code = ce.code
+		if ce.err == nil {
+			return code
+		}
+	}
+	fmt.Fprintf(e.stderr, "winnow: error: %v\n", err)
+	var he *hintError
+	switch {
+	case errors.As(err, &he):
+		fmt.Fprintf(e.stderr, "winnow: hint: %s\n", he.hint)
+	case errors.Is(err, syscall.ENOSPC):
+		fmt.Fprintln(e.stderr, "winnow: hint: make room on that disk and run it again; nothing was changed")
+	case errors.Is(err, fs.ErrPermission):
+		fmt.Fprintln(e.stderr, "winnow: hint: check who may read or write it (ls -ld)")
+	}
+	return code
+}
+
+// usageError is a mistake on the command line: exit code 2, with the usage line.
+type usageError struct {
+	cmd *cobra.Command
+	err error
+}
+
+func (e *usageError) Error() string { return e.err.Error() }
+func (e *usageError) Unwrap() error { return e.err }
+
+// usagef returns a usage error.
+func usagef(cmd *cobra.Command, format string, args ...any) error {
+	return &usageError{cmd: cmd, err: fmt.Errorf(format, args...)}
+}
+
+// usageArgs makes a wrong number of arguments a usage error.
+func usageArgs(f cobra.PositionalArgs) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if err := f(cmd, args); err != nil {
+			return &usageError{cmd: cmd, err: err}
+		}
+		return nil
+	}
+}
+
+// hintError says what to do next.
+type hintError struct {
+	err  error
+	hint string
+}
+
+func (e *hintError) Error() string { return e.err.Error() }
+func (e *hintError) Unwrap() error { return e.err }
+
+// withHint adds to err what the user can do about it.
+func withHint(err error, format string, args ...any) error {
+	return &hintError{err: err, hint: fmt.Sprintf(format, args...)}
+}
+
+// codeError carries an exit code. Without an error nothing more is printed.
+type codeError struct {
+	code int
+	err  error
+}
+
+func (e *codeError) Error() string {
+	if e.err == nil {
+		return fmt.Sprintf("exit code %d", e.code)
+	}
+	return e.err.Error()
+}
+func (e *codeError) Unwrap() error { return e.err }
+
+// exitCode returns an error that ends winnow with code, printing err when it is not nil.
+func exitCode(code int, err error) error { return &codeError{code: code, err: err} }
+
+// isTerminal says whether w is a terminal.
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// note prints a remark on standard error.
+func (e *env) note(format string, args ...any) {
+	fmt.Fprintf(e.stderr, "winnow: "+format+"\n", args...)
+}

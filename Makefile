@@ -1,0 +1,46 @@
+# winnow: everything a developer runs. Go and make are enough for build, test and demo.
+export GOTOOLCHAIN := local
+
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+LDFLAGS := -s -w -X main.version=$(VERSION)
+FUZZTIME ?= 20s
+
+.PHONY: build
+build: ## build ./bin/winnow
+	@mkdir -p bin
+	CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)' -o bin/winnow ./cmd/winnow
+
+.PHONY: test
+test: ## run all tests
+	go test ./...
+
+.PHONY: race
+race: ## run the tests with the race detector (needs a C compiler)
+	go test -race -short ./...
+
+.PHONY: check
+check: ## formatting, vet, tidy modules, staticcheck when it can be had
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "gofmt would change:"; gofmt -l $$(git ls-files '*.go'); exit 1; }
+	go vet ./...
+	go mod tidy -diff
+	@mkdir -p bin
+	@test -x bin/staticcheck || GOBIN=$(CURDIR)/bin go install honnef.co/go/tools/cmd/staticcheck@v0.8.2 2>/dev/null || echo "staticcheck skipped: it could not be installed"
+	@test ! -x bin/staticcheck || bin/staticcheck ./...
+
+.PHONY: fuzz
+fuzz: ## run every fuzz target for FUZZTIME (default 20s)
+	@for p in $$(go list ./...); do for f in $$(go test -list '^Fuzz' $$p | grep '^Fuzz'); do \
+		echo "== $$p $$f"; go test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) $$p || exit 1; done; done
+
+.PHONY: demo
+demo: build ## clean the demo list with the demo bounces and the recorded DNS, without a network
+	@rm -rf out
+	bin/winnow clean testdata/lists/demo.csv --bounces testdata/bounces/demo.csv --dns-replay testdata/dns/demo.tape -o out/
+
+.PHONY: golden
+golden: ## rewrite the golden files from what the program prints now; read the diff before you commit it
+	UPDATE_GOLDEN=1 go test ./...
+
+.PHONY: help
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14

@@ -1,0 +1,77 @@
+package winnow_test
+
+import (
+	"encoding/json"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// The rooms of the house and what each may import: imports run one way. A
+// third-party module stands where it has its home, and nowhere else.
+var mayImport = map[string][]string{
+	"winnow/validate/lists":       {"golang.org/x/net"},
+	"winnow/validate":             {"winnow/validate/lists", "golang.org/x/net", "golang.org/x/text"},
+	"winnow/validate/dnsmx":       {"winnow/validate", "winnow/validate/lists", "github.com/miekg/dns", "golang.org/x/sync", "golang.org/x/net", "golang.org/x/sys"},
+	"winnow/internal/csvrows":     {"github.com/klauspost/compress", "golang.org/x/text", "golang.org/x/sys"},
+	"winnow/bounceimport":         {"winnow/validate", "winnow/internal/csvrows", "github.com/gocarina/gocsv", "github.com/klauspost/compress", "golang.org/x/net", "golang.org/x/text"},
+	"winnow/bounceimport/history": {"winnow/bounceimport", "winnow/validate", "zombiezen.com/go/sqlite"},
+	"winnow/export":               {"golang.org/x/sys"},
+	"winnow/export/report":        {"winnow/export"},
+	"winnow/export/esp":           {"winnow/export", "winnow/internal/csvrows", "github.com/gocarina/gocsv", "golang.org/x/sync"},
+	"winnow":                      {"winnow/validate", "winnow/bounceimport", "winnow/export", "winnow/internal/csvrows", "golang.org/x/sync"},
+}
+
+func TestImports(t *testing.T) {
+	if testing.Short() {
+		t.Skip("skipped: asks the go command for every package")
+	}
+	cmd := exec.Command("go", "list", "-json=ImportPath,Name,Imports", "./...")
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Skipf("skipped: no go command: %v", err)
+	}
+	seen := map[string]bool{}
+	for dec := json.NewDecoder(out); ; {
+		var p struct {
+			ImportPath, Name string
+			Imports          []string
+		}
+		if err := dec.Decode(&p); err == io.EOF {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		allowed, listed := mayImport[p.ImportPath]
+		if !listed {
+			// Commands and test servers stand outside the house and may look into every
+			// room; everything else must be in the table.
+			if p.Name != "main" && !strings.HasSuffix(p.ImportPath, "test") {
+				t.Errorf("%s is not a room of the house: add it to the table, with what it may import", p.ImportPath)
+			}
+			continue
+		}
+		seen[p.ImportPath] = true
+		for _, imp := range p.Imports {
+			if first, _, _ := strings.Cut(imp, "/"); !strings.Contains(first, ".") && first != "winnow" {
+				continue // the standard library
+			}
+			if !slices.ContainsFunc(allowed, func(a string) bool { return imp == a || strings.HasPrefix(imp, a+"/") && !strings.HasPrefix(a, "winnow") }) {
+				t.Errorf("%s imports %s, which is not in its table line", p.ImportPath, imp)
+			}
+		}
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	for room := range mayImport {
+		if !seen[room] {
+			t.Errorf("%s is in the table and does not exist", room)
+		}
+	}
+}

@@ -61,7 +61,9 @@ func TestImports(t *testing.T) {
 			if first, _, _ := strings.Cut(imp, "/"); !strings.Contains(first, ".") && first != "winnow" {
 				continue // the standard library
 			}
-			if !slices.ContainsFunc(allowed, func(a string) bool { return imp == a || strings.HasPrefix(imp, a+"/") && !strings.HasPrefix(a, "winnow") }) {
+			if !slices.ContainsFunc(allowed, func(a string) bool {
+				return imp == a || strings.HasPrefix(imp, a+"/") && !strings.HasPrefix(a, "winnow")
+			}) {
 				t.Errorf("%s imports %s, which is not in its table line", p.ImportPath, imp)
 			}
 		}

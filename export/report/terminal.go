@@ -1,0 +1,380 @@
+// Package report shows a run to a person: the summary in the terminal and the
+// page in the browser, both made from summary.json alone.
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"winnow/export"
+)
+
+// TerminalOptions say how to print a summary.
+type TerminalOptions struct {
+	Width int    // columns; 0: 80
+	Color bool   // ANSI colours
+	Dir   string // the run directory, named in the last line; "": not named
+}
+
+const (
+	barWidth   = 28
+	reasonsPer = 3 // most frequent reasons named beside a bar
+	maxLines   = 24
+	reserved   = 4 // lines kept free for the balance
+)
+
+// Terminal prints the summary of a run: at most 24 lines.
+func Terminal(w io.Writer, s *export.Summary, opt TerminalOptions) error {
+	t := terminal{width: cmp.Or(opt.Width, 80), color: opt.Color}
+	t.head(s)
+	t.sources(s)
+	for _, row := range []struct{ label, list, color string }{
+		{"keep", export.Cleaned, green},
+		{"review", export.Review, yellow},
+		{"suppress", export.Suppressed, red},
+		{"duplicate", export.Duplicates, blue},
+		{"rejected", export.Rejected, red},
+	} {
+		if s.Lists[row.list] > 0 || row.list == export.Cleaned || row.list == export.Suppressed {
+			t.bar(s, row.label, row.list, row.color)
+		}
+	}
+	t.projection(s)
+	t.gates(s)
+	t.warnings(s)
+	t.balance(s, opt.Dir)
+	_, err := io.WriteString(w, t.b.String())
+	return err
+}
+
+// ANSI colours (ECMA-48 SGR).
+const (
+	bold   = "1"
+	red    = "31"
+	green  = "32"
+	yellow = "33"
+	blue   = "34"
+)
+
+type terminal struct {
+	b     strings.Builder
+	width int
+	color bool
+}
+
+func (t *terminal) paint(color, s string) string {
+	if !t.color || color == "" || s == "" {
+		return s
+	}
+	return "\x1b[" + color + "m" + s + "\x1b[0m"
+}
+
+// wrap prints first, painted, and the parts after it, separated by sep. Lines
+// break only between parts; further lines are indented.
+func (t *terminal) wrap(first, color, sep string, indent int, parts ...string) {
+	t.wrapAt(0, first, color, "", sep, indent, parts...)
+}
+
+// wrapAt is wrap on a line that holds column columns already, with gap after first.
+func (t *terminal) wrapAt(column int, first, color, gap, sep string, indent int, parts ...string) {
+	t.b.WriteString(t.paint(color, first) + gap)
+	line, start := column+utf8.RuneCountInString(first+gap), true
+	for _, p := range parts {
+		if p == "" {
+			continue
+		}
+		n := utf8.RuneCountInString(p)
+		switch {
+		case start:
+		case line+utf8.RuneCountInString(sep)+n > t.width:
+			t.b.WriteString("\n" + strings.Repeat(" ", indent))
+			line = indent
+		default:
+			t.b.WriteString(sep)
+			line += utf8.RuneCountInString(sep)
+		}
+		t.b.WriteString(p)
+		line += n
+		start = false
+	}
+	t.b.WriteByte('\n')
+}
+
+func (t *terminal) head(s *export.Summary) {
+	var names []string
+	column := ""
+	for _, in := range s.Inputs {
+		if in.Role != "list" {
+			continue
+		}
+		names = append(names, filepath.Base(in.Name))
+		column = fmt.Sprintf("address column: %q (%d)", in.Column, in.ColumnNo)
+		if in.Column == "" {
+			column = fmt.Sprintf("address column: %d (no header)", in.ColumnNo)
+		}
+	}
+	name := strings.Join(names, ", ")
+	if len(names) > 1 {
+		column = "" // each list has its own: summary.json names them
+	}
+	if len(names) > 3 {
+		name = fmt.Sprintf("%s and %d more lists", names[0], len(names)-1)
+	}
+	t.wrap("winnow  ", bold, "  ", 8, cut(name, t.width-8), number(s.Records)+" "+plural(s.Records, "record"), column)
+}
+
+func (t *terminal) sources(s *export.Summary) {
+	parts := []string{"read ok"}
+	if d := s.DNS; d == nil {
+		parts = append(parts, "dns not asked")
+	} else {
+		p := "dns ok "
+		if d.Unusable != "" {
+			p = "dns UNUSABLE "
+		}
+		p += number(d.Domains) + " " + plural(d.Domains, "domain")
+		if d.Seconds >= 0.1 {
+			p += " " + duration(d.Seconds)
+		}
+		if d.Cached > 0 {
+			p += fmt.Sprintf(" (%s cached)", number(d.Cached))
+		}
+		if n := d.Verdicts["unknown"]; n > 0 {
+			p += fmt.Sprintf(", %s unknown", number(n))
+		}
+		parts = append(parts, p)
+	}
+	if b := s.Bounces; b != nil {
+		p := fmt.Sprintf("bounces ok %s %s", number(b.Events), plural(b.Events, "event"))
+		if b.Events > 0 {
+			p += fmt.Sprintf(", %s classified", percent(b.Classified, b.Events))
+		}
+		parts = append(parts, p)
+	}
+	t.wrap("  ", "", "   ", 12, parts...)
+}
+
+func (t *terminal) bar(s *export.Summary, label, list, color string) {
+	n := s.Lists[list]
+	filled := 0
+	if s.Records > 0 {
+		filled = int((n*barWidth + s.Records/2) / s.Records)
+	}
+	if n > 0 {
+		filled = max(filled, 1)
+	}
+	head := fmt.Sprintf("  %-9s %10s %6s  ", label, number(n), percent(n, s.Records))
+	t.b.WriteString(head)
+	// The most frequent reasons stand beside the bar.
+	var reasons []string
+	for _, r := range s.Reasons {
+		if r.List != list || list == export.Cleaned || list == export.Duplicates || len(reasons) == reasonsPer {
+			continue
+		}
+		part := r.Reason + " " + number(r.N)
+		if len(reasons) > 0 {
+			part = "· " + part
+		}
+		reasons = append(reasons, part)
+	}
+	gap := ""
+	if len(reasons) > 0 {
+		gap = strings.Repeat(" ", max(1, 3-filled))
+	}
+	t.wrapAt(len(head), strings.Repeat("#", filled), color, gap, " ", len(head)+3, reasons...)
+}
+
+func (t *terminal) projection(s *export.Summary) {
+	p := s.Projection
+	if p == nil {
+		return
+	}
+	interval := strings.TrimSuffix(rate(p.After.Low), "%") + "-" + strings.TrimSuffix(rate(p.After.High), "%")
+	t.wrap("  ", "", "   ", 4, fmt.Sprintf("projected hard bounce  %s -> %s (%s)", rate(p.Before.Rate), rate(p.After.Rate), interval), "basis: "+p.Basis)
+}
+
+func (t *terminal) gates(s *export.Summary) {
+	if len(s.Gates) == 0 {
+		return
+	}
+	failed := slices.DeleteFunc(slices.Clone(s.Gates), func(g export.Gate) bool { return g.Pass })
+	if len(failed) == 0 {
+		t.b.WriteString(fmt.Sprintf("  gates  %d of %d  ", len(s.Gates), len(s.Gates)) + t.paint(green, "PASS") + "\n")
+		return
+	}
+	for i, g := range failed {
+		text := g.Name + ": " + g.Detail
+		if i == 3 && len(failed) > 4 {
+			text = fmt.Sprintf("%d more gates: see summary.json", len(failed)-i)
+		}
+		t.wrap("  FAIL ", red, " ", 7, strings.Fields(text)...)
+		if i == 3 {
+			break
+		}
+	}
+}
+
+// warnings prints what a person must know beyond the numbers, as far as there
+// is room.
+func (t *terminal) warnings(s *export.Summary) {
+	var all []string
+	if d := s.DNS; d != nil && d.Unusable != "" {
+		all = append(all, "DNS: "+d.Unusable+". Nothing was suppressed because of it; those rows are unknown.")
+	}
+	if b := s.Bounces; b != nil {
+		if b.SenderSide > 0 {
+			text := fmt.Sprintf("%s %s YOUR side, not the list", number(b.SenderSide), pick(b.SenderSide, "bounce is", "bounces are"))
+			if len(b.Clusters) > 0 {
+				c := b.Clusters[0]
+				text += ": " + strings.Join(nonEmpty(c.Provider, c.Bucket+" ("+c.Category+")"), ", ")
+				if !c.First.IsZero() {
+					text += ", since " + c.First.UTC().Format("Jan 2 15:04")
+				}
+			} else if c, ok := topSender(b.Categories); ok {
+				text += ", most of them " + strings.Join(nonEmpty(c.Provider, c.Bucket+" ("+c.Category+")"), ", ")
+			}
+			all = append(all, text+". Cleaning will not help.")
+		}
+		for _, in := range b.Incidents {
+			all = append(all, fmt.Sprintf("%s %s \"does not exist\" held back: %s (%s to %s UTC)", number(in.N), in.Provider, in.Why,
+				in.From.UTC().Format("Jan 2 15:04"), in.To.UTC().Format("Jan 2 15:04")))
+		}
+	}
+	all = append(all, s.Notes...)
+	room := maxLines - reserved - strings.Count(t.b.String(), "\n")
+	for i, text := range all {
+		line := terminal{width: t.width, color: t.color}
+		line.wrap("  ! ", yellow, " ", 4, strings.Fields(cut(text, 3*t.width))...)
+		room -= strings.Count(line.b.String(), "\n")
+		if room < 0 || room == 0 && i < len(all)-1 {
+			t.wrap("  ! ", yellow, " ", 4, fmt.Sprintf("%d more: see summary.json", len(all)-i))
+			return
+		}
+		t.b.WriteString(line.b.String())
+	}
+}
+
+// balance prints that every record is accounted for.
+func (t *terminal) balance(s *export.Summary, dir string) {
+	var parts []string
+	var sum int64
+	for _, list := range []string{export.Cleaned, export.Review, export.Suppressed, export.Duplicates, export.Rejected} {
+		n := s.Lists[list]
+		sum += n
+		if n == 0 && list != export.Cleaned {
+			continue
+		}
+		p := list + ".csv " + number(n)
+		if len(parts) > 0 {
+			p = "+ " + p
+		}
+		parts = append(parts, p)
+	}
+	verdict := "ok"
+	if sum != s.Records {
+		verdict = fmt.Sprintf("BUT %s records were read", number(s.Records))
+	}
+	parts = append(parts, "= "+number(sum)+" "+verdict, "  "+duration(s.Seconds))
+	t.wrap("  ", "", " ", 4, parts...)
+	if dir != "" {
+		t.wrap("  ", "", " ", 4, "in "+dir)
+	}
+}
+
+// topSender returns the most frequent sender-side category, with its provider
+// when all of it comes from one.
+func topSender(cells []export.BounceCount) (export.BounceCount, bool) {
+	sums := map[string]export.BounceCount{}
+	for _, c := range cells {
+		if c.Side != "sender" {
+			continue
+		}
+		sum, seen := sums[c.Category]
+		if seen && sum.Provider != c.Provider {
+			c.Provider = ""
+		}
+		c.N += sum.N
+		sums[c.Category] = c
+	}
+	if len(sums) == 0 {
+		return export.BounceCount{}, false
+	}
+	return slices.MaxFunc(slices.Collect(maps.Values(sums)), func(a, b export.BounceCount) int {
+		return cmp.Or(cmp.Compare(a.N, b.N), cmp.Compare(b.Category, a.Category))
+	}), true
+}
+
+func nonEmpty(parts ...string) []string {
+	return slices.DeleteFunc(parts, func(s string) bool { return s == "" })
+}
+
+func pick(n int64, one, many string) string {
+	if n == 1 {
+		return one
+	}
+	return many
+}
+
+func plural(n int64, word string) string { return pick(n, word, word+"s") }
+
+// cut shortens s to n columns.
+func cut(s string, n int) string {
+	if utf8.RuneCountInString(s) <= n || n < 2 {
+		return s
+	}
+	return string([]rune(s)[:n-1]) + "…"
+}
+
+// number prints n with thousands separated by commas.
+func number(n int64) string {
+	sign, s := "", strconv.FormatInt(n, 10)
+	if n < 0 {
+		sign, s = "-", s[1:]
+	}
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return sign + s
+}
+
+// percent prints the share of n in all.
+func percent(n, all int64) string {
+	if all == 0 {
+		return "-"
+	}
+	return rate(float64(n) / float64(all))
+}
+
+// rate prints a share. One that is not nothing is never printed as 0.0%, nor
+// one that is not all as 100.0%.
+func rate(r float64) string {
+	p := r * 100
+	switch {
+	case p > 0 && p < 0.05:
+		return "<0.1%"
+	case p < 100 && p >= 99.95:
+		return ">99.9%"
+	}
+	return strconv.FormatFloat(p, 'f', 1, 64) + "%"
+}
+
+func duration(seconds float64) string {
+	d := time.Duration(seconds * float64(time.Second))
+	switch {
+	case d < 10*time.Second:
+		return strconv.FormatFloat(d.Seconds(), 'f', 1, 64) + " s"
+	case d < 2*time.Minute:
+		return strconv.Itoa(int(d.Seconds()+0.5)) + " s"
+	case d < 2*time.Hour:
+		return fmt.Sprintf("%d min %02d s", int(d.Minutes()), int(d.Seconds())%60)
+	}
+	return fmt.Sprintf("%d h %02d min", int(d.Hours()), int(d.Minutes())%60)
+}

@@ -42,6 +42,8 @@ type Summary struct {
 	Providers []ProviderCount `json:"providers,omitempty"` // most records first
 	Domains   []DomainCount   `json:"failing_domains,omitempty"`
 	Typos     []TypoCount     `json:"typos,omitempty"`
+	SegmentBy string          `json:"segment_by,omitempty"` // header of the column that Segments counts by
+	Segments  []SegmentCount  `json:"segments,omitempty"`   // most records first
 
 	DNS        *DNSSummary    `json:"dns,omitempty"` // nil: not asked
 	Bounces    *BounceSummary `json:"bounces,omitempty"`
@@ -94,6 +96,14 @@ type ProviderCount struct {
 	Class    string           `json:"class,omitempty"`
 	Records  int64            `json:"records"`
 	Lists    map[string]int64 `json:"lists"`
+}
+
+// SegmentCount says what became of the records that have a value in a column
+// the user named (a source, a sign-up year).
+type SegmentCount struct {
+	Value   string           `json:"value"`
+	Records int64            `json:"records"`
+	Lists   map[string]int64 `json:"lists"`
 }
 
 // DomainCount is a domain whose records were suppressed or held.
@@ -201,7 +211,8 @@ type Gate struct {
 	Name   string  `json:"name"`
 	Value  float64 `json:"value"`
 	Limit  float64 `json:"limit"`
-	N      int64   `json:"n"` // on how many records or events Value rests
+	Unit   string  `json:"unit"` // share, hours, times, count
+	N      int64   `json:"n"`    // on how many records or events Value rests
 	Pass   bool    `json:"pass"`
 	Detail string  `json:"detail"`
 }

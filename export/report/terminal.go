@@ -323,7 +323,12 @@ func pick(n int64, one, many string) string {
 	return many
 }
 
-func plural(n int64, word string) string { return pick(n, word, word+"s") }
+func plural(n int64, word string) string {
+	if n != 1 && strings.HasSuffix(word, "y") {
+		return strings.TrimSuffix(word, "y") + "ies"
+	}
+	return pick(n, word, word+"s")
+}
 
 // cut shortens s to n columns.
 func cut(s string, n int) string {

@@ -1,0 +1,306 @@
+package bounceimport
+
+import (
+	"strings"
+	"time"
+)
+
+const day = 24 * time.Hour
+
+// DayEvent is what the events of one address (or domain) of one category on one
+// day come to. However many there are, a day counts once: a sender that retries
+// ten times an hour must not use up ten chances of a mailbox.
+type DayEvent struct {
+	Category string
+	Action   Action    // of the class; SuppressNow needs at least medium confidence, else the classifier says Count
+	Soft     bool      // every reply of the day was temporary (4yz)
+	Events   int       // how many there were
+	First    time.Time // first and last event of the day; zero: the source gave no time
+	Last     time.Time
+	Reply    string // of the last event, and where it stands
+	Rule     string
+	Source   string
+}
+
+// threshold says when counted events of a category lead to a suppression, and
+// how long any suppression of that category lasts.
+type threshold struct {
+	days   int           // on how many different days
+	span   time.Duration // at least this long from the first to the last of them
+	window time.Duration // all within this time; 0: any
+	expiry time.Duration // after the last event; 0: never
+}
+
+// The columns threshold, window_days and expiry_days of the taxonomy. A category
+// that is not here never suppresses by counting.
+func thresholdOf(category string) (threshold, bool) {
+	switch category {
+	case "mailbox_full":
+		return threshold{days: 4, span: 14 * day, window: 30 * day, expiry: 90 * day}, true
+	case "recipient_restricted":
+		return threshold{days: 2, window: 90 * day, expiry: 90 * day}, true
+	case "domain_not_hosted":
+		return threshold{days: 2, window: 30 * day, expiry: 90 * day}, true
+	case "mail_loop":
+		return threshold{days: 3, window: 60 * day, expiry: 180 * day}, true
+	case "expired", "network_error", "server_error":
+		return threshold{days: 5, span: 21 * day, window: 60 * day, expiry: 90 * day}, true
+	case "unknown":
+		return threshold{days: 3, span: 14 * day, window: 60 * day, expiry: 90 * day}, true
+	case "domain_unknown", "domain_no_mail": // suppressed at once, but worth a second look: DNS is repaired
+		return threshold{days: 1, expiry: 90 * day}, true
+	case "mailbox_disabled":
+		return threshold{days: 1, expiry: 365 * day}, true
+	case "user_unknown", "address_syntax", "mailbox_moved", "recipient_blocked_sender", "esp_suppressed", "complaint", "unsubscribe":
+		return threshold{days: 1}, true
+	}
+	return threshold{}, false
+}
+
+// Evidence that is too weak to act on at once (a suppress-now category with low
+// confidence, an unknown temporary reply) must come back this often.
+var (
+	weakThreshold = threshold{days: 3, span: 14 * day, window: 60 * day, expiry: 90 * day}
+	softThreshold = threshold{days: 7, span: 14 * day, window: 60 * day, expiry: 90 * day}
+)
+
+// revivable tells the categories that a later proof of life disproves. Consent
+// that was withdrawn, and a mailbox that now belongs to someone else, do not
+// come back because a server accepted a message.
+func revivable(category string) bool {
+	switch category {
+	case "complaint", "unsubscribe", "recipient_blocked_sender", "mailbox_moved", "address_syntax", "esp_suppressed":
+		return false
+	}
+	return true
+}
+
+// AddressCategory returns the category under which the event counts for its
+// address, or "" when it says nothing of the address but only of its domain.
+func (e *Event) AddressCategory() string {
+	switch e.Category {
+	case "domain_not_hosted", "network_error", "expired", "server_error":
+		return ""
+	}
+	return e.Category
+}
+
+// DomainCategory returns the category under which the event counts for the
+// domain of its address (the key "@domain"), or "" when it says nothing of it. A
+// mail server that answers about a mailbox, a message or a sender is alive,
+// whatever it answers: that is "delivered" to the counters of the domain, and
+// keeps a few time-outs from condemning a provider that serves millions.
+func (e *Event) DomainCategory() string {
+	switch e.Category {
+	case "domain_not_hosted", "network_error", "expired", "server_error", "delivered":
+		return e.Category
+	case "user_unknown", "mailbox_full", "mailbox_disabled", "mailbox_moved", "recipient_blocked_sender", "recipient_rate",
+		"ip_reputation", "domain_reputation", "rate_limit", "ptr_missing", "auth_failure", "tls_required", "spam_content", "greylisted":
+		if e.Code != 0 && e.Reply != "" {
+			return "delivered"
+		}
+	}
+	return ""
+}
+
+// Soft reports whether the event is a temporary failure by its own codes or,
+// where there are none, by the words of its source.
+func (e *Event) Soft() bool {
+	switch {
+	case e.Status != "":
+		return e.Status[0] == '4'
+	case e.Code != 0:
+		return e.Code/100 == 4
+	}
+	v := strings.ToLower(e.Verdict)
+	return strings.Contains(v, "soft") || strings.Contains(v, "transient") || strings.Contains(v, "temp") || strings.Contains(v, "defer")
+}
+
+// Fold applies the thresholds to everything known of one key at the time now:
+// one event of some categories suppresses; others must come back on several
+// days within a window; proof of life resets what came before it; sender-side
+// events never suppress. Events may come in any order; the result does not
+// depend on it. It returns the zero Record when nothing counts any more.
+func Fold(events []DayEvent, now time.Time) Record {
+	// Proof of life. A delivery without a time disproves nothing.
+	var alive, takenBack time.Time
+	for i := range events {
+		switch e := &events[i]; e.Category {
+		case "delivered":
+			alive = later(alive, e.Last)
+		case "not_spam": // RFC 5965: the recipient took a complaint back; clears what was counted, gives no consent
+			takenBack = later(takenBack, e.Last)
+		}
+	}
+	stands := func(e *DayEvent) bool {
+		if !revivable(e.Category) {
+			return true
+		}
+		cleared := alive
+		if e.Action == Count {
+			cleared = later(cleared, takenBack)
+		}
+		return cleared.IsZero() || (!e.Last.IsZero() && e.Last.After(cleared)) || (e.Last.IsZero() && e.Action == SuppressNow)
+	}
+
+	var best Record
+	var bestRank int
+	consider := func(rank int, r Record) {
+		if best.Category == "" || rank > bestRank || rank == bestRank && before(&best, &r) {
+			best, bestRank = r, rank
+		}
+	}
+	var done [2]string // counted categories are looked at once; there are rarely more than two
+	for i := range events {
+		e := &events[i]
+		switch e.Action {
+		case SuppressNow:
+			if !stands(e) {
+				continue
+			}
+			t, _ := thresholdOf(e.Category)
+			r := gather(events, stands, func(o *DayEvent) bool { return o.Category == e.Category && o.Action == SuppressNow })
+			if t.expiry > 0 && !r.Last.IsZero() {
+				r.Until = r.Last.Add(t.expiry)
+				if !now.Before(r.Until) {
+					continue
+				}
+			}
+			rank := 50
+			switch e.Category {
+			case "complaint":
+				rank = 53
+			case "unsubscribe":
+				rank = 52
+			case "esp_suppressed": // says least of why
+				rank = 49
+			}
+			consider(rank, r)
+		case Count:
+			if done[0] == e.Category || done[1] == e.Category {
+				continue
+			}
+			done[0], done[1] = e.Category, done[0]
+			if r, ok := count(events, e.Category, stands); ok && now.Before(r.Until) {
+				consider(40, r)
+			} else if !ok && r.Category != "" {
+				consider(10, r) // known, not yet enough
+			}
+		case Report:
+			consider(20, single(e))
+		case Clear:
+			consider(5, single(e))
+		case Ignore:
+			consider(1, single(e))
+		}
+	}
+	return best
+}
+
+// count applies the threshold of a counted category. ok tells that it was
+// reached; otherwise the record says what there is, to be ignored.
+func count(events []DayEvent, category string, stands func(*DayEvent) bool) (r Record, ok bool) {
+	is := func(o *DayEvent) bool { return o.Category == category && o.Action == Count }
+	r = gather(events, stands, is)
+	if r.Category == "" {
+		return r, false
+	}
+	t, known := thresholdOf(category)
+	if !known || t.days == 1 {
+		t = weakThreshold
+	}
+	r.Until = r.Last.Add(t.expiry)
+	if reached(events, t, func(o *DayEvent) bool { return is(o) && stands(o) && (category != "unknown" || !o.Soft) }) ||
+		category == "unknown" && reached(events, softThreshold, func(o *DayEvent) bool { return is(o) && stands(o) }) {
+		r.Action = Count
+		return r, true
+	}
+	r.Action, r.Until = Ignore, time.Time{}
+	return r, false
+}
+
+// reached tells whether some event ends a window with enough days in it. Days
+// without a time cannot be told apart, so they never reach a threshold together.
+func reached(events []DayEvent, t threshold, is func(*DayEvent) bool) bool {
+	for i := range events {
+		end := &events[i]
+		if !is(end) || end.Last.IsZero() {
+			continue
+		}
+		first, n := end.First, 0
+		for j := range events {
+			e := &events[j]
+			if !is(e) || e.Last.IsZero() || e.Last.After(end.Last) || t.window > 0 && end.Last.Sub(e.Last) > t.window || duplicateDay(events[:j], e, is) {
+				continue
+			}
+			n++
+			if e.First.Before(first) {
+				first = e.First
+			}
+		}
+		if n >= t.days && end.Last.Sub(first) >= t.span {
+			return true
+		}
+	}
+	return false
+}
+
+// duplicateDay tells whether the day of e came up before: the caller may not
+// have put the events of a day together.
+func duplicateDay(events []DayEvent, e *DayEvent, is func(*DayEvent) bool) bool {
+	d := e.Last.UTC().Truncate(day)
+	for i := range events {
+		if o := &events[i]; is(o) && !o.Last.IsZero() && o.Last.UTC().Truncate(day).Equal(d) {
+			return true
+		}
+	}
+	return false
+}
+
+// gather sums up the events of one kind into a record that shows the last of them.
+func gather(events []DayEvent, stands, is func(*DayEvent) bool) Record {
+	var r Record
+	n, first := 0, time.Time{}
+	for i := range events {
+		e := &events[i]
+		if !is(e) || !stands(e) {
+			continue
+		}
+		n += max(e.Events, 1)
+		if !e.First.IsZero() && (first.IsZero() || e.First.Before(first)) {
+			first = e.First
+		}
+		if s := single(e); r.Category == "" || before(&r, &s) {
+			r = s
+		}
+	}
+	r.Events, r.First = n, first
+	return r
+}
+
+func single(e *DayEvent) Record {
+	return Record{Category: e.Category, Action: e.Action, Events: max(e.Events, 1), First: e.First, Last: e.Last,
+		Reply: e.Reply, Rule: e.Rule, Source: e.Source}
+}
+
+// before orders records of the same rank: the later event decides, and where
+// the times are the same, an order that does not depend on the input's.
+func before(a, b *Record) bool {
+	if !a.Last.Equal(b.Last) {
+		return a.Last.Before(b.Last)
+	}
+	if a.Category != b.Category {
+		return a.Category > b.Category
+	}
+	if a.Source != b.Source {
+		return a.Source > b.Source
+	}
+	return a.Reply > b.Reply
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}

@@ -1,0 +1,373 @@
+package bounceimport
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"golang.org/x/text/encoding/charmap"
+)
+
+// Options tell the readers what the files cannot. The zero value is useful.
+type Options struct {
+	Now      time.Time      // for log lines without a year; zero: time.Now
+	Location *time.Location // zone of times that name none; nil: UTC
+}
+
+// Account says what became of the records of a source: every record that was
+// read is used, ignored, unmapped or malformed.
+type Account struct {
+	Name      string           `json:"name"`
+	Format    string           `json:"format"`             // name of the reader, "mixed" when there were several
+	Read      int64            `json:"read"`               // records: rows, mails, log lines, JSON objects
+	Used      int64            `json:"used"`               // gave at least one event
+	Ignored   int64            `json:"ignored"`            // understood, and says nothing of an address
+	Unmapped  int64            `json:"unmapped"`           // readable, but not understood
+	Malformed int64            `json:"malformed"`          // not readable
+	Events    int64            `json:"events"`             // one record may give several
+	Why       map[string]int64 `json:"why,omitempty"`      // counts by reason for the records that were not used
+	Problems  []string         `json:"problems,omitempty"` // the first malformed and unmapped records, as "file:line: why"
+}
+
+// maxProblems bounds Account.Problems.
+const maxProblems = 20
+
+// Add adds the figures of b to a.
+func (a *Account) Add(b *Account) {
+	switch {
+	case a.Format == "" || a.Read == 0 && b.Read > 0:
+		a.Format = b.Format
+	case b.Read > 0 && a.Format != b.Format:
+		a.Format = "mixed"
+	}
+	a.Read += b.Read
+	a.Used += b.Used
+	a.Ignored += b.Ignored
+	a.Unmapped += b.Unmapped
+	a.Malformed += b.Malformed
+	a.Events += b.Events
+	for k, n := range b.Why {
+		a.count(k, n)
+	}
+	a.Problems = append(a.Problems, b.Problems[:min(len(b.Problems), maxProblems-min(len(a.Problems), maxProblems))]...)
+}
+
+func (a *Account) count(why string, n int64) {
+	if a.Why == nil {
+		a.Why = make(map[string]int64)
+	}
+	a.Why[why] += n
+}
+
+// String returns the account in one line.
+func (a *Account) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: %s, %d read, %d used (%d events)", a.Name, a.Format, a.Read, a.Used, a.Events)
+	for _, n := range []struct {
+		n    int64
+		what string
+	}{{a.Ignored, "ignored"}, {a.Unmapped, "unmapped"}, {a.Malformed, "malformed"}} {
+		if n.n > 0 {
+			fmt.Fprintf(&b, ", %d %s", n.n, n.what)
+		}
+	}
+	if len(a.Why) > 0 {
+		whys := slices.Sorted(maps.Keys(a.Why))
+		slices.SortStableFunc(whys, func(x, y string) int { return int(a.Why[y] - a.Why[x]) })
+		for i, w := range whys {
+			sep := "; "
+			if i == 0 {
+				sep = " ("
+			}
+			fmt.Fprintf(&b, "%s%s: %d", sep, w, a.Why[w])
+		}
+		b.WriteByte(')')
+	}
+	return b.String()
+}
+
+// ReadPath reads a file, a directory with everything below it (a maildir, a
+// folder of mails or of webhook bodies), or standard input ("-"), as Read does.
+func ReadPath(ctx context.Context, path string, opt Options, yield func(*Event) error) (Account, error) {
+	if path == "-" {
+		return Read(ctx, os.Stdin, "stdin", opt, yield)
+	}
+	total := Account{Name: path}
+	info, err := os.Stat(path)
+	if err != nil {
+		return total, plainPathError(err)
+	}
+	if !info.IsDir() {
+		return readFile(ctx, path, opt, yield)
+	}
+	err = filepath.WalkDir(path, func(p string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return plainPathError(err)
+		case d.IsDir() && d.Name() == "tmp" && p != path && isMaildir(filepath.Dir(p)):
+			return fs.SkipDir // mails that are still being delivered
+		case d.IsDir() || strings.HasPrefix(d.Name(), ".") || !d.Type().IsRegular():
+			return nil
+		}
+		a, err := readFile(ctx, p, opt, yield)
+		total.Add(&a)
+		return err
+	})
+	return total, err
+}
+
+func isMaildir(dir string) bool {
+	_, err := os.Stat(filepath.Join(dir, "new"))
+	_, err2 := os.Stat(filepath.Join(dir, "cur"))
+	return err == nil && err2 == nil
+}
+
+func readFile(ctx context.Context, path string, opt Options, yield func(*Event) error) (Account, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return Account{Name: path}, plainPathError(err)
+	}
+	defer f.Close()
+	return Read(ctx, f, path, opt, yield)
+}
+
+// plainPathError says "name: what" where os says "open name: what".
+func plainPathError(err error) error {
+	if pe := (*fs.PathError)(nil); errors.As(err, &pe) {
+		return fmt.Errorf("%s: %w", pe.Path, pe.Err)
+	}
+	return err
+}
+
+// Read reads bounces, complaints, unsubscribes and deliveries from r, whose
+// form it finds out from the content alone, and calls yield for each event. The
+// event is reused: yield must copy what it keeps. An error of yield ends the
+// reading and is returned. Records that cannot be read are counted in the
+// account and never end it; an error means that r failed, or that nothing in it
+// looks like anything Read knows. name is used in Event.Source and in messages.
+func Read(ctx context.Context, r io.Reader, name string, opt Options, yield func(*Event) error) (Account, error) {
+	if opt.Location == nil {
+		opt.Location = time.UTC
+	}
+	if opt.Now.IsZero() {
+		opt.Now = time.Now()
+	}
+	d := &reading{ctx: ctx, opt: opt, yield: yield, name: name}
+	d.acct.Name = name
+	err := d.stream(r, name, 0)
+	return d.acct, err
+}
+
+// reading is the state that the readers of one source share.
+type reading struct {
+	ctx   context.Context
+	opt   Options
+	yield func(*Event) error
+	acct  Account
+	name  string // of the source or member that is being read
+	ev    Event
+	src   []byte
+	lines int64
+}
+
+// record counts a record that starts; it returns the context's error now and then.
+func (d *reading) record() error {
+	d.acct.Read++
+	if d.acct.Read&255 == 0 {
+		return d.ctx.Err()
+	}
+	return nil
+}
+
+// event clears and returns the event that the reader is to fill.
+func (d *reading) event(format string) *Event {
+	d.ev = Event{Format: format}
+	return &d.ev
+}
+
+func (d *reading) ignored(why string) { d.acct.Ignored++; d.acct.count(why, 1) }
+func (d *reading) unmapped(line int64, why string) {
+	d.acct.Unmapped++
+	d.acct.count(why, 1)
+	d.problem(line, why)
+}
+func (d *reading) malformed(line int64, why string) {
+	d.acct.Malformed++
+	d.acct.count(why, 1)
+	d.problem(line, why)
+}
+
+func (d *reading) problem(line int64, why string) {
+	if len(d.acct.Problems) < maxProblems {
+		d.acct.Problems = append(d.acct.Problems, d.name+":"+strconv.FormatInt(line, 10)+": "+why)
+	}
+}
+
+// format notes which reader is at work.
+func (d *reading) format(name string) {
+	if d.acct.Format == "" || d.acct.Read == 0 {
+		d.acct.Format = name
+	} else if d.acct.Format != name {
+		d.acct.Format = "mixed"
+	}
+}
+
+// emit completes the event, classifies it and hands it on.
+func (d *reading) emit(line int64) error {
+	e := &d.ev
+	d.src = append(append(d.src[:0], d.name...), ':')
+	d.src = strconv.AppendInt(d.src, line, 10)
+	e.Source = string(d.src)
+	e.Reply = text(e.Reply)
+	e.Recipient = cleanRecipient(e.Recipient)
+	code, status := replyCodes(e.Reply)
+	if e.Code == 0 {
+		e.Code = code
+	}
+	if e.Status == "" {
+		e.Status = status
+	}
+	classify(e)
+	d.acct.Events++
+	return d.yield(e)
+}
+
+// decisive tells the hints that no reply can talk away: what the source reports
+// is not a refusal by a server.
+func decisive(hint string) bool {
+	switch hint {
+	case "complaint", "unsubscribe", "delivered", "not_spam", "auto_reply", "delayed":
+		return true
+	}
+	return false
+}
+
+// text returns s trimmed and as UTF-8.
+func text(s string) string {
+	s = strings.TrimSpace(s)
+	if !utf8.ValidString(s) {
+		if t, err := charmap.Windows1252.NewDecoder().String(s); err == nil {
+			return t
+		}
+	}
+	return s
+}
+
+// cleanRecipient takes an address out of what sources wrap it in: "<a@b>",
+// "rfc822;a@b", "Name <a@b>", "mailto:a@b".
+func cleanRecipient(s string) string {
+	s = text(s)
+	if i := strings.IndexByte(s, ';'); i >= 0 && strings.IndexByte(s[:i], '@') < 0 {
+		s = strings.TrimSpace(s[i+1:]) // RFC 3464 2.3.1: address-type ";" generic-address
+	}
+	if i := strings.LastIndexByte(s, '<'); i >= 0 {
+		if j := strings.IndexByte(s[i:], '>'); j > 0 {
+			s = s[i+1 : i+j]
+		} else {
+			s = s[i+1:]
+		}
+	}
+	s = strings.Trim(s, " \t\r\n<>,;")
+	if len(s) > 7 && strings.EqualFold(s[:7], "mailto:") {
+		s = s[7:]
+	}
+	return s
+}
+
+// replyCodes finds the basic reply code and the enhanced status code (RFC 3463)
+// in a reply; 0 and "" when it holds none.
+func replyCodes(s string) (code int, status string) {
+	for i := 0; i+3 <= len(s); i++ {
+		c := s[i]
+		if c != '2' && c != '4' && c != '5' || i > 0 && isWordByte(s[i-1]) {
+			continue
+		}
+		switch {
+		case s[i+1] == '.' && status == "":
+			if n := statusLen(s[i:]); n > 0 {
+				status = s[i : i+n]
+				i += n
+			}
+		case code == 0 && isDigit(s[i+1]) && isDigit(s[i+2]) && s[i+1] <= '6' &&
+			(i+3 == len(s) || s[i+3] == ' ' || s[i+3] == '-' || s[i+3] == '\t' || s[i+3] == '\n' || s[i+3] == '\r' || s[i+3] == ':' || s[i+3] == '/' || s[i+3] == ',' || s[i+3] == '.' && (i+4 == len(s) || s[i+4] == ' ')):
+			if i > 0 && !codeMayFollow(s[:i]) {
+				continue
+			}
+			code = int(c-'0')*100 + int(s[i+1]-'0')*10 + int(s[i+2]-'0')
+			i += 2
+		}
+		if code != 0 && status != "" {
+			break
+		}
+	}
+	return code, status
+}
+
+// codeMayFollow tells whether a number at the end of before is a reply code
+// rather than a quantity or a part of a name ("port 587 ", "within 450 seconds").
+func codeMayFollow(before string) bool {
+	t := strings.TrimRight(before, " \t\r\n")
+	if t == "" {
+		return true
+	}
+	switch t[len(t)-1] {
+	case ':', ';', '(', '[', '<', '"', '\'', '|', '>', '#', '=', ',', '.', ')', '/', '-', '!', ']':
+		return true
+	}
+	w := t[strings.LastIndexAny(t, " \t\r\n")+1:]
+	switch strings.ToLower(w) {
+	case "said", "with", "error", "response", "reply", "code", "smtp", "esmtp", "status", "returned", "was", "is", "recipienterror", "undefined", "rejected", "host", "command", "failed":
+		return true
+	}
+	// An enhanced code before the basic one, as in "5.1.1 550 No such user".
+	return statusLen(w) == len(w) && len(w) > 0
+}
+
+// statusLen returns the length of the enhanced status code at the start of s, or 0.
+func statusLen(s string) int {
+	if len(s) < 5 || s[0] != '2' && s[0] != '4' && s[0] != '5' || s[1] != '.' {
+		return 0
+	}
+	i := 2
+	for part := 0; part < 2; part++ {
+		j := i
+		for i < len(s) && isDigit(s[i]) {
+			i++
+		}
+		if i == j || i-j > 3 {
+			return 0
+		}
+		if part == 0 {
+			if i == len(s) || s[i] != '.' {
+				return 0
+			}
+			i++
+		}
+	}
+	if i < len(s) && (isWordByte(s[i]) || s[i] == '.' && i+1 < len(s) && isDigit(s[i+1])) {
+		return 0 // an IP address or a version
+	}
+	return i
+}
+
+func isDigit(c byte) bool { return c >= '0' && c <= '9' }
+
+func isWordByte(c byte) bool {
+	return isDigit(c) || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '_' || c == '.' || c >= 0x80
+}
+
+// time reads a time of the source.
+func (d *reading) time(s string) time.Time { return parseTime(s, d.opt.Location) }
+
+// classify sets the class of an event.
+func classify(e *Event) {}

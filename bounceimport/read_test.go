@@ -1,0 +1,151 @@
+package bounceimport
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+var testNow = time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC)
+
+// readAll reads a file and returns its events as JSON lines, without the class
+// (the classifier has tests of its own) and with the hint.
+func readAll(t testing.TB, path string) (string, Account) {
+	t.Helper()
+	var out bytes.Buffer
+	a, err := ReadPath(context.Background(), path, Options{Now: testNow}, func(e *Event) error {
+		plain := *e
+		plain.Class = Class{}
+		b, err := json.Marshal(struct {
+			Event
+			Hint  string `json:"hint,omitempty"`
+			Class string `json:"class,omitempty"`
+		}{plain, e.Hint, ""})
+		if err != nil {
+			return err
+		}
+		b = bytes.Replace(b, []byte(`,"category":"","bucket":"","side":"","action":"","confidence":"","rule":""`), nil, 1)
+		out.Write(bytes.ReplaceAll(b, []byte(filepath.ToSlash(filepath.Dir(path))+"/"), nil))
+		out.WriteByte('\n')
+		return nil
+	})
+	a.Name = filepath.Base(a.Name)
+	for i, p := range a.Problems {
+		a.Problems[i] = strings.ReplaceAll(p, filepath.Dir(path)+"/", "")
+	}
+	if err != nil {
+		out.WriteString("error: " + strings.ReplaceAll(err.Error(), filepath.Dir(path)+"/", "") + "\n")
+	}
+	if n := a.Used + a.Ignored + a.Unmapped + a.Malformed; n != a.Read {
+		t.Errorf("%s: %d records read, but %d accounted for: %s", path, a.Read, n, a.String())
+	}
+	return out.String(), a
+}
+
+// TestFormats compares the events of one file per format with golden files.
+func TestFormats(t *testing.T) {
+	dir := filepath.Join("..", "testdata", "bounces", "formats")
+	files, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		if strings.HasSuffix(f.Name(), ".golden") {
+			continue
+		}
+		t.Run(f.Name(), func(t *testing.T) {
+			path := filepath.Join(dir, f.Name())
+			events, a := readAll(t, path)
+			got := events + "# " + a.String() + "\n"
+			for _, p := range a.Problems {
+				got += "# " + p + "\n"
+			}
+			golden := path + ".golden"
+			if *update {
+				if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+			want, err := os.ReadFile(golden)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got != string(want) {
+				t.Errorf("got\n%s\nwant\n%s", got, want)
+			}
+		})
+	}
+}
+
+func TestReplyCodes(t *testing.T) {
+	for _, c := range []struct {
+		reply  string
+		code   int
+		status string
+	}{
+		{"550 5.1.1 User unknown", 550, "5.1.1"},
+		{"550-5.1.1 The email account\n550 5.1.1 does not exist", 550, "5.1.1"},
+		{"554 delivery error: dd This user doesn't have a yahoo.com account", 554, ""},
+		{"host mx.example.org[192.0.2.4] said: 450 4.7.1 Try later (in reply to RCPT TO command)", 450, "4.7.1"},
+		{"connect to mx.example.net[192.0.2.40]:25: Connection timed out", 0, ""},
+		{"5.1.1 <a@b.example>... User unknown", 0, "5.1.1"},
+		{"#5.1.0 Address rejected", 0, "5.1.0"},
+		{"smtp; 550 #5.1.0 Address rejected", 550, "5.1.0"},
+		{"RecipientError: 550 5.5.0 mailbox unavailable", 550, "5.5.0"},
+		{"message of 550 bytes", 0, ""},
+		{"blocked: 5.6.7.8 is listed", 0, ""},
+		{"server 5.4.1.2 said no", 0, ""},
+		{"Requested action not taken", 0, ""},
+		{"", 0, ""},
+	} {
+		if code, status := replyCodes(c.reply); code != c.code || status != c.status {
+			t.Errorf("%q: got %d %q, want %d %q", c.reply, code, status, c.code, c.status)
+		}
+	}
+}
+
+func TestParseTime(t *testing.T) {
+	utc := func(s string) time.Time {
+		v, err := time.Parse(time.RFC3339Nano, s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+	for in, want := range map[string]time.Time{
+		"1699000000":                            utc("2023-11-03T08:26:40Z"),
+		"1699000000123":                         utc("2023-11-03T08:26:40.123Z"),
+		"1377214260.049634":                     utc("2013-08-22T23:31:00.049634Z"),
+		"2024-04-10T21:03:05+00:00":             utc("2024-04-10T21:03:05Z"),
+		"2016-04-27T16:28:50.3963933-04:00":     utc("2016-04-27T20:28:50.3963933Z"),
+		"2024-05-01 10:00:00+0000":              utc("2024-05-01T10:00:00Z"),
+		"2024-02-03 10:11:12 UTC":               utc("2024-02-03T10:11:12Z"),
+		"2024-02-03":                            utc("2024-02-03T00:00:00Z"),
+		"Fri, 21 Oct 2011 11:02:55 GMT":         utc("2011-10-21T11:02:55Z"),
+		"Thu, 29 Apr 2010 23:34:45 +0900 (JST)": utc("2010-04-29T14:34:45Z"),
+		"Fri Oct 21 11:02:55 2011":              utc("2011-10-21T11:02:55Z"),
+		"21 Oct 11 11:02 EST":                   utc("2011-10-21T16:02:00Z"),
+		"22.11.2024 10:00":                      utc("2024-11-22T10:00:00Z"),
+		"11/22/2024 3:24:01 AM":                 utc("2024-11-22T03:24:01Z"),
+		"22/11/2024 15:24":                      utc("2024-11-22T15:24:00Z"),
+		"12/31/2024 12:05:00 PM":                utc("2024-12-31T12:05:00Z"),
+		"20240501":                              {},
+		"yesterday":                             {},
+		"":                                      {},
+		"192.0.2.1":                             {},
+		"99/99/9999":                            {},
+	} {
+		if got := parseTime(in, time.UTC); !got.Equal(want) {
+			t.Errorf("%q: got %v, want %v", in, got, want)
+		}
+	}
+}

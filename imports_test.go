@@ -20,7 +20,7 @@ var mayImport = map[string][]string{
 	"winnow/bounceimport/history": {"winnow/bounceimport", "winnow/validate", "zombiezen.com/go/sqlite"},
 	"winnow/export":               {"golang.org/x/sys"},
 	"winnow/export/report":        {"winnow/export"},
-	"winnow/export/esp":           {"winnow/export", "winnow/internal/csvrows", "github.com/gocarina/gocsv", "golang.org/x/sync"},
+	"winnow/export/esp":           {"winnow/export", "winnow/validate", "winnow/internal/csvrows", "github.com/gocarina/gocsv", "golang.org/x/sys"},
 	"winnow":                      {"winnow/validate", "winnow/bounceimport", "winnow/export", "winnow/internal/csvrows", "golang.org/x/sync"},
 }
 

@@ -1,0 +1,213 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"winnow/export/esp"
+)
+
+func newExportCmd(e *env) *cobra.Command {
+	var to, from, out, include, since, against, keyFile string
+	cmd := &cobra.Command{
+		Use:   "export --to TARGET --from RUN -o DIR",
+		Short: "Write the suppressions of a run as import files of a provider",
+		Long: `export writes the suppressed addresses of a run in the form in which a provider
+takes them: its columns, its words, its limits (large lists come in parts). It
+prints what was written, what the provider cannot hold, and how to import it.
+
+Hard bounces, dead domains, complaints, unsubscribes and your own blocks leave.
+Soft bounces, disposable domains, system mailboxes and typos leave only with
+--include, because a provider keeps an entry for ever. Sender-side bounces and
+rows held for review never leave.
+
+DIR then holds the provider's files, not-expressed.csv (what it cannot hold),
+state.csv (the whole set, for the next --since) and manifest.json. It appears
+whole or not at all, readable by you alone.
+
+Targets:
+` + targetHelp(func(*esp.Target) bool { return true }),
+		Example: `  winnow export --to mailgun --from out -o esp
+  winnow export --to mailchimp --from out -o esp --include disposable,role
+  winnow export --to ses --from out -o esp --since esp-yesterday
+  winnow export --to sendgrid --from out -o esp --against global-unsubscribes.csv
+  winnow export --to hmac --hmac-key-file key -o esp --from out`,
+		Args: usageArgs(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			t, err := findTarget(cmd, to)
+			if err != nil {
+				return err
+			}
+			if out == "" {
+				return usagef(cmd, "-o DIR is missing: the directory to write")
+			}
+			o := esp.Options{Since: since, Against: against, Version: versionString()}
+			if o.Include, err = esp.ParseInclude(include); err != nil {
+				return usagef(cmd, "%v", err)
+			}
+			if keyFile != "" {
+				if o.HMACKey, err = esp.ReadKeyFile(keyFile); err != nil {
+					return err
+				}
+			}
+			src, err := openSuppressions(cmd, from)
+			if err != nil {
+				return err
+			}
+			rep, err := esp.Write(cmd.Context(), out, t, src, o)
+			if err != nil {
+				return err
+			}
+			printExport(e.stdout, t, rep, out)
+			return nil
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&to, "to", "", "the `TARGET`, one of those below")
+	f.StringVar(&from, "from", "", "the directory of a run ('winnow clean -o RUN')")
+	f.StringVarP(&out, "out", "o", "", "the `DIR` to write")
+	f.StringVar(&include, "include", "", "let these leave too: soft, disposable, role, typo, stale")
+	f.StringVar(&since, "since", "", "write only what is new since `LAST`: an earlier run, export or file;\nwhat was released since then goes to released.csv")
+	f.StringVar(&against, "against", "", "write only what is missing from `CURRENT`, the provider's own export;\nwhat it suppresses and this run delivers goes to conflicts.csv")
+	f.StringVar(&keyFile, "hmac-key-file", "", "the key for --to hmac, in a file that only you can read")
+	return cmd
+}
+
+// targetHelp lists targets for a help text.
+func targetHelp(want func(*esp.Target) bool) string {
+	var b strings.Builder
+	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	for _, t := range esp.Targets() {
+		if want(t) {
+			fmt.Fprintf(w, "  %s\t%s\n", t.Name, t.Title)
+		}
+	}
+	w.Flush()
+	return strings.TrimRight(b.String(), "\n")
+}
+
+func findTarget(cmd *cobra.Command, name string) (*esp.Target, error) {
+	if name == "" {
+		return nil, usagef(cmd, "--to TARGET is missing")
+	}
+	t, err := esp.Find(name)
+	if err != nil {
+		return nil, usagef(cmd, "%v", err)
+	}
+	return t, nil
+}
+
+// openSuppressions opens what is to be exported.
+func openSuppressions(cmd *cobra.Command, from string) (*esp.Source, error) {
+	if from == "" {
+		return nil, usagef(cmd, "--from RUN is missing: the directory that 'winnow clean -o RUN' wrote")
+	}
+	src, err := esp.OpenRun(from)
+	if os.IsNotExist(err) {
+		return nil, withHint(err, "--from takes the directory that 'winnow clean -o DIR' wrote")
+	}
+	return src, err
+}
+
+func printExport(w io.Writer, t *esp.Target, r *esp.Report, dir string) {
+	fmt.Fprintf(w, "%s: %s for %s\n", dir, plural(r.Written, "address", "addresses"), t.Title)
+	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, f := range r.Files {
+		if f.What == "" {
+			continue
+		}
+		rows := ""
+		if f.Rows != f.Addresses {
+			rows = fmt.Sprintf(", %d rows", f.Rows)
+		}
+		fmt.Fprintf(tw, "  %s\t%s%s\n", f.Name, plural(f.Addresses, "address", "addresses"), rows)
+	}
+	tw.Flush()
+	what := map[string]string{}
+	for _, f := range r.Files {
+		if f.What != "" && what[f.What] == "" {
+			what[f.What] = f.Name
+			fmt.Fprintf(w, "  each becomes %s\n", f.What)
+		}
+	}
+	printLeft(w, r)
+	if r.Written > 0 {
+		fmt.Fprintf(w, "\nTo import (%s):\n", t.Title)
+		for i, s := range t.Steps {
+			wrap(w, fmt.Sprintf("  %d. ", i+1), s)
+		}
+	}
+	if t.Beside != "" {
+		fmt.Fprintln(w)
+		wrap(w, "Know before: ", t.Beside+".")
+	}
+}
+
+// printLeft says where the entries are that were not written.
+func printLeft(w io.Writer, r *esp.Report) {
+	if r.Written == r.Entries {
+		return
+	}
+	fmt.Fprintf(w, "\nNot written, of %s:\n", plural(r.Entries, "row", "rows"))
+	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	line := func(n int64, format string, args ...any) {
+		if n > 0 {
+			fmt.Fprintf(tw, "%d\t  %s\n", n, fmt.Sprintf(format, args...))
+		}
+	}
+	for _, k := range slices.Sorted(maps.Keys(r.CannotHold)) {
+		line(r.CannotHold[k], "%s: no place for it there (not-expressed.csv)", k)
+	}
+	for _, k := range slices.Sorted(maps.Keys(r.Held)) {
+		line(r.Held[k], "%s: leaves with --include %s", k, strings.TrimSuffix(string(k), "_bounce"))
+	}
+	for _, k := range slices.Sorted(maps.Keys(r.NoGround)) {
+		line(r.NoGround[k], "%s: no ground to tell a provider", k)
+	}
+	line(r.Repeated, "further rows of the same address")
+	line(r.There, "already there (--against)")
+	line(r.Unchanged, "not new (--since)")
+	tw.Flush()
+	if r.Released > 0 {
+		fmt.Fprintf(w, "Released since then: %d, in released.csv. Take them off there by hand if you want to.\n", r.Released)
+	}
+	if r.Gone > 0 {
+		fmt.Fprintf(w, "No longer on the list: %d; they stay suppressed there.\n", r.Gone)
+	}
+	if r.Conflicts > 0 {
+		fmt.Fprintf(w, "Suppressed there, delivered here: %d, in conflicts.csv. Look before you send.\n", r.Conflicts)
+	}
+}
+
+func plural(n int64, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
+// wrap prints text behind a label, in lines of at most 80 columns; words that
+// are longer stay whole, so that commands can be copied.
+func wrap(w io.Writer, label, text string) {
+	indent := strings.Repeat(" ", len(label))
+	line := label
+	empty := true
+	for word := range strings.FieldsSeq(text) {
+		if !empty && len(line)+1+len(word) > 80 {
+			fmt.Fprintln(w, line)
+			line, empty = indent, true
+		}
+		if !empty {
+			line += " "
+		}
+		line, empty = line+word, false
+	}
+	fmt.Fprintln(w, line)
+}

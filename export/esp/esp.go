@@ -1,0 +1,296 @@
+// Package esp hands suppressions to the places mail is sent from, in each
+// provider's own words: as import files (Write), and through its API (Push).
+//
+// There is no common denominator between providers: a suppression is a bounce
+// record with a code (Mailgun), a reasoned entry (SES), an unsubscribe
+// (SendGrid), a contact status (Mailchimp). So each target declares what it can
+// hold and what else it does; what it cannot hold is counted and named, and
+// never turned into something that it is not.
+//
+// Only what speaks about the recipient leaves: hard bounces, dead domains,
+// complaints, unsubscribes and the user's own blocks. Sender-side bounces,
+// duplicates, and rows held for review have no way out of this package.
+//
+// # Limitations
+//
+// Soft bounces that were counted until they suppress an address expire here
+// and would stay for ever at the provider: they leave only when asked for.
+// Nothing is ever deleted at a provider; released addresses are listed for a
+// person. Domains are sent as the addresses that are known, as few providers
+// have an entry for a whole domain.
+package esp
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Reason is why an address must not be mailed, in the terms that providers share.
+type Reason string
+
+// The reasons. The word is the one of csv and jsonl exports.
+const (
+	HardBounce  Reason = "hard_bounce" // the mailbox does not take mail, for good
+	DeadDomain  Reason = "dead_domain" // the domain does not take mail
+	Complaint   Reason = "complaint"   // reported as spam
+	Unsubscribe Reason = "unsubscribe" // consent withdrawn
+	Manual      Reason = "manual"      // on the user's own list, without a better reason
+	Invalid     Reason = "invalid"     // not an address
+	SoftBounce  Reason = "soft_bounce" // counted; expires. Only with Include
+	Disposable  Reason = "disposable"  // only with Include
+	Role        Reason = "role"        // only with Include
+	Typo        Reason = "typo"        // only with Include
+	Stale       Reason = "stale"       // long without a sign of life. Only with Include
+)
+
+// reasons in the order in which they are counted and printed.
+var reasons = []Reason{HardBounce, DeadDomain, Complaint, Unsubscribe, Manual, Invalid, SoftBounce, Disposable, Role, Typo, Stale}
+
+// optional are the reasons that leave only when asked for: they rest on lists,
+// guesses or counts, and a provider keeps an entry for ever.
+var optional = []Reason{SoftBounce, Disposable, Role, Typo, Stale}
+
+// ParseInclude reads the value of --include: words out of soft, disposable,
+// role, typo and stale, separated by commas.
+func ParseInclude(s string) ([]Reason, error) {
+	var in []Reason
+	for w := range strings.SplitSeq(s, ",") {
+		w = strings.ToLower(strings.TrimSpace(w))
+		if w == "" {
+			continue
+		}
+		i := slices.IndexFunc(optional, func(r Reason) bool { return w == string(r) || w+"_bounce" == string(r) })
+		if i < 0 {
+			return nil, fmt.Errorf("--include does not know %q; it takes soft, disposable, role, typo, stale", w)
+		}
+		in = append(in, optional[i])
+	}
+	return in, nil
+}
+
+// Entry is one address that must not be mailed.
+type Entry struct {
+	Address string    // as it is written: local part as given, domain as A-labels where it parses
+	Key     string    // what it is compared by (validate.Address.Key); "": Address in lower case
+	Reason  Reason    //
+	Word    string    // winnow's reason, e.g. "bounce_user_unknown"
+	Code    int       // SMTP reply code, 0: none
+	Status  string    // enhanced status code, "": none
+	Text    string    // what the remote server said, or why, one line
+	At      time.Time // when it was seen; zero: not known
+	Source  string    // file:line, or where else it came from
+}
+
+func (e *Entry) key() string {
+	if e.Key != "" {
+		return e.Key
+	}
+	return strings.ToLower(e.Address)
+}
+
+// bounceReasons are the bounce categories by which an address may be
+// suppressed, and what they are called outside. Sender-side categories are not
+// here, so that they cannot leave even if a row claims them.
+var bounceReasons = map[string]Reason{
+	"user_unknown":             HardBounce,
+	"address_syntax":           HardBounce,
+	"mailbox_disabled":         HardBounce,
+	"mailbox_moved":            HardBounce,
+	"recipient_restricted":     HardBounce,
+	"recipient_blocked_sender": HardBounce, // it did bounce; a complaint it was not
+	"esp_suppressed":           HardBounce,
+	"hard":                     HardBounce,
+	"domain_unknown":           DeadDomain,
+	"domain_no_mail":           DeadDomain,
+	"domain_not_hosted":        DeadDomain,
+	"complaint":                Complaint,
+	"unsubscribe":              Unsubscribe,
+	"mailbox_full":             SoftBounce,
+	"network_error":            SoftBounce,
+	"expired":                  SoftBounce,
+	"server_error":             SoftBounce,
+	"mail_loop":                SoftBounce,
+	"unknown":                  SoftBounce,
+}
+
+// userReasons are the words of the user's own lists and of status columns.
+var userReasons = map[string]Reason{
+	"unsubscribed": Unsubscribe, "unsubscribe": Unsubscribe, "opted_out": Unsubscribe,
+	"complained": Complaint, "complaint": Complaint,
+	"bounced": HardBounce, "bounce": HardBounce, "cleaned": HardBounce,
+	"suppressed": Manual, "blocked": Manual, "block": Manual,
+}
+
+// ReasonOf translates a reason of a run (bounce_user_unknown, domain_null_mx,
+// user_unsubscribed …). It reports false for a word that gives no ground to
+// tell a provider anything: review reasons, sender-side bounces, words of a
+// later version.
+func ReasonOf(word string) (Reason, bool) {
+	if w, ok := strings.CutPrefix(word, "bounce_"); ok {
+		r, ok := bounceReasons[w]
+		return r, ok
+	}
+	if w, ok := strings.CutPrefix(word, "user_"); ok {
+		r, ok := userReasons[w]
+		return r, ok
+	}
+	switch {
+	case strings.HasPrefix(word, "syntax_"):
+		return Invalid, true
+	case strings.HasPrefix(word, "domain_typo"), strings.HasPrefix(word, "typo_"):
+		return Typo, true
+	case strings.HasPrefix(word, "domain_"), strings.HasPrefix(word, "mx_"):
+		return DeadDomain, true
+	case strings.HasPrefix(word, "disposable_"):
+		return Disposable, true
+	case strings.HasPrefix(word, "role_"):
+		return Role, true
+	case word == "stale":
+		return Stale, true
+	}
+	return "", false
+}
+
+// Caps is what a target can hold and what it does beside holding it.
+type Caps struct {
+	Words      map[Reason]string // the provider's word; a reason that is absent cannot be held
+	Scope      string            // for what one entry counts: account, domain, stream, audience …
+	MaxRows    int               // of one file, header included; 0: no limit known
+	MaxBytes   int64             // of one file; 0: no limit known
+	Batch      int               // addresses in one call of the API
+	BatchBytes int               // bytes of the body of one call; 0: no limit known
+
+	CreatesContacts bool   // unknown addresses become contacts, which may cost money
+	Destructive     bool   // other data of the address is lost
+	Reversible      bool   // an entry can be taken back by the user
+	Async           bool   // the provider works it off later
+	Beside          string // what else a user should know before, one sentence each
+}
+
+// dangers names what needs the user's word before a push.
+func (c *Caps) dangers() []string {
+	var d []string
+	if c.CreatesContacts {
+		d = append(d, "creates-contacts")
+	}
+	if c.Destructive {
+		d = append(d, "destructive")
+	}
+	return d
+}
+
+// Target is one place that suppressions can go to.
+type Target struct {
+	Name  string // as on the command line
+	Title string // as the provider writes itself
+	Caps
+	Steps []string // how to import the files, in the provider's own terms
+
+	files      []file
+	anyAddress bool // takes whatever was on the list, well-formed or not
+	hash       string
+	open       func(*Config) (provider, error) // nil: files only
+}
+
+// CanPush says whether the target has an API that winnow writes to.
+func (t *Target) CanPush() bool { return t.open != nil }
+
+// Targets returns all targets in the order of the help text: the general
+// forms, then the providers that can be pushed to, then the others.
+func Targets() []*Target {
+	return []*Target{
+		csvTarget, jsonlTarget, md5Target, sha256Target, hmacTarget,
+		mailgun, sendgrid, sendgridGroup, ses, sesImport, postmark, sparkpost, mailchimp, brevo, klaviyo, listmonk,
+		activecampaign, campaignmonitor, constantcontact, customerio, hubspot, iterable, mailjet, mautic, phplist, resend, salesforce,
+	}
+}
+
+// Find returns the target of a name. Its error lists the names.
+func Find(name string) (*Target, error) {
+	var names []string
+	for _, t := range Targets() {
+		if t.Name == strings.ToLower(name) {
+			return t, nil
+		}
+		names = append(names, t.Name)
+	}
+	return nil, fmt.Errorf("there is no target %q; targets are %s", name, strings.Join(names, ", "))
+}
+
+// plain says whether an address has the form that every provider takes: ASCII,
+// one unquoted local part, a domain name with a dot (RFC 5321 4.1.2 without
+// quoted strings and address literals).
+func plain(address string) bool {
+	local, domain, ok := strings.Cut(address, "@")
+	if !ok || local == "" || len(local) > 64 || len(address) > 254 || !strings.Contains(domain, ".") {
+		return false
+	}
+	for i := range len(local) {
+		c := local[i]
+		if c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' {
+			continue
+		}
+		if strings.IndexByte("!#$%&'*+-/=?^_`{|}~.", c) < 0 {
+			return false
+		}
+	}
+	if local[0] == '.' || local[len(local)-1] == '.' || strings.Contains(local, "..") {
+		return false
+	}
+	for label := range strings.SplitSeq(domain, ".") {
+		if label == "" || len(label) > 63 || label[0] == '-' || label[len(label)-1] == '-' {
+			return false
+		}
+		for i := range len(label) {
+			c := label[i]
+			if c != '-' && (c < '0' || c > '9') && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// mask hides the local part of an address, for messages.
+func mask(address string) string {
+	local, domain, ok := strings.Cut(address, "@")
+	if !ok || local == "" {
+		return "***"
+	}
+	return local[:1] + "***@" + domain
+}
+
+// oneLine makes text that strangers wrote fit for a cell or a message: control
+// characters become spaces, and it is cut at n bytes between characters.
+func oneLine(s string, n int) string {
+	clean := func(r rune) rune {
+		if r < 0x20 || r == 0x7f || r >= 0x80 && r < 0xa0 || r == 0x2028 || r == 0x2029 || r == 0x202e {
+			return ' '
+		}
+		return r
+	}
+	s = strings.TrimSpace(strings.Map(clean, strings.ToValidUTF8(s, "?")))
+	if len(s) > n {
+		for n > 0 && s[n]&0xc0 == 0x80 {
+			n--
+		}
+		s = s[:n]
+	}
+	return s
+}
+
+// guard makes a generated cell harmless in a spreadsheet (CWE-1236). Addresses
+// are never guarded: an apostrophe would make another address of them.
+func guard(s string) string {
+	if s != "" && strings.IndexByte("=+-@\t\r\x00", s[0]) >= 0 {
+		return "'" + s
+	}
+	for _, p := range []string{"＝", "＋", "－", "＠"} {
+		if strings.HasPrefix(s, p) {
+			return "'" + s
+		}
+	}
+	return s
+}

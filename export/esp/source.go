@@ -1,0 +1,420 @@
+package esp
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"winnow/export"
+	"winnow/internal/csvrows"
+	"winnow/validate"
+)
+
+// Source is a set of suppressions that can be read more than once: a run
+// directory, a suppressed.csv, or a history.
+type Source struct {
+	Name string
+	// Each calls yield for every row, in order. An Entry without a Reason is one
+	// whose Word says nothing to a provider.
+	Each func(ctx context.Context, yield func(*Entry) error) error
+	// Kept calls yield with the key of every address that is delivered; nil when
+	// the source does not know.
+	Kept func(ctx context.Context, yield func(key string) error) error
+}
+
+// OpenRun returns the suppressions of a run directory, or of a file in the form
+// of its suppressed.csv.
+func OpenRun(path string) (*Source, error) {
+	fi, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !fi.IsDir() {
+		return &Source{Name: path, Each: func(ctx context.Context, yield func(*Entry) error) error {
+			return readSuppressed(ctx, path, csvrows.Options{}, yield)
+		}}, nil
+	}
+	opt, err := runDialect(path)
+	if err != nil {
+		return nil, err
+	}
+	suppressed, cleaned := filepath.Join(path, export.Suppressed+".csv"), filepath.Join(path, export.Cleaned+".csv")
+	if _, err := os.Stat(suppressed); err != nil {
+		return nil, fmt.Errorf("%s is not the directory of a run: %w", path, err)
+	}
+	return &Source{
+		Name: path,
+		Each: func(ctx context.Context, yield func(*Entry) error) error {
+			return readSuppressed(ctx, suppressed, opt, yield)
+		},
+		Kept: func(ctx context.Context, yield func(key string) error) error {
+			var cells []validate.CellAddress
+			return scan(ctx, cleaned, opt, func(_ *csvrows.List, r row) error {
+				cells = validate.ParseCell(cells[:0], string(r.cell(r.l.Column)))
+				for _, c := range cells {
+					if a, err := validate.ParseAddress(c.Address); err == nil {
+						if err := yield(a.Key()); err != nil {
+							return err
+						}
+					}
+				}
+				return nil
+			})
+		},
+	}, nil
+}
+
+// runDialect reads from summary.json how the lists of a run are to be read.
+func runDialect(dir string) (csvrows.Options, error) {
+	var opt csvrows.Options
+	b, err := os.ReadFile(filepath.Join(dir, "summary.json"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return opt, nil // detection does it
+	}
+	if err != nil {
+		return opt, err
+	}
+	var s export.Summary
+	if err := json.Unmarshal(b, &s); err != nil {
+		return opt, fmt.Errorf("%s: %w", filepath.Join(dir, "summary.json"), err)
+	}
+	if s.SchemaVersion > export.SchemaVersion {
+		return opt, fmt.Errorf("%s was written by a later winnow (schema %d, this one reads %d)", dir, s.SchemaVersion, export.SchemaVersion)
+	}
+	for _, in := range s.Inputs {
+		if in.Role == "list" && in.ColumnNo > 0 {
+			opt.Column = strconv.Itoa(in.ColumnNo)
+			if len(in.Delimiter) == 1 {
+				opt.Comma = in.Delimiter[0]
+			}
+			break
+		}
+	}
+	return opt, nil
+}
+
+// row is one record of a scanned list.
+type row struct {
+	l   *csvrows.List
+	c   *csvrows.Chunk
+	i   int
+	buf []byte
+}
+
+func (r *row) cell(column int) []byte {
+	r.buf = r.buf[:0]
+	return r.c.Cell(r.i, column, r.buf)
+}
+
+func (r *row) text(column int) string {
+	if column < 0 {
+		return ""
+	}
+	return string(r.cell(column))
+}
+
+// scan calls yield for every readable record of a delimited file.
+func scan(ctx context.Context, path string, opt csvrows.Options, yield func(*csvrows.List, row) error) error {
+	l, err := csvrows.Open(path, opt)
+	if err != nil {
+		return err
+	}
+	defer l.Close()
+	s, err := l.Scan()
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	var c csvrows.Chunk
+	buf := make([]byte, 0, 1024)
+	for {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := s.Next(&c); err == io.EOF {
+			return nil
+		} else if err != nil {
+			return err
+		}
+		for i := range c.Len() {
+			if why := c.Problem(i); why != "" {
+				return fmt.Errorf("%s:%d: the record cannot be read (%s)", path, c.Line(i), why)
+			}
+			if err := yield(l, row{l, &c, i, buf}); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// The columns that a run adds to suppressed.csv, in their order.
+var runColumns = []string{"winnow_reason", "winnow_detail", "winnow_suggestion", "winnow_evidence", "winnow_date"}
+
+// readSuppressed yields the rows of a suppressed.csv.
+func readSuppressed(ctx context.Context, path string, opt csvrows.Options, yield func(*Entry) error) error {
+	var at []int // of runColumns
+	var cells []validate.CellAddress
+	return scan(ctx, path, opt, func(l *csvrows.List, r row) error {
+		if at == nil {
+			var err error
+			if at, err = columnsOf(path, l, &r); err != nil {
+				return err
+			}
+		}
+		e := Entry{Word: r.text(at[0]), Source: path + ":" + strconv.FormatInt(r.c.Line(r.i), 10)}
+		e.Reason, _ = ReasonOf(e.Word)
+		raw := r.text(l.Column)
+		cells = validate.ParseCell(cells[:0], raw)
+		switch len(cells) {
+		case 0:
+			e.Address = raw
+		case 1:
+			e.Address = cells[0].Address
+		default:
+			// Which of them the reason is about cannot be told from the row.
+			e.Reason, e.Word = "", "several_addresses"
+		}
+		if a, err := validate.ParseAddress(e.Address); err == nil {
+			e.Address, e.Key = a.String(), a.Key()
+		} else if e.Reason != "" {
+			e.Reason = Invalid
+		}
+		detail, evidence := r.text(at[1]), r.text(at[3])
+		e.Code, e.Status, e.Text = reply(evidence)
+		if e.Text == "" {
+			e.Text = detail
+		}
+		e.At = parseDate(r.text(at[4]))
+		return yield(&e)
+	})
+}
+
+// columnsOf finds the columns that the run added: by name, or, in a list
+// without a header, by what stands in the first record.
+func columnsOf(path string, l *csvrows.List, r *row) ([]int, error) {
+	at := make([]int, len(runColumns))
+	if l.Header == nil {
+		for c := range 2000 {
+			if word := r.text(c); c != l.Column && (word == "duplicate" || known(word)) {
+				for i := range at {
+					at[i] = c + i
+				}
+				return at, nil
+			}
+		}
+	} else {
+		for i, name := range runColumns {
+			at[i] = slices.Index(l.Header, name)
+		}
+		if at[0] >= 0 {
+			return at, nil
+		}
+	}
+	return nil, fmt.Errorf("%s has no column winnow_reason: it was not written by 'winnow clean'", path)
+}
+
+func known(word string) bool {
+	_, ok := ReasonOf(word)
+	return ok && !strings.ContainsAny(word, " @")
+}
+
+var (
+	replyCode   = regexp.MustCompile(`(?:^|[\s:;"'(])([45]\d\d)[ \-]`)
+	statusCode  = regexp.MustCompile(`(?:^|[\s:;"'(#-])([45]\.\d{1,3}\.\d{1,3})\b`)
+	dateLayouts = []string{time.RFC3339Nano, "2006-01-02T15:04:05", "2006-01-02 15:04:05", "2006-01-02"}
+)
+
+// reply takes the codes out of a line of evidence, when it holds a server's reply.
+func reply(evidence string) (code int, status, text string) {
+	if m := replyCode.FindStringSubmatch(evidence); m != nil {
+		code, _ = strconv.Atoi(m[1])
+	}
+	if m := statusCode.FindStringSubmatch(evidence); m != nil {
+		status = m[1]
+	}
+	if code == 0 && status == "" {
+		return 0, "", ""
+	}
+	return code, status, oneLine(strings.TrimPrefix(evidence, "'"), 512)
+}
+
+func parseDate(s string) time.Time {
+	for _, l := range dateLayouts {
+		if t, err := time.Parse(l, s); err == nil {
+			return t
+		}
+	}
+	return time.Time{}
+}
+
+// readSet reads the ids of a file or directory of addresses.
+func readSet(ctx context.Context, path string, pk *picker) (set, error) {
+	s := set{}
+	err := readIDs(ctx, path, pk, func(id, _, _ string) error {
+		s[printOf(id)] = struct{}{}
+		return nil
+	})
+	return s, err
+}
+
+// whyColumns name what a provider's own export says about an entry.
+var whyColumns = []string{"reason", "status", "type", "error", "code", "suppression reason", "suppressionreason", "clean_time", "unsub_time", "description"}
+
+// readIDs yields the id, the address as it stands and what is said of it, for
+// every entry of path: a run directory, an export directory, a delimited file
+// (usually the provider's own export), JSON lines with an address, or a file of
+// digests where the target is one of digests.
+func readIDs(ctx context.Context, path string, pk *picker, yield func(id, shown, why string) error) error {
+	var opt csvrows.Options
+	if fi, err := os.Stat(path); err != nil {
+		return err
+	} else if fi.IsDir() {
+		switch {
+		case isExport(path):
+			b, _ := os.ReadFile(filepath.Join(path, manifestName))
+			var m Report
+			if json.Unmarshal(b, &m) == nil && pk.t.hash == "" {
+				if t, err := Find(m.Target); err == nil && t.hash != "" {
+					return fmt.Errorf("%s holds %s digests, which cannot be compared with addresses", path, t.hash)
+				}
+			}
+			path = filepath.Join(path, stateName)
+			if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+				return nil // an export of nothing
+			}
+		default:
+			if opt, err = runDialect(path); err != nil {
+				return err
+			}
+			path = filepath.Join(path, export.Suppressed+".csv")
+		}
+	}
+	one := func(cell, why string) error {
+		if pk.t.hash != "" && isDigest(cell) {
+			cell = strings.ToLower(cell)
+			return yield(cell, cell, why)
+		}
+		a, err := validate.ParseAddress(cell)
+		key := strings.ToLower(cell)
+		if err == nil {
+			key = a.Key()
+		}
+		id, err := pk.id(key)
+		if err != nil {
+			return err
+		}
+		return yield(id, cell, why)
+	}
+	head, err := firstLine(path)
+	if err != nil {
+		return err
+	}
+	first, _, _ := strings.Cut(head, ",")
+	switch {
+	case head == "":
+		return nil
+	case strings.HasPrefix(head, "{"):
+		return readLines(ctx, path, func(line string) error {
+			var v map[string]any
+			if err := json.Unmarshal([]byte(line), &v); err != nil {
+				return fmt.Errorf("%s: not a line of JSON: %w", path, err)
+			}
+			for _, k := range []string{"address", "email", "email_address", "EmailAddress", "emailAddress", "recipient"} {
+				if s, ok := v[k].(string); ok {
+					why, _ := v["reason"].(string)
+					return one(s, why)
+				}
+			}
+			return fmt.Errorf("%s: an object without an address", path)
+		})
+	case pk.t.hash != "" && (isDigest(first) || filepath.Base(path) == stateName):
+		return readLines(ctx, path, func(line string) error {
+			cell, why, _ := strings.Cut(line, ",")
+			if !isDigest(cell) {
+				return nil // the header
+			}
+			return one(cell, why)
+		})
+	}
+	why := -2
+	var cells []validate.CellAddress
+	return scan(ctx, path, opt, func(l *csvrows.List, r row) error {
+		if why == -2 {
+			why = slices.IndexFunc(l.Header, func(h string) bool {
+				return slices.Contains(whyColumns, strings.ToLower(strings.TrimSpace(h)))
+			})
+		}
+		cells = validate.ParseCell(cells[:0], r.text(l.Column))
+		for _, c := range cells {
+			if err := one(c.Address, r.text(why)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func isDigest(s string) bool {
+	if len(s) != 32 && len(s) != 64 {
+		return false
+	}
+	for i := range len(s) {
+		if c := s[i]; (c < '0' || c > '9') && (c < 'a' || c > 'f') && (c < 'A' || c > 'F') {
+			return false
+		}
+	}
+	return true
+}
+
+func firstLine(path string) (line string, err error) {
+	done := errors.New("done")
+	err = readLines(context.Background(), path, func(l string) error {
+		line = l
+		return done
+	})
+	if err == done {
+		err = nil
+	}
+	return line, err
+}
+
+// readLines yields the lines of a text file that are not empty, without a byte
+// order mark, line ends and outer white space.
+func readLines(ctx context.Context, path string, yield func(string) error) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	sc := bufio.NewScanner(f)
+	sc.Buffer(nil, 1<<20)
+	for n := 1; sc.Scan(); n++ {
+		if n%4096 == 0 && ctx.Err() != nil {
+			return ctx.Err()
+		}
+		l := sc.Text()
+		if n == 1 {
+			l = strings.TrimPrefix(l, "\ufeff")
+		}
+		if l = strings.TrimSpace(l); l != "" {
+			if err := yield(l); err != nil {
+				return err
+			}
+		}
+	}
+	if err := sc.Err(); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	return nil
+}

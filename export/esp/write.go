@@ -1,0 +1,607 @@
+package esp
+
+import (
+	"bufio"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// Options are what the user wants of an export. The zero value writes all that
+// the target can hold.
+type Options struct {
+	Include []Reason // of the reasons that leave only when asked for
+	HMACKey []byte   // for the target hmac
+	Since   string   // an earlier run directory, export directory or file of addresses; "": none
+	Against string   // the provider's present list, its own export; "": none
+	Version string   // of winnow, for the manifest
+}
+
+// Report is the account of an export: what was written, and where the rest is.
+// It is also the manifest of the directory.
+type Report struct {
+	SchemaVersion int    `json:"schema_version"`
+	Kind          string `json:"kind"` // "winnow-export"
+	Version       string `json:"winnow_version,omitempty"`
+	Target        string `json:"target"`
+	Scope         string `json:"scope"`
+	Source        string `json:"source"`
+
+	// Every entry of the source is in exactly one of these.
+	Entries    int64            `json:"entries"`
+	Written    int64            `json:"written"`
+	Repeated   int64            `json:"repeated,omitempty"`        // further rows of an address
+	Held       map[Reason]int64 `json:"held,omitempty"`            // leave only with --include
+	CannotHold map[string]int64 `json:"not_expressible,omitempty"` // the target has no place for them, by reason
+	NoGround   map[string]int64 `json:"no_ground,omitempty"`       // winnow reasons that say nothing to a provider
+	There      int64            `json:"already_there,omitempty"`   // --against
+	Unchanged  int64            `json:"unchanged,omitempty"`       // --since
+
+	Released  int64 `json:"released,omitempty"`  // --since: suppressed then, not now
+	Gone      int64 `json:"gone,omitempty"`      // --since: suppressed then, no longer on the list
+	Conflicts int64 `json:"conflicts,omitempty"` // --against: suppressed there, delivered here
+
+	Reasons map[Reason]int64 `json:"written_by_reason,omitempty"`
+	Files   []FileInfo       `json:"files"`
+}
+
+// FileInfo is one file of an export.
+type FileInfo struct {
+	Name      string `json:"name"`
+	What      string `json:"what,omitempty"`
+	Addresses int64  `json:"addresses"`
+	Rows      int64  `json:"rows"` // lines, the header not counted
+	Bytes     int64  `json:"bytes"`
+	SHA256    string `json:"sha256"`
+}
+
+// The files beside the provider's own.
+const (
+	manifestName = "manifest.json"
+	stateName    = "state.csv"         // the whole set, for the next --since
+	leftName     = "not-expressed.csv" // what the target cannot hold
+	releasedName = "released.csv"
+	conflictName = "conflicts.csv"
+)
+
+// balance adds up where the entries went.
+func (r *Report) balance() int64 {
+	return r.Written + r.Repeated + total(r.Held) + total(r.CannotHold) + total(r.NoGround) + r.There + r.Unchanged
+}
+
+func total[K comparable](m map[K]int64) (n int64) {
+	for _, v := range m {
+		n += v
+	}
+	return n
+}
+
+func count[K comparable](m *map[K]int64, k K) {
+	if *m == nil {
+		*m = map[K]int64{}
+	}
+	(*m)[k]++
+}
+
+// print is what an address or a digest is remembered by: 16 bytes, so that a
+// million of them cost some 40 MB and two different ones never meet.
+type print [16]byte
+
+func printOf(s string) print {
+	d := sha256.Sum256([]byte(s))
+	return print(d[:16])
+}
+
+type set map[print]struct{}
+
+func (s set) has(p print) bool { _, ok := s[p]; return ok }
+
+// picker decides which entries leave for a target, each address once.
+type picker struct {
+	t    *Target
+	in   map[Reason]bool
+	key  []byte
+	seen set
+	rep  *Report
+}
+
+func newPicker(t *Target, o *Options, rep *Report) *picker {
+	p := &picker{t: t, in: map[Reason]bool{}, key: o.HMACKey, seen: set{}, rep: rep}
+	for _, r := range reasons {
+		p.in[r] = !slices.Contains(optional, r) || slices.Contains(o.Include, r)
+	}
+	return p
+}
+
+// id returns what stands for an address at this target: its key, or its digest.
+func (p *picker) id(key string) (string, error) {
+	if p.t.hash == "" {
+		return key, nil
+	}
+	return p.t.digest(key, p.key)
+}
+
+// pick counts e and says whether it leaves, as which word and under which id.
+// When it does not because the target cannot hold it, left says why.
+func (p *picker) pick(e *Entry) (word, id, left string, err error) {
+	p.rep.Entries++
+	if e.Reason == "" {
+		count(&p.rep.NoGround, e.Word)
+		return "", "", "", nil
+	}
+	id, err = p.id(e.key())
+	if err != nil {
+		return "", "", "", err
+	}
+	fp := printOf(id)
+	if p.seen.has(fp) {
+		p.rep.Repeated++
+		return "", "", "", nil
+	}
+	p.seen[fp] = struct{}{}
+	if !p.in[e.Reason] {
+		count(&p.rep.Held, e.Reason)
+		return "", "", "", nil
+	}
+	word, ok := p.t.Words[e.Reason]
+	switch {
+	case !ok:
+		count(&p.rep.CannotHold, string(e.Reason))
+		return "", "", "the target " + p.t.Name + " has no place for the reason " + string(e.Reason), nil
+	case !p.t.anyAddress && !plain(e.Address):
+		count(&p.rep.CannotHold, "unusual address")
+		return "", "", "an address of this form is refused by most providers (quoted, not ASCII, or a domain literal)", nil
+	}
+	return word, id, "", nil
+}
+
+// Write writes the suppressions of src for t into the directory dir, which
+// appears whole or not at all. A directory there is replaced only when it is an
+// earlier export.
+func Write(ctx context.Context, dir string, t *Target, src *Source, o Options) (*Report, error) {
+	if t.hash == "hmac" && len(o.HMACKey) < 16 {
+		return nil, errors.New("the target hmac needs a key of at least 16 bytes (--hmac-key-file)")
+	}
+	dir = filepath.Clean(dir)
+	if err := replaceable(dir); err != nil {
+		return nil, err
+	}
+	rep := &Report{SchemaVersion: 1, Kind: "winnow-export", Version: o.Version, Target: t.Name, Scope: t.Scope, Source: src.Name}
+	pk := newPicker(t, &o, rep)
+
+	var there, last set
+	var err error
+	if o.Against != "" {
+		if there, err = readSet(ctx, o.Against, pk); err != nil {
+			return nil, err
+		}
+	}
+	if o.Since != "" {
+		if last, err = readSet(ctx, o.Since, pk); err != nil {
+			return nil, err
+		}
+	}
+
+	tmp, err := os.MkdirTemp(filepath.Dir(dir), "."+filepath.Base(dir)+".winnow-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(tmp) // after the rename there is nothing under that name
+	w := &dirWriter{dir: tmp}
+	defer w.abort()
+
+	outs := make([]*parts, len(t.files))
+	byReason := map[Reason]*parts{}
+	for i := range t.files {
+		f := &t.files[i]
+		outs[i] = &parts{w: w, f: f, maxRows: t.MaxRows, maxBytes: t.MaxBytes, enc: f.enc()}
+		for _, r := range reasons {
+			if f.reasons == nil || slices.Contains(f.reasons, r) {
+				byReason[r] = outs[i]
+			}
+		}
+	}
+	state := w.list(stateName, "address", "reason")
+	left := w.list(leftName, "address", "reason", "why")
+
+	err = src.Each(ctx, func(e *Entry) error {
+		word, id, why, err := pk.pick(e)
+		if err != nil {
+			return err
+		}
+		if why != "" {
+			return left.add(e.Address, string(e.Reason), guard(why))
+		}
+		if id == "" {
+			return nil
+		}
+		shown := *e
+		if t.hash != "" {
+			shown.Address = id
+		}
+		if err := state.add(shown.Address, string(e.Reason)); err != nil {
+			return err
+		}
+		fp := printOf(id)
+		switch {
+		case there.has(fp):
+			rep.There++
+			return nil
+		case last.has(fp):
+			rep.Unchanged++
+			return nil
+		}
+		rep.Written++
+		count(&rep.Reasons, e.Reason)
+		return byReason[e.Reason].add(&shown, word)
+	})
+	if err != nil {
+		return nil, err
+	}
+	if got := rep.balance(); got != rep.Entries {
+		return nil, fmt.Errorf("%d entries were read and %d are accounted for; nothing was written (please report this)", rep.Entries, got)
+	}
+	for _, p := range outs {
+		if err := p.close(); err != nil {
+			return nil, err
+		}
+	}
+	if o.Since != "" {
+		if err := released(ctx, w, src, o.Since, pk, last, rep); err != nil {
+			return nil, err
+		}
+	}
+	if o.Against != "" {
+		if err := conflicts(ctx, w, src, o.Against, pk, there, rep); err != nil {
+			return nil, err
+		}
+	}
+	if err := errors.Join(state.close(), left.close()); err != nil {
+		return nil, err
+	}
+	rep.Files = w.files
+	m, err := json.MarshalIndent(rep, "", "  ")
+	if err != nil {
+		return nil, err
+	}
+	f, err := w.create(manifestName)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := f.Write(append(m, '\n')); err != nil {
+		return nil, err
+	}
+	if err := f.close(); err != nil {
+		return nil, err
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	return rep, publish(tmp, dir)
+}
+
+// released lists the addresses that were suppressed at --since and are no
+// longer. Where the run tells which addresses it delivers, an address that has
+// left the list is not released: nobody vouches for it.
+func released(ctx context.Context, w *dirWriter, src *Source, since string, pk *picker, last set, rep *Report) error {
+	var kept set
+	if src.Kept != nil {
+		kept = set{}
+		err := src.Kept(ctx, func(key string) error {
+			id, err := pk.id(key)
+			if err != nil {
+				return err
+			}
+			if fp := printOf(id); last.has(fp) && !pk.seen.has(fp) {
+				kept[fp] = struct{}{}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	out := w.list(releasedName, "address", "why")
+	done := set{}
+	err := readIDs(ctx, since, pk, func(id, shown, _ string) error {
+		fp := printOf(id)
+		if pk.seen.has(fp) || done.has(fp) {
+			return nil
+		}
+		done[fp] = struct{}{}
+		if kept != nil && !kept.has(fp) {
+			rep.Gone++
+			return nil
+		}
+		rep.Released++
+		return out.add(shown, "suppressed before, not any more")
+	})
+	return errors.Join(err, out.close())
+}
+
+// conflicts lists the addresses that the provider suppresses and this run
+// delivers: the provider may know something that winnow does not.
+func conflicts(ctx context.Context, w *dirWriter, src *Source, against string, pk *picker, there set, rep *Report) error {
+	if src.Kept == nil {
+		return nil
+	}
+	hit := set{}
+	err := src.Kept(ctx, func(key string) error {
+		id, err := pk.id(key)
+		if err != nil {
+			return err
+		}
+		if fp := printOf(id); there.has(fp) {
+			hit[fp] = struct{}{}
+		}
+		return nil
+	})
+	if err != nil || len(hit) == 0 {
+		return err
+	}
+	out := w.list(conflictName, "address", "there", "here")
+	err = readIDs(ctx, against, pk, func(id, shown, why string) error {
+		fp := printOf(id)
+		if !hit.has(fp) {
+			return nil
+		}
+		delete(hit, fp)
+		rep.Conflicts++
+		if why == "" {
+			why = "suppressed"
+		}
+		return out.add(shown, guard(oneLine(why, 512)), "delivered")
+	})
+	return errors.Join(err, out.close())
+}
+
+// parts writes one kind of file in as many parts as its limits ask for.
+type parts struct {
+	w        *dirWriter
+	f        *file
+	maxRows  int
+	maxBytes int64
+	enc      encoder
+	out      *outFile
+	head     []byte
+	n        int // parts so far
+}
+
+func (p *parts) name(part int) string {
+	ext := p.f.ext
+	if ext == "" {
+		ext = "csv"
+	}
+	if part == 0 {
+		return p.f.name + "." + ext
+	}
+	return fmt.Sprintf("%s-%03d.%s", p.f.name, part, ext)
+}
+
+func (p *parts) add(e *Entry, word string) error {
+	line, err := p.enc.lines(e, word)
+	if err != nil {
+		return err
+	}
+	rows := int64(strings.Count(string(line), "\n"))
+	if p.out != nil {
+		max := int64(p.maxRows)
+		if len(p.head) > 0 {
+			max--
+		}
+		if p.maxRows > 0 && p.out.rows+rows > max || p.maxBytes > 0 && p.out.bytes+int64(len(line)) > p.maxBytes {
+			if err := p.out.close(); err != nil {
+				return err
+			}
+			p.out = nil
+		}
+	}
+	if p.out == nil {
+		if err := p.open(); err != nil {
+			return err
+		}
+		// The encoder's memory was used for the header meanwhile.
+		if line, err = p.enc.lines(e, word); err != nil {
+			return err
+		}
+	}
+	if _, err := p.out.Write(line); err != nil {
+		return err
+	}
+	p.out.rows += rows
+	p.out.addresses++
+	return nil
+}
+
+// open starts the next part. Only when there is a second one does the first
+// get a number.
+func (p *parts) open() (err error) {
+	if p.n == 1 {
+		old, numbered := p.name(0), p.name(1)
+		if err := os.Rename(filepath.Join(p.w.dir, old), filepath.Join(p.w.dir, numbered)); err != nil {
+			return err
+		}
+		for i := range p.w.files {
+			if p.w.files[i].Name == old {
+				p.w.files[i].Name = numbered
+			}
+		}
+	}
+	p.n++
+	name := p.name(0)
+	if p.n > 1 {
+		name = p.name(p.n)
+	}
+	if p.out, err = p.w.create(name); err != nil {
+		return err
+	}
+	p.out.what = p.f.what
+	if p.head, err = p.enc.header(); err != nil {
+		return err
+	}
+	_, err = p.out.Write(p.head)
+	return err
+}
+
+func (p *parts) close() error {
+	if p.out == nil {
+		return nil
+	}
+	return p.out.close()
+}
+
+// dirWriter writes the files of a directory that is not yet to be seen.
+type dirWriter struct {
+	dir   string
+	files []FileInfo
+	open  []*outFile
+}
+
+type outFile struct {
+	w         *dirWriter
+	f         *os.File
+	buf       *bufio.Writer
+	sum       hash.Hash
+	name      string
+	what      string
+	bytes     int64
+	rows      int64
+	addresses int64
+}
+
+func (w *dirWriter) create(name string) (*outFile, error) {
+	f, err := os.OpenFile(filepath.Join(w.dir, name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	o := &outFile{w: w, f: f, buf: bufio.NewWriterSize(f, 1<<16), sum: sha256.New(), name: name}
+	w.open = append(w.open, o)
+	return o, nil
+}
+
+func (o *outFile) Write(b []byte) (int, error) {
+	o.sum.Write(b)
+	o.bytes += int64(len(b))
+	return o.buf.Write(b)
+}
+
+// close syncs the file to the disk and enters it among the files.
+func (o *outFile) close() error {
+	err := errors.Join(o.buf.Flush(), o.f.Sync(), o.f.Close())
+	o.w.open = slices.DeleteFunc(o.w.open, func(x *outFile) bool { return x == o })
+	if o.name != manifestName {
+		o.w.files = append(o.w.files, FileInfo{Name: o.name, What: o.what, Addresses: o.addresses, Rows: o.rows, Bytes: o.bytes, SHA256: hex.EncodeToString(o.sum.Sum(nil))})
+	}
+	return err
+}
+
+func (w *dirWriter) abort() {
+	for _, o := range w.open {
+		o.f.Close()
+	}
+}
+
+// list is a small CSV file for people, made when its first row comes.
+type list struct {
+	w    *dirWriter
+	name string
+	head []string
+	out  *outFile
+}
+
+func (w *dirWriter) list(name string, head ...string) *list {
+	return &list{w: w, name: name, head: head}
+}
+
+func (l *list) add(cells ...string) (err error) {
+	if l.out == nil {
+		if l.out, err = l.w.create(l.name); err != nil {
+			return err
+		}
+		if _, err := l.out.Write(appendRow(nil, l.head)); err != nil {
+			return err
+		}
+	}
+	l.out.rows++
+	l.out.addresses++
+	_, err = l.out.Write(appendRow(nil, cells))
+	return err
+}
+
+func (l *list) close() error {
+	if l.out == nil {
+		return nil
+	}
+	return l.out.close()
+}
+
+// appendRow appends a CSV record (RFC 4180, with a bare line feed).
+func appendRow(b []byte, cells []string) []byte {
+	for i, c := range cells {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		if strings.ContainsAny(c, "\",\r\n") {
+			b = append(append(append(b, '"'), strings.ReplaceAll(c, `"`, `""`)...), '"')
+		} else {
+			b = append(b, c...)
+		}
+	}
+	return append(b, '\n')
+}
+
+// replaceable says whether dir may be written: it is not there, or empty, or
+// an earlier export.
+func replaceable(dir string) error {
+	fi, err := os.Stat(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if !fi.IsDir() {
+		return fmt.Errorf("%s is a file; name a directory to write into", dir)
+	}
+	if names, err := os.ReadDir(dir); err != nil || len(names) == 0 {
+		return err
+	}
+	if !isExport(dir) {
+		return fmt.Errorf("%s exists and is not an earlier export; name another directory", dir)
+	}
+	return nil
+}
+
+func isExport(dir string) bool {
+	b, err := os.ReadFile(filepath.Join(dir, manifestName))
+	var m struct{ Kind string }
+	return err == nil && json.Unmarshal(b, &m) == nil && m.Kind == "winnow-export"
+}
+
+// publish makes the finished directory tmp appear as dir in one step.
+func publish(tmp, dir string) error {
+	if err := syncDir(tmp); err != nil {
+		return err
+	}
+	if err := exchange(tmp, dir); err != nil {
+		return err
+	}
+	return syncDir(filepath.Dir(dir))
+}
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}

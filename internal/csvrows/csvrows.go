@@ -2,15 +2,32 @@
 // and in bounded memory, and hands them on unchanged.
 package csvrows
 
-import "errors"
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"strings"
+	"sync/atomic"
+)
 
 // Options tell Open what the user knows better than detection does. The zero
 // value detects everything.
 type Options struct {
-	Comma   byte   // 0: detect
-	Column  string // header name or 1-based number of the address column; "": detect
-	TempDir string // where a stream that can be read only once is spooled; "": os.TempDir
+	Comma   byte            // 0: detect
+	Column  string          // header name or 1-based number of the address column; "": detect
+	TempDir string          // where a stream that can be read only once is spooled; "": os.TempDir
+	Stdin   io.Reader       // what "-" means; nil: os.Stdin
+	Done    <-chan struct{} // closed to give up waiting for a stream; nil: never
 }
+
+// The values of List.Charset.
+const (
+	utf8Charset  = "UTF-8"
+	utf16LE      = "UTF-16LE"
+	utf16BE      = "UTF-16BE"
+	eightBit     = "8-bit"
+	maxUnitBytes = 2
+)
 
 // List is one list opened for reading, from a file or from a stream spooled to
 // a private temporary file, so that Scan can be called more than once.
@@ -23,72 +40,180 @@ type List struct {
 	Comma   byte
 	Charset string // "UTF-8", "UTF-16LE", "UTF-16BE" or "8-bit" (opaque)
 	Newline string // "\n", "\r\n" or "\r"
+
+	format
+	preamble []byte // raw
+	bom      int    // bytes of the byte order mark in preamble
+	lines    int64  // lines of the preamble
+	src      *source
 }
 
-// Status is a column by which an ESP's export says that a contact must not be mailed.
-type Status struct {
-	Column int
-	Name   string // header as given
-	Kind   string // "unsubscribe", "complaint", "bounce", "blocked": what a hit means
+// Error is a list that cannot be read. Its text is one line: what and where.
+type Error struct {
+	Name string
+	Line int64 // from 1; 0 when it is not about one line
+	What string
+	Next string // what the user can do about it
+	Err  error  // what the system said; may be nil
 }
+
+func (e *Error) Unwrap() error { return e.Err }
+
+func (e *Error) Error() string {
+	if e.Line > 0 {
+		return fmt.Sprintf("%s:%d: %s", e.Name, e.Line, e.What)
+	}
+	return e.Name + ": " + e.What
+}
+
+// Hint returns what the user can do about the error, or "".
+func (e *Error) Hint() string { return e.Next }
 
 // Open detects the dialect of the list at path ("-" is standard input) and its
 // address column. Its errors are for people: what, where, what to do next.
-func Open(path string, opt Options) (*List, error) { return nil, errors.New("csvrows: not yet") }
-
-// Preamble returns the input's bytes before the first data record: byte order
-// mark, sep= line, header.
-func (l *List) Preamble() []byte { return nil }
-
-// AppendPreamble appends the preamble with further header cells to dst.
-func (l *List) AppendPreamble(dst []byte, cells ...string) []byte { return dst }
-
-// Append appends the record raw with further cells, in the list's dialect and
-// encoding, to dst. The bytes of raw before its line end stay as they are.
-func (l *List) Append(dst, raw []byte, cells ...string) []byte { return dst }
-
-// Scan starts a pass over the data records. Passes may overlap.
-func (l *List) Scan() (*Scanner, error) { return nil, errors.New("csvrows: not yet") }
-
-// Close removes what was spooled.
-func (l *List) Close() error { return nil }
-
-// Size returns the number of bytes a pass reads, for progress; -1 when not known.
-func (l *List) Size() int64 { return -1 }
-
-// Scanner reads the records of one pass in order.
-type Scanner struct{}
-
-// Next fills c with the next whole records, about 1 MiB of them, reusing c's
-// memory. It returns io.EOF after the last.
-func (s *Scanner) Next(c *Chunk) error { return nil }
-
-// Read returns how many bytes of Size the scanner has read. It may be called
-// from another goroutine.
-func (s *Scanner) Read() int64 { return 0 }
-
-// Close ends the pass.
-func (s *Scanner) Close() error { return nil }
-
-// Chunk is a run of whole records. Its methods may be called from several
-// goroutines at once, but not during Next.
-type Chunk struct {
-	First int64 // number of the first record, data records counted from 1
+func Open(path string, opt Options) (*List, error) {
+	src, err := openSource(path, opt)
+	if err != nil {
+		return nil, err
+	}
+	l, err := open(src, opt)
+	if err != nil {
+		src.Close()
+		return nil, err
+	}
+	return l, nil
 }
 
-// Len returns the number of records.
-func (c *Chunk) Len() int { return 0 }
+func open(src *source, opt Options) (*List, error) {
+	var n atomic.Int64
+	in, err := src.open(&n)
+	if err != nil {
+		return nil, err
+	}
+	defer in.Close()
+	sample := make([]byte, sampleSize)
+	k, err := io.ReadFull(in, sample)
+	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
+		return nil, readError(src.name, err)
+	}
+	d, err := detect(src.name, sample[:k], err != nil, opt)
+	if err != nil {
+		return nil, err
+	}
+	l := &List{
+		Name: src.name, Header: d.header, Comma: d.comma, Charset: d.charset, Newline: d.newline,
+		format: d.format, preamble: d.preamble, bom: d.bom, lines: d.lines, src: src,
+	}
+	if err := l.chooseColumn(d, opt); err != nil {
+		return nil, err
+	}
+	return l, nil
+}
 
-// Raw returns the bytes of record i as they came, line end included.
-func (c *Chunk) Raw(i int) []byte { return nil }
+// Preamble returns the input's bytes before the first data record: byte order
+// mark, sep= line, empty lines and titles above the header, header. It is what
+// a file with rows of the list has to start with.
+func (l *List) Preamble() []byte { return l.preamble }
 
-// Line returns the line on which record i starts, from 1.
-func (c *Chunk) Line(i int) int64 { return 0 }
+// AppendPreamble appends the preamble with further header cells to dst. A list
+// without a header gets none.
+func (l *List) AppendPreamble(dst []byte, cells ...string) []byte {
+	if l.Header == nil {
+		return append(dst, l.preamble...)
+	}
+	// The header is the last record of the preamble.
+	body := l.preamble[l.bom:]
+	dst = append(dst, l.preamble[:l.bom]...)
+	text := body
+	if l.wide() {
+		text, _ = appendUTF8(nil, body, l.Charset)
+	}
+	at := 0
+	for {
+		r, ok := l.read(text, at, true)
+		if !ok || r.next >= len(text) {
+			break
+		}
+		at = r.next
+	}
+	if l.wide() {
+		at = maxUnitBytes * units(text[:at])
+	}
+	dst = append(dst, body[:at]...)
+	return l.Append(dst, body[at:], cells...)
+}
 
-// Problem returns why record i could not be read (a code for rejected.csv), or "".
-func (c *Chunk) Problem(i int) string { return "" }
+func (l *List) wide() bool { return l.Charset == utf16LE || l.Charset == utf16BE }
 
-// Cell returns the value of a cell of record i, unquoted and in UTF-8 where the
-// charset is known. It returns a part of the chunk where it can and appends to
-// buf where it cannot. A missing cell is empty.
-func (c *Chunk) Cell(i, column int, buf []byte) []byte { return nil }
+// Append appends the record raw with further cells, in the list's dialect and
+// encoding, to dst. The bytes of raw before its line end stay as they are; a
+// record with fewer cells than the header is filled up with empty ones first, so
+// that the further cells stand under their names. In a list of unknown 8-bit
+// encoding, what is not ASCII in cells becomes "?".
+func (l *List) Append(dst, raw []byte, cells ...string) []byte {
+	text := raw
+	if l.wide() {
+		text, _ = appendUTF8(nil, raw, l.Charset)
+	}
+	content := len(bytes.TrimRight(text, "\r\n"))
+	ending := string(text[content:])
+	if ending == "" {
+		ending = l.Newline
+	}
+	var b strings.Builder
+	for n := l.cells(text[:content]); n < l.width; n++ {
+		b.WriteByte(l.format.comma)
+	}
+	for _, cell := range cells {
+		b.WriteByte(l.format.comma)
+		l.quote(&b, cell)
+	}
+	b.WriteString(ending)
+	if l.wide() {
+		dst = append(dst, raw[:maxUnitBytes*units(text[:content])]...)
+		return appendUTF16(dst, b.String(), l.Charset)
+	}
+	dst = append(dst, raw[:content]...)
+	return append(dst, b.String()...)
+}
+
+// quote writes a cell in the list's dialect.
+func (l *List) quote(b *strings.Builder, cell string) {
+	if l.Charset == eightBit {
+		cell = strings.Map(func(r rune) rune {
+			if r >= 0x80 {
+				return '?'
+			}
+			return r
+		}, cell)
+	}
+	if !strings.ContainsAny(cell, "\"\r\n") && strings.IndexByte(cell, l.format.comma) < 0 &&
+		strings.TrimSpace(cell) == cell {
+		b.WriteString(cell)
+		return
+	}
+	b.WriteByte('"')
+	b.WriteString(strings.ReplaceAll(cell, `"`, `""`))
+	b.WriteByte('"')
+}
+
+// Scan starts a pass over the data records. Passes may overlap.
+func (l *List) Scan() (*Scanner, error) {
+	s := &Scanner{list: l, read: new(atomic.Int64), line: l.lines + 1}
+	in, err := l.src.open(s.read)
+	if err != nil {
+		return nil, err
+	}
+	s.in = in
+	if _, err := io.CopyN(io.Discard, in, int64(len(l.preamble))); err != nil {
+		in.Close()
+		return nil, readError(l.Name, err)
+	}
+	return s, nil
+}
+
+// Close removes what was spooled.
+func (l *List) Close() error { return l.src.Close() }
+
+// Size returns the number of bytes a pass reads, for progress; -1 when not known.
+func (l *List) Size() int64 { return l.src.size }

@@ -1,0 +1,291 @@
+package csvrows
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// write puts data into a file of its own and returns its path.
+func write(t testing.TB, data []byte) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "list.csv")
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func openBytes(t testing.TB, data []byte, opt Options) *List {
+	t.Helper()
+	l, err := Open(write(t, data), opt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := l.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return l
+}
+
+// seen is what a pass over a list shows.
+type seen struct {
+	all       []byte // preamble and raw records, one after the other
+	addresses []string
+	problems  []string
+	lines     []int64
+	blank     int64
+}
+
+func readAll(t testing.TB, l *List) seen {
+	t.Helper()
+	s, err := l.Scan()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	out := seen{all: bytes.Clone(l.Preamble())}
+	var c Chunk
+	next := int64(1)
+	for {
+		err := s.Next(&c)
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c.First != next {
+			t.Fatalf("chunk starts at record %d, want %d", c.First, next)
+		}
+		next += int64(c.Len())
+		for i := range c.Len() {
+			out.all = append(out.all, c.Raw(i)...)
+			out.addresses = append(out.addresses, string(c.Cell(i, l.Column, nil)))
+			out.problems = append(out.problems, c.Problem(i))
+			out.lines = append(out.lines, c.Line(i))
+		}
+	}
+	out.blank = s.Blank()
+	return out
+}
+
+// utf16Bytes encodes text, which may hold a byte order mark as U+FEFF.
+func utf16Bytes(text, charset string) []byte { return appendUTF16(nil, text, charset) }
+
+func TestDialects(t *testing.T) {
+	const bom = "\ufeff"
+	for _, tc := range []struct {
+		name, in  string
+		charset   string // of the file; "" is as is
+		comma     byte
+		newline   string
+		header    string // cells joined by /
+		addresses string // joined by a space
+		lines     string
+		problems  string
+	}{
+		{name: "comma", in: "Email,Name\na@x.org,Ann\nb@x.org,Bob\n", comma: ',', newline: "\n", header: "Email/Name", addresses: "a@x.org b@x.org", lines: "2 3"},
+		{name: "semicolon, comma in the header", in: "Name;E-mail, privat\r\nAnn;a@x.org\r\n", comma: ';', newline: "\r\n", header: "Name/E-mail, privat", addresses: "a@x.org"},
+		{name: "tab", in: "Name\tEmail\nDoe, J\ta@x.org\n", comma: '\t', newline: "\n", header: "Name/Email", addresses: "a@x.org"},
+		{name: "pipe", in: "Name|Email\nAnn|a@x.org", comma: '|', newline: "\n", header: "Name/Email", addresses: "a@x.org"},
+		{name: "sep= line", in: "sep=;\r\nEmail;City\r\na@x.org;Bonn, DE\r\n", comma: ';', newline: "\r\n", header: "Email/City", addresses: "a@x.org", lines: "3"},
+		{name: "BOM", in: bom + "Email,Name\na@x.org,Ann\n", comma: ',', newline: "\n", header: "Email/Name", addresses: "a@x.org"},
+		{name: "UTF-16LE with BOM and tabs", charset: utf16LE, in: bom + "Name\tEmail\r\nZoë 😀\ta@x.org\r\n\"two\r\nlines\"\tb@x.org\r\n", comma: '\t', newline: "\r\n", header: "Name/Email", addresses: "a@x.org b@x.org", lines: "2 3"},
+		{name: "UTF-16BE with BOM", charset: utf16BE, in: bom + "Email,Name\na@x.org,Ann\n", comma: ',', newline: "\n", header: "Email/Name", addresses: "a@x.org"},
+		{name: "UTF-16LE without BOM", charset: utf16LE, in: "Email,Name\na@x.org,Ann\n", comma: ',', newline: "\n", header: "Email/Name", addresses: "a@x.org"},
+		{name: "UTF-16BE without BOM", charset: utf16BE, in: "Email,Name\na@x.org,山田\n", comma: ',', newline: "\n", header: "Email/Name", addresses: "a@x.org"},
+		{name: "CR only", in: "Email,Name\ra@x.org,Ann\rb@x.org,\"two\nlines\"\rc@x.org,C", comma: ',', newline: "\r", header: "Email/Name", addresses: "a@x.org b@x.org c@x.org", lines: "2 3 5"},
+		{name: "mixed line ends", in: "Email,Name\r\na@x.org,Ann\nb@x.org,Bob\rc@x.org,C\r\r\nd@x.org,D\r\n", comma: ',', newline: "\r\n", header: "Email/Name", addresses: "a@x.org b@x.org c@x.org d@x.org", lines: "2 3 4 5"},
+		{name: "a CR within a cell", in: "Email,Note,N\na@x.org,one\rtwo,3\nb@x.org,x,4\n", comma: ',', newline: "\n", header: "Email/Note/N", addresses: "a@x.org b@x.org"},
+		{name: "empty lines", in: "\n\nEmail,Name\n\na@x.org,Ann\n\r\n\nb@x.org,Bob\n\n", comma: ',', newline: "\n", header: "Email/Name", addresses: "a@x.org b@x.org", lines: "5 8"},
+		{name: "no header", in: "a@x.org,Ann\nb@x.org,Bob\n", comma: ',', newline: "\n", addresses: "a@x.org b@x.org", lines: "1 2"},
+		{name: "no header, one column", in: "a@x.org\nb@x.org", comma: ',', newline: "\n", addresses: "a@x.org b@x.org"},
+		{name: "header only", in: "Email,Name\n", comma: ',', newline: "\n", header: "Email/Name"},
+		{name: "quoted", in: "\"Name\",\"Email\"\n\"Doe, \"\"J\"\"\",\"a@x.org\"\n\"two\nlines\",\"b@x.org\" \n", comma: ',', newline: "\n", header: "Name/Email", addresses: "a@x.org b@x.org", lines: "2 3"},
+		{name: "whole lines quoted", in: "\"Email,Name\"\n\"a@x.org,\"\"Doe, J\"\"\"\n\"b@x.org,Bob\"\n", comma: ',', newline: "\n", header: "Email/Name", addresses: "a@x.org b@x.org"},
+		{name: "ragged", in: "Name,Email,City\nAnn,a@x.org\nBob,b@x.org,Bonn,extra\nC\nD,d@x.org,Rome\n", comma: ',', newline: "\n", header: "Name/Email/City", addresses: "a@x.org b@x.org  d@x.org"},
+		{name: "bare quotes", in: "Note,Email\n5\" disk,a@x.org\nsay \"hi\",b@x.org\n\"say \"hi\" now\",c@x.org\n\"Doe, J\" x,d@x.org\n", comma: ',', newline: "\n", header: "Note/Email", addresses: "a@x.org b@x.org c@x.org d@x.org"},
+		{name: "open quote", in: "Email,Note\na@x.org,\"open\nb@x.org,x\n\"c@x.org\",\"y\"\nd@x.org,z\n", comma: ',', newline: "\n", header: "Email/Note", addresses: "a@x.org b@x.org c@x.org d@x.org", lines: "2 3 4 5", problems: ProblemQuote + "   "},
+		{name: "open quote, 50 lines", in: "Email,Note\na@x.org,\"open\n" + strings.Repeat("b@x.org,x\n", 60), comma: ',', newline: "\n", header: "Email/Note", addresses: "a@x.org" + strings.Repeat(" b@x.org", 60), problems: ProblemQuote + strings.Repeat(" ", 60)},
+		{name: "open quote at the end", in: "Email,Note\na@x.org,x\nb@x.org,\"open", comma: ',', newline: "\n", header: "Email/Note", addresses: "a@x.org b@x.org", problems: " " + ProblemQuote},
+		{name: "NUL bytes", in: "Email,Note\na@x.org,x\x00y\n\x00,\nb@x.org,z\n", comma: ',', newline: "\n", header: "Email/Note", addresses: "a@x.org \x00 b@x.org"},
+		{name: "Latin-1", in: "Name,Email\nJ\xfcrgen,a@x.org\n", comma: ',', newline: "\n", header: "Name/Email", addresses: "a@x.org"},
+		{name: "Shift-JIS with |", in: "\x96\xbc\x91O|Email\n\x83|\x83\x93|a@x.org\n\x8eR\x93c|b@x.org\n\x83|\x83|\x83\x93|c@x.org\n\x83|\x83\x93|d@x.org\n", comma: '|', newline: "\n", header: "\x96\xbc\x91O/Email", addresses: "a@x.org b@x.org c@x.org d@x.org"},
+		{name: "Latin-1 with |", in: "Name|Email\nRen\xe9|a@x.org\nJos\xe9|b@x.org\nBob|c@x.org\n", comma: '|', newline: "\n", header: "Name/Email", addresses: "a@x.org b@x.org c@x.org"},
+		{name: "titles above the header", in: "Notes:\n\"When exporting, you may miss some.\"\n\nFirst Name,Email Address,Company\nAnn,a@x.org,X\n", comma: ',', newline: "\n", header: "First Name/Email Address/Company", addresses: "a@x.org", lines: "5"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			data := []byte(tc.in)
+			if tc.charset != "" {
+				data = utf16Bytes(tc.in, tc.charset)
+			}
+			l := openBytes(t, data, Options{})
+			if tc.charset != "" && l.Charset != tc.charset {
+				t.Errorf("charset %q, want %q", l.Charset, tc.charset)
+			}
+			if l.Comma != tc.comma || l.Newline != tc.newline {
+				t.Errorf("comma %q, newline %q, want %q, %q", l.Comma, l.Newline, tc.comma, tc.newline)
+			}
+			if got := strings.Join(l.Header, "/"); got != tc.header {
+				t.Errorf("header %q, want %q", got, tc.header)
+			}
+			got := readAll(t, l)
+			if !bytes.Equal(got.all, data) {
+				t.Errorf("bytes differ:\n got %q\nwant %q", got.all, data)
+			}
+			if a := strings.Join(got.addresses, " "); a != tc.addresses {
+				t.Errorf("addresses %q, want %q", a, tc.addresses)
+			}
+			if p := strings.Join(got.problems, " "); strings.TrimSpace(p) != strings.TrimSpace(tc.problems) || tc.problems != "" && p != tc.problems {
+				t.Errorf("problems %q, want %q", p, tc.problems)
+			}
+			if lines := strings.Trim(fmt.Sprint(got.lines), "[]"); tc.lines != "" && lines != tc.lines {
+				t.Errorf("lines %s, want %s", lines, tc.lines)
+			}
+		})
+	}
+}
+
+// generated is a list made by a known writer.
+type generated struct {
+	data      []byte
+	addresses []string
+	desc      string
+}
+
+// generate writes a list in a random dialect whose records are known.
+func generate(r *rand.Rand) generated {
+	pick := func(s ...string) string { return s[r.IntN(len(s))] }
+	comma := pick(",", ";", "\t", "|")
+	eol := pick("\n", "\r\n", "\r")
+	charset := pick("", "", "", utf16LE, utf16BE)
+	quoteAll, folded := r.IntN(4) == 0, r.IntN(8) == 0
+	columns := 2 + r.IntN(6)
+	at := r.IntN(columns)
+	text := []string{"Ann", "Zoë", "山田", "5\" disk", "Doe, J; x", "a|b\tc", "", " ", "say \"hi\"", "x\x00y", "😀"}
+	if !folded && eol != "\r" {
+		text = append(text, "two"+eol+"lines", "three\n\nlines")
+	}
+	quote := func(s string, always bool) string {
+		if always || strings.ContainsAny(s, "\"\r\n"+comma) {
+			return `"` + strings.ReplaceAll(s, `"`, `""`) + `"`
+		}
+		return s
+	}
+	var g generated
+	var b strings.Builder
+	if charset != "" || r.IntN(4) == 0 {
+		b.WriteString("\ufeff")
+	}
+	if r.IntN(8) == 0 {
+		b.WriteString("sep=" + comma + eol)
+	}
+	line := func(cells []string) {
+		for i := range cells {
+			cells[i] = quote(cells[i], quoteAll)
+		}
+		s := strings.Join(cells, comma)
+		if folded {
+			s = quote(s, true)
+		}
+		b.WriteString(s + eol)
+	}
+	header := make([]string, columns)
+	for i := range header {
+		header[i] = fmt.Sprintf("Field %d", i)
+	}
+	header[at] = "Email Address"
+	line(header)
+	for i := range 1 + r.IntN(40) {
+		cells := make([]string, columns)
+		for j := range cells {
+			cells[j] = pick(text...)
+		}
+		cells[at] = fmt.Sprintf("user%d@example%d.org", i, r.IntN(5))
+		g.addresses = append(g.addresses, cells[at])
+		line(cells)
+	}
+	s := b.String()
+	if r.IntN(3) == 0 {
+		s = strings.TrimSuffix(s, eol)
+	}
+	g.data = []byte(s)
+	if charset != "" {
+		g.data = utf16Bytes(s, charset)
+	}
+	g.desc = fmt.Sprintf("comma %q eol %q charset %q quoteAll %v folded %v", comma, eol, charset, quoteAll, folded)
+	return g
+}
+
+// Every list of a known writer comes back whole: all bytes, all records, all addresses.
+func TestGenerated(t *testing.T) {
+	n := 2000
+	if testing.Short() {
+		n = 300
+	}
+	dir := t.TempDir()
+	for seed := range n {
+		g := generate(rand.New(rand.NewPCG(uint64(seed), 1)))
+		path := filepath.Join(dir, "list.csv")
+		if err := os.WriteFile(path, g.data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		l, err := Open(path, Options{})
+		if err != nil {
+			t.Fatalf("seed %d (%s): %v\n%q", seed, g.desc, err, g.data)
+		}
+		got := readAll(t, l)
+		if !bytes.Equal(got.all, g.data) {
+			t.Fatalf("seed %d (%s): bytes differ\n got %q\nwant %q", seed, g.desc, got.all, g.data)
+		}
+		if !slices.Equal(got.addresses, g.addresses) {
+			t.Fatalf("seed %d (%s): addresses\n got %q\nwant %q\n%q", seed, g.desc, got.addresses, g.addresses, g.data)
+		}
+		if i := slices.IndexFunc(got.problems, func(p string) bool { return p != "" }); i >= 0 {
+			t.Fatalf("seed %d (%s): record %d: %s", seed, g.desc, i+1, got.problems[i])
+		}
+		if err := l.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestRowReader(t *testing.T) {
+	const in = "\ufeffE-Mail;Typ\r\na@x.org;hard\r\nb@x.org;\"open\r\nc@x.org;\"soft; \"\"full\"\"\"\r\nd@x.org\r\n"
+	r, err := NewRowReader(strings.NewReader(in), "b.csv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for {
+		row, line, err := r.Next()
+		if err == io.EOF {
+			break
+		}
+		var re *RecordError
+		if err != nil && !errors.As(err, &re) {
+			t.Fatal(err)
+		}
+		if re != nil {
+			row = []string{re.Problem}
+		}
+		got = append(got, fmt.Sprintf("%d %s", line, strings.Join(row, "/")))
+	}
+	want := []string{"2 a@x.org/hard", "3 " + ProblemQuote, "4 c@x.org/soft; \"full\"", "5 d@x.org"}
+	if !slices.Equal(got, want) {
+		t.Errorf("rows\n got %q\nwant %q", got, want)
+	}
+	if h := r.Header(); !slices.Equal(h, []string{"E-Mail", "Typ"}) {
+		t.Errorf("header %q", h)
+	}
+}

@@ -1,0 +1,376 @@
+package csvrows
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+)
+
+const (
+	sampleSize = maxRecord + maxQuoted // bytes that detection looks at
+	sampleRows = 1000                  // records that the column is chosen from
+	scoreRows  = 200                   // records that the delimiter is chosen from
+	titleRows  = 20                    // lines above the header that may hold titles and notes
+)
+
+// dialect is what detection finds out about a list.
+type dialect struct {
+	format
+	charset  string
+	newline  string
+	bom      int
+	preamble []byte // raw bytes before the first data record, a copy
+	lines    int64  // lines of the preamble
+	header   []string
+	rows     [][]string // the first data records
+}
+
+// detect finds the dialect from the first bytes of a list; eof says that these
+// are all there are.
+func detect(name string, sample []byte, eof bool, opt Options) (*dialect, error) {
+	if err := notAList(name, sample); err != nil {
+		return nil, err
+	}
+	d := &dialect{newline: "\n"}
+	d.charset, d.bom = charsetOf(sample)
+	text := sample[d.bom:]
+	switch d.charset {
+	case utf16LE, utf16BE:
+		text, _ = appendUTF8(nil, text, d.charset)
+	case utf8Charset:
+		if !validUTF8(text, eof) {
+			d.charset = eightBit
+		}
+	}
+	if len(bytes.Trim(text, "\r\n\x1a")) == 0 && eof {
+		return nil, &Error{Name: name, What: "is empty", Next: "check that the export was finished"}
+	}
+	d.lineEnds(text)
+
+	comma := opt.Comma
+	if sep := sepLine(text); sep != 0 && comma == 0 {
+		comma = sep
+	}
+	rows := d.chooseComma(text, eof, comma)
+	if len(rows) == 0 {
+		return nil, tooLongError(name, 1)
+	}
+	end := d.split(text, eof)
+	if end < 0 {
+		return nil, tooLongError(name, 1)
+	}
+	switch {
+	case end == len(text) && eof:
+		end = len(sample)
+	case d.charset == utf16LE || d.charset == utf16BE:
+		end = d.bom + maxUnitBytes*units(text[:end])
+	default:
+		end += d.bom
+	}
+	d.preamble = bytes.Clone(sample[:end])
+	if len(d.header) > maxColumns {
+		return nil, &Error{
+			Name: name, Line: d.lines,
+			What: fmt.Sprintf("the header has more than %d columns", maxColumns),
+			Next: "check that the file is a list of contacts",
+		}
+	}
+	return d, nil
+}
+
+// lineEnds finds which line ends the list has.
+func (d *dialect) lineEnds(text []byte) {
+	pairs := bytes.Count(text, crlf)
+	feeds := bytes.Count(text, lf) - pairs
+	returns := bytes.Count(text, cr) - pairs
+	switch {
+	case pairs+feeds == 0:
+		d.cr = returns > 0
+	case returns > 0:
+		// Old Mac files: CR between records, LF within quoted cells.
+		feeds, returns = 0, 0
+		quoted := false
+		for i, b := range text {
+			switch b {
+			case '"':
+				quoted = !quoted
+			case '\n':
+				if !quoted {
+					feeds++
+				}
+			case '\r':
+				if !quoted && (i+1 == len(text) || text[i+1] != '\n') {
+					returns++
+				}
+			}
+		}
+		d.cr = feeds == 0 && returns > 0
+		feeds -= pairs
+	}
+	switch {
+	case d.cr:
+		d.newline = "\r"
+	case pairs > feeds:
+		d.newline = "\r\n"
+	}
+}
+
+// chooseComma tries the delimiters and keeps the format whose records agree best
+// about their number of cells and in which addresses and names of address
+// columns stand in cells of their own.
+func (d *dialect) chooseComma(text []byte, eof bool, only byte) [][]string {
+	base := d.format
+	candidates := make([]format, 0, 8)
+	for _, c := range []byte{',', ';', '\t', '|'} {
+		if only == 0 || c == only {
+			candidates = append(candidates, format{comma: c})
+		}
+	}
+	if len(candidates) == 0 {
+		candidates = append(candidates, format{comma: only})
+	}
+	for _, c := range candidates {
+		if c.comma == '|' && d.charset == eightBit {
+			candidates = append(candidates, format{comma: '|', lead: sjisLead}, format{comma: '|', lead: gbkLead})
+		}
+		c.folded = true
+		candidates = append(candidates, c)
+	}
+	best := -1.0
+	var rows [][]string
+	for _, f := range candidates {
+		f.cr = base.cr
+		sample, _ := f.sample(text, eof, scoreRows)
+		if len(sample) == 0 {
+			continue
+		}
+		score, width := f.score(sample)
+		if score > best {
+			best, rows = score, sample
+			f.width = width
+			d.format = f
+		}
+	}
+	return rows
+}
+
+// sample returns the cells of the first records, and where each record starts.
+// Broken records and empty ones are left out.
+func (f *format) sample(text []byte, eof bool, limit int) (rows [][]string, starts []int) {
+	for at := 0; at < len(text) && len(rows) < limit; {
+		r, ok := f.read(text, at, eof)
+		if !ok {
+			break
+		}
+		if content := text[at:r.content]; r.problem == 0 && len(content) > 0 && (len(rows) > 0 || sepLine(content) == 0) {
+			rows = append(rows, f.row(content))
+			starts = append(starts, at)
+		}
+		at = r.next
+	}
+	return rows, starts
+}
+
+// row returns the cells of a record.
+func (f *format) row(content []byte) []string {
+	content = f.unfold(content, nil)
+	var cells []string
+	for i := 0; ; i++ {
+		end, st := f.cellEnd(content, i)
+		cell := content[i:end]
+		if st == quoteClosed {
+			cell = unquote(cell, nil)
+		}
+		cells = append(cells, string(cell))
+		if end == len(content) {
+			return cells
+		}
+		i = end
+	}
+}
+
+func (f *format) score(rows [][]string) (score float64, width int) {
+	widths := make(map[int]int)
+	addresses, named := 0, 0.0
+	for i, row := range rows {
+		widths[len(row)]++
+		for _, cell := range row {
+			if looksLikeAddress(cell) {
+				addresses++
+				break
+			}
+			if i < titleRows && headerRole(cell) == primary {
+				named = 1
+			}
+		}
+	}
+	for w, n := range widths {
+		if n > widths[width] || n == widths[width] && w > width {
+			width = w
+		}
+	}
+	agree := float64(widths[width]) / float64(len(rows))
+	if width == 1 {
+		agree = 0.3
+	}
+	if f.folded {
+		// Nothing to unfold: the plain format says it better.
+		agree -= 0.01
+	}
+	return agree + float64(addresses)/float64(len(rows)) + named, width
+}
+
+// split takes the list apart into preamble, header and data, and returns the
+// length of the preamble in text. It returns -1 when the end of the header is
+// out of sight.
+func (d *dialect) split(text []byte, eof bool) int {
+	rows, starts := d.sample(text, eof, sampleRows+titleRows+1)
+	at := 0
+	for i, row := range rows[:min(len(rows), titleRows)] {
+		if hasAddress(row) {
+			break
+		}
+		if namesAddress(row) {
+			at = i
+			for _, title := range rows[:i] {
+				if filled(title) >= filled(row) {
+					at = 0 // no title, but a row like others
+				}
+			}
+			break
+		}
+	}
+	until := starts[at]
+	d.rows = rows[at:]
+	if namesAddress(rows[at]) || !hasAddress(rows[at]) {
+		d.header, d.rows = rows[at], rows[at+1:]
+		d.width = max(d.width, len(d.header))
+		until++
+	}
+	end := 0
+	for end < len(text) {
+		r, ok := d.read(text, end, eof)
+		if !ok {
+			return -1
+		}
+		content := text[end:r.content]
+		if end >= until && len(content) > 0 {
+			break
+		}
+		if d.header == nil && len(content) > 0 && sepLine(content) == 0 && bytes.IndexByte(content, '@') >= 0 {
+			break // a broken record above the first whole one
+		}
+		d.lines += int64(r.lines)
+		end = r.next
+	}
+	return end
+}
+
+func filled(row []string) (n int) {
+	for _, cell := range row {
+		if strings.TrimSpace(cell) != "" {
+			n++
+		}
+	}
+	return n
+}
+
+func hasAddress(row []string) bool {
+	for _, cell := range row {
+		if looksLikeAddress(cell) {
+			return true
+		}
+	}
+	return false
+}
+
+func namesAddress(row []string) bool {
+	for _, cell := range row {
+		if headerRole(cell) == primary {
+			return true
+		}
+	}
+	return false
+}
+
+// sepLine returns the delimiter that Excel's "sep=;" line names, or 0.
+func sepLine(text []byte) byte {
+	if n := lineEnd(text); n >= 0 {
+		text = text[:n]
+	}
+	text = bytes.Trim(text, `"`)
+	if len(text) == 5 && bytes.EqualFold(text[:4], []byte("sep=")) {
+		return text[4]
+	}
+	return 0
+}
+
+// charsetOf finds UTF-16 by its byte order mark or by the zero bytes of its
+// ASCII characters; every other encoding is UTF-8 or none of our business.
+func charsetOf(sample []byte) (charset string, bom int) {
+	switch {
+	case bytes.HasPrefix(sample, []byte{0xef, 0xbb, 0xbf}):
+		return utf8Charset, 3
+	case bytes.HasPrefix(sample, []byte{0xff, 0xfe}):
+		return utf16LE, 2
+	case bytes.HasPrefix(sample, []byte{0xfe, 0xff}):
+		return utf16BE, 2
+	}
+	head := sample[:min(len(sample), 4096)&^1]
+	var little, big int
+	for i := 0; i < len(head); i += 2 {
+		switch a, b := head[i], head[i+1]; {
+		case b == 0 && a != 0 && a < 0x7f:
+			little++
+		case a == 0 && b != 0 && b < 0x7f:
+			big++
+		}
+	}
+	// Every list has delimiters, line ends and addresses, which are ASCII.
+	switch n := len(head) / 2; {
+	case n == 0:
+	case little > n/5 && big <= n/50:
+		return utf16LE, 0
+	case big > n/5 && little <= n/50:
+		return utf16BE, 0
+	}
+	return utf8Charset, 0
+}
+
+func validUTF8(text []byte, eof bool) bool {
+	if !eof {
+		// The sample may end within a character.
+		for i := 1; i < utf8.UTFMax && i <= len(text); i++ {
+			if utf8.RuneStart(text[len(text)-i]) {
+				text = text[:len(text)-i]
+				break
+			}
+		}
+	}
+	return utf8.Valid(text)
+}
+
+// notAList recognises files that are often taken for lists by their first bytes.
+func notAList(name string, sample []byte) error {
+	const export = "open it in the program that made it and save it as CSV (UTF-8)"
+	for _, k := range []struct{ magic, what, next string }{
+		{"PK\x03\x04", "is a zip archive or a workbook (.xlsx, .ods), not a delimited file", export},
+		{"\xd0\xcf\x11\xe0", "is an Excel workbook (.xls), not a delimited file", export},
+		{"%PDF-", "is a PDF document, not a delimited file", export},
+		{"SQLite format 3\x00", "is a database, not a delimited file", "export the table of contacts as CSV"},
+		{"\x1f\x8b", "is compressed twice", "decompress it once and try again"},
+		{"\x28\xb5\x2f\xfd", "is compressed twice", "decompress it once and try again"},
+		{"\xff\xfe\x00\x00", "is UTF-32, which no mail program reads", "save it as UTF-8"},
+		{"\x00\x00\xfe\xff", "is UTF-32, which no mail program reads", "save it as UTF-8"},
+		{"<!DOCTYPE", "is a web page, not a delimited file", export},
+		{"<html", "is a web page, not a delimited file", export},
+		{"<?xml", "is XML, not a delimited file", export},
+		{"BEGIN:VCARD", "holds vCards, not a delimited file", "export the contacts as CSV"},
+	} {
+		if len(sample) >= len(k.magic) && strings.EqualFold(string(sample[:len(k.magic)]), k.magic) {
+			return &Error{Name: name, What: k.what, Next: k.next}
+		}
+	}
+	return nil
+}

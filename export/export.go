@@ -153,6 +153,7 @@ type BounceCount struct {
 	Category string `json:"category"`
 	Bucket   string `json:"bucket"`
 	Side     string `json:"side"`
+	Action   string `json:"action"`
 	Provider string `json:"provider,omitempty"`
 	N        int64  `json:"n"`
 }
@@ -185,6 +186,8 @@ type DayCount struct {
 	Bucket   string `json:"bucket"`
 	Provider string `json:"provider,omitempty"`
 	N        int64  `json:"n"`
+	Hard     int64  `json:"hard,omitempty"` // of N: hard bounces
+	Sent     int64  `json:"sent,omitempty"` // of N: deliveries and bounces, when the source has deliveries
 }
 
 // BounceSource is the account of one bounce file.

@@ -310,6 +310,7 @@ func newTimeline(counts []export.DayCount) *timeline {
 		switch c.Bucket {
 		case "reputation", "authentication", "content", "policy", "relay":
 			d.Sender += c.N
+		case "none": // deliveries, delays and auto-replies are no bounces
 		default:
 			d.Recipient += c.N
 		}

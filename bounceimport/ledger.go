@@ -2,6 +2,7 @@ package bounceimport
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -72,13 +73,13 @@ func (l *Ledger) add(e *Event, category string, action Action) {
 			o := Record{Category: category, Last: e.Time, Source: e.Source, Reply: cutReply(e.Reply)}
 			if c := (Record{Category: category, Last: d.Last, Source: d.Source, Reply: d.Reply}); before(&c, &o) {
 				d.Last = later(d.Last, e.Time)
-				d.Reply, d.Rule, d.Source = strings.Clone(o.Reply), e.Rule, strings.Clone(e.Source)
+				d.Reply, d.Rule, d.Source, d.Provider = strings.Clone(o.Reply), e.Rule, strings.Clone(e.Source), ProviderOf(e)
 			}
 			return
 		}
 	}
 	n.days = append(n.days, DayEvent{Category: category, Action: action, Soft: e.Soft(), Events: 1, First: e.Time, Last: e.Time,
-		Reply: strings.Clone(cutReply(e.Reply)), Rule: e.Rule, Source: strings.Clone(e.Source)})
+		Provider: ProviderOf(e), Reply: strings.Clone(cutReply(e.Reply)), Rule: e.Rule, Source: strings.Clone(e.Source)})
 }
 
 func sameDay(a, b time.Time) bool {
@@ -88,8 +89,24 @@ func sameDay(a, b time.Time) bool {
 	return a.UTC().Truncate(day).Equal(b.UTC().Truncate(day))
 }
 
-// Records implements Source. Keys come in the order in which they were first seen.
+// Incidents returns the windows in which a provider's answers are not believed:
+// those that are known, and those that the events themselves show.
+func (l *Ledger) Incidents() []Incident {
+	var f IncidentFinder
+	for i := range l.entries {
+		if n := &l.entries[i]; n.key[0] != '@' {
+			for j := range n.days {
+				f.Add(n.days[j].Provider, n.days[j].Category, n.days[j].First)
+			}
+		}
+	}
+	return slices.Concat(KnownIncidents(), f.Find())
+}
+
+// Records implements Source. Keys come in the order in which they were first
+// seen. Events in one of the Incidents hold their address for review.
 func (l *Ledger) Records(ctx context.Context, now time.Time, want func(key string) bool, yield func(key string, r Record) error) error {
+	incidents := l.Incidents()
 	for i := range l.entries {
 		if i&1023 == 0 {
 			if err := ctx.Err(); err != nil {
@@ -100,7 +117,7 @@ func (l *Ledger) Records(ctx context.Context, now time.Time, want func(key strin
 		if want != nil && !want(n.key) {
 			continue
 		}
-		if r := Fold(n.days, now); r.Category != "" {
+		if r := FoldIncidents(n.days, incidents, now); r.Category != "" {
 			if err := yield(n.key, r); err != nil {
 				return err
 			}

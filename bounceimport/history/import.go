@@ -1,0 +1,371 @@
+package history
+
+import (
+	"cmp"
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"slices"
+	"strings"
+	"time"
+	"unsafe"
+
+	"winnow/bounceimport"
+	"winnow/validate"
+
+	"zombiezen.com/go/sqlite"
+	"zombiezen.com/go/sqlite/sqlitex"
+)
+
+// Days that are none.
+const (
+	noDay     = -1 // the source gave no time
+	singleDay = 0  // proof of life: only the last one counts, so one row holds them all
+)
+
+// row is a row of the table event, or what adds to one.
+type row struct {
+	key         string
+	category    string
+	action      bounceimport.Action
+	day         int64
+	first, last int64 // seconds since 1970, 0: not known
+	soft        bool
+	provider    string
+	reply       string
+	rule        string
+	source      string
+}
+
+// compare orders rows as the table does.
+func (r *row) compare(o *row) int {
+	return cmp.Or(cmp.Compare(r.key, o.key), cmp.Compare(r.category, o.category), cmp.Compare(r.action, o.action), cmp.Compare(r.day, o.day))
+}
+
+// merge adds o, a row of the same key, category, action and day. It is a join
+// of a semilattice (associative, commutative, idempotent), and the upsert of
+// flush is the same join: that is why the order and the number of imports do
+// not show.
+func (r *row) merge(o *row) {
+	if o.first != 0 && (r.first == 0 || o.first < r.first) {
+		r.first = o.first
+	}
+	r.soft = r.soft && o.soft
+	if cmp.Or(cmp.Compare(o.last, r.last), cmp.Compare(o.reply, r.reply), cmp.Compare(o.source, r.source),
+		cmp.Compare(o.rule, r.rule), cmp.Compare(o.provider, r.provider)) > 0 {
+		r.last, r.reply, r.source, r.rule, r.provider = o.last, o.reply, o.source, o.rule, o.provider
+	}
+}
+
+const upsert = `INSERT INTO event (key, category, action, day, first, last, soft, provider, reply, rule, source)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+ON CONFLICT DO UPDATE SET
+	first = CASE WHEN excluded.first <> 0 AND (first = 0 OR excluded.first < first) THEN excluded.first ELSE first END,
+	soft = min(soft, excluded.soft),
+	(last, reply, source, rule, provider) = (SELECT max(excluded.last, last),
+		iif(n, excluded.reply, reply), iif(n, excluded.source, source), iif(n, excluded.rule, rule), iif(n, excluded.provider, provider)
+		FROM (SELECT (excluded.last, excluded.reply, excluded.source, excluded.rule, excluded.provider) > (last, reply, source, rule, provider) AS n))
+WHERE excluded.first <> 0 AND (first = 0 OR excluded.first < first) OR excluded.soft < soft
+	OR (excluded.last, excluded.reply, excluded.source, excluded.rule, excluded.provider) > (last, reply, source, rule, provider)`
+
+// File is one imported file, as the stats list it.
+type File struct {
+	Name    string `json:"name"`   // without its folder
+	SHA256  string `json:"sha256"` // "" for folders and pipes
+	Format  string `json:"format"`
+	Records int64  `json:"records"`
+}
+
+// Counts says what an import did.
+type Counts struct {
+	Events    int64 `json:"events"`              // added by the caller
+	Changed   int64 `json:"changed"`             // rows that are new or hold something new: 0 when all was known
+	Ignored   int64 `json:"ignored"`             // of categories that say nothing of an address: delays, auto-replies, greylisting
+	Foreign   int64 `json:"foreign,omitempty"`   // the recipient is not an address that can be on a list
+	Forgotten int64 `json:"forgotten,omitempty"` // addresses that were forgotten, and stay so
+}
+
+// Import adds events to a history, a large batch at a time, each in a
+// transaction of its own and sorted by key: a B-tree takes sorted rows several
+// times faster. Memory is bounded by the batch.
+type Import struct {
+	Counts Counts
+
+	s      *Store
+	ctx    context.Context
+	rows   []row
+	bytes  int
+	limit  int
+	intern map[string]string // within a batch: replies are alike
+	buf    []byte
+	files  []File
+}
+
+// batchBytes bounds what an Import holds before it writes.
+const batchBytes = 64 << 20
+
+// Begin starts an import. The caller must call Done.
+func (s *Store) Begin(ctx context.Context) *Import {
+	return &Import{s: s, ctx: ctx, limit: batchBytes, intern: make(map[string]string)}
+}
+
+// Add adds one event; it keeps no reference to e. Its signature is that of the
+// yield of [bounceimport.Read].
+func (m *Import) Add(e *bounceimport.Event) error {
+	m.Counts.Events++
+	a, err := validate.ParseAddress(e.Recipient)
+	if err != nil {
+		m.Counts.Foreign++
+		return nil
+	}
+	address, domain := e.AddressCategory(), e.DomainCategory()
+	if e.Action == bounceimport.Ignore {
+		address = ""
+	}
+	if address == "" && domain == "" {
+		m.Counts.Ignored++
+		return nil
+	}
+	var t int64
+	if !e.Time.IsZero() {
+		t = e.Time.Unix()
+	}
+	r := row{first: t, last: t, soft: e.Soft(), rule: e.Rule, provider: m.share(bounceimport.ProviderOf(e))}
+	m.buf = a.AppendKey(m.buf[:0])
+	key := string(m.buf)
+	var domainKey string
+	if domain != "" {
+		m.buf = append(append(m.buf[:0], '@'), a.Domain...)
+		domainKey = m.shareBytes(m.buf)
+	}
+	text := e.Reply
+	if text == "" {
+		text = e.Verdict
+	}
+	m.buf = appendMasked(m.buf[:0], text, a.Local)
+	r.reply = m.shareBytes(m.buf)
+	r.source = source(e.Source)
+	if address != "" {
+		r.key, r.category, r.action, r.day = key, address, e.Action, dayOf(t, e.Action)
+		m.add(r)
+	}
+	if domain != "" {
+		r.key, r.category, r.action = domainKey, domain, e.Action
+		if domain == "delivered" {
+			// A server that answered; by which of its millions of answers does not matter.
+			r.action, r.reply, r.rule, r.source = bounceimport.Clear, "", "", ""
+		}
+		r.day = dayOf(t, r.action)
+		m.add(r)
+	}
+	if m.bytes >= m.limit {
+		return m.flush()
+	}
+	return nil
+}
+
+func (m *Import) add(r row) {
+	m.rows = append(m.rows, r)
+	m.bytes += int(unsafe.Sizeof(r)) + len(r.key) + len(r.source)
+}
+
+// share returns a copy of s that the batch holds once.
+func (m *Import) share(s string) string {
+	if t, ok := m.intern[s]; ok {
+		return t
+	}
+	t := strings.Clone(s)
+	m.intern[t] = t
+	m.bytes += 2*int(unsafe.Sizeof(t)) + len(t) + 16
+	return t
+}
+
+func (m *Import) shareBytes(b []byte) string {
+	if t, ok := m.intern[string(b)]; ok {
+		return t
+	}
+	return m.share(string(b))
+}
+
+func dayOf(t int64, a bounceimport.Action) int64 {
+	switch {
+	case a == bounceimport.Clear:
+		return singleDay
+	case t == 0:
+		return noDay
+	case t < 0: // before 1970: a broken clock, but not no time
+		return noDay
+	}
+	return t / 86400
+}
+
+// source shortens "folder/file#member:line" to its last part: where a file lay
+// is nobody's business and would make the same file twice look like two.
+func source(s string) string {
+	if i := strings.LastIndexAny(s, `/\`); i >= 0 {
+		s = s[i+1:]
+	}
+	return strings.Clone(s)
+}
+
+// AddFile notes that a file was imported.
+func (m *Import) AddFile(f File) { m.files = append(m.files, f) }
+
+// Done writes what is left, looks for incidents and ends the import.
+func (m *Import) Done() error {
+	if err := m.flush(); err != nil {
+		return err
+	}
+	err := m.s.during(m.ctx, func() error {
+		return m.s.write(func() error {
+			for _, f := range m.files {
+				err := sqlitex.Execute(m.s.conn, `INSERT INTO file (name, sha256, format, records) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING`,
+					&sqlitex.ExecOptions{Args: []any{source(f.Name), f.SHA256, f.Format, f.Records}})
+				if err != nil {
+					return err
+				}
+			}
+			if m.Counts.Changed == 0 {
+				return nil
+			}
+			return m.s.findIncidents()
+		})
+	})
+	m.files = nil
+	return err
+}
+
+// flush writes the batch.
+func (m *Import) flush() error {
+	if len(m.rows) == 0 {
+		return nil
+	}
+	slices.SortFunc(m.rows, func(a, b row) int { return a.compare(&b) })
+	n := 0
+	for i := 1; i < len(m.rows); i++ {
+		if m.rows[n].compare(&m.rows[i]) == 0 {
+			m.rows[n].merge(&m.rows[i])
+		} else {
+			n++
+			m.rows[n] = m.rows[i]
+		}
+	}
+	m.rows = m.rows[:n+1]
+	err := m.s.during(m.ctx, func() error { return m.s.write(m.upsert) })
+	m.rows, m.bytes = m.rows[:0], 0
+	clear(m.intern)
+	return err
+}
+
+// upsert writes the sorted rows of the batch, within a transaction.
+func (m *Import) upsert() error {
+	forgotten, err := m.s.forgotten()
+	if err != nil {
+		return err
+	}
+	st, err := m.s.conn.Prepare(upsert)
+	if err != nil {
+		return err
+	}
+	before, err := m.s.int("SELECT total_changes()")
+	if err != nil {
+		return err
+	}
+	var key string
+	var skip bool
+	for i := range m.rows {
+		r := &m.rows[i]
+		if forgotten != nil && r.key != key && r.key[0] != '@' {
+			key = r.key
+			if skip, err = forgotten(key); err != nil {
+				return err
+			}
+			if skip {
+				m.Counts.Forgotten++
+			}
+		}
+		if skip && r.key == key {
+			continue
+		}
+		st.BindText(1, r.key)
+		st.BindText(2, r.category)
+		st.BindText(3, string(r.action))
+		st.BindInt64(4, r.day)
+		st.BindInt64(5, r.first)
+		st.BindInt64(6, r.last)
+		st.BindBool(7, r.soft)
+		st.BindText(8, r.provider)
+		st.BindText(9, r.reply)
+		st.BindText(10, r.rule)
+		st.BindText(11, r.source)
+		if _, err := st.Step(); err != nil {
+			return err
+		}
+		if err := st.Reset(); err != nil {
+			return err
+		}
+	}
+	after, err := m.s.int("SELECT total_changes()")
+	m.Counts.Changed += after - before
+	return err
+}
+
+// during runs f with ctx as the interrupt of the connection.
+func (s *Store) during(ctx context.Context, f func() error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	s.conn.SetInterrupt(ctx.Done())
+	err := f()
+	s.conn.SetInterrupt(nil)
+	if ctx.Err() != nil && sqlite.ErrCode(err).ToPrimary() == sqlite.ResultInterrupt {
+		return ctx.Err()
+	}
+	return s.explain(err)
+}
+
+// int returns the one number that a query gives.
+func (s *Store) int(query string) (n int64, err error) {
+	err = sqlitex.Execute(s.conn, query, &sqlitex.ExecOptions{ResultFunc: func(st *sqlite.Stmt) error {
+		n = st.ColumnInt64(0)
+		return nil
+	}})
+	return n, err
+}
+
+// forgotten returns a function that tells whether an address was forgotten;
+// nil when none was.
+func (s *Store) forgotten() (func(key string) (bool, error), error) {
+	n, err := s.int("SELECT EXISTS (SELECT 1 FROM forgotten)")
+	if err != nil || n == 0 {
+		return nil, err
+	}
+	secret, err := s.secret(false)
+	if err != nil {
+		return nil, err
+	}
+	st, err := s.conn.Prepare("SELECT 1 FROM forgotten WHERE hash = ?")
+	if err != nil {
+		return nil, err
+	}
+	mac := hmac.New(sha256.New, secret)
+	var sum [sha256.Size]byte
+	return func(key string) (bool, error) {
+		mac.Reset()
+		mac.Write(unsafe.Slice(unsafe.StringData(key), len(key)))
+		st.BindBytes(1, mac.Sum(sum[:0]))
+		found, err := st.Step()
+		if e := st.Reset(); err == nil {
+			err = e
+		}
+		return found, err
+	}, nil
+}
+
+// unix is the inverse of how times are stored.
+func unix(t int64) time.Time {
+	if t == 0 {
+		return time.Time{}
+	}
+	return time.Unix(t, 0).UTC()
+}

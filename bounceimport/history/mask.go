@@ -1,0 +1,113 @@
+package history
+
+import (
+	"strings"
+	"unicode/utf8"
+)
+
+// maxText is how much of a reply is kept.
+const maxText = 512
+
+// appendMasked appends a reply made fit to be kept: on one line, without
+// control characters, at most maxText bytes, and with every local part in it as
+// "***": the history holds an address in its key and nowhere else, so that
+// forgetting it is the work of one row. local is the local part of the
+// recipient, which servers also quote without its domain.
+func appendMasked(dst []byte, s, local string) []byte {
+	start := len(dst)
+	space := true // at the start, and after a space
+	for i := 0; i < len(s) && len(dst)-start < maxText; {
+		c := s[i]
+		switch {
+		case c <= ' ' || c == 0x7f:
+			if !space {
+				dst = append(dst, ' ')
+			}
+			space = true
+			i++
+			continue
+		case c == '@' && i+1 < len(s) && domainByte(s[i+1]):
+			n := len(dst)
+			for n > start && localByte(dst[n-1]) {
+				n--
+			}
+			if n < len(dst) {
+				dst = append(dst[:n], "***"...)
+			}
+			dst = append(dst, '@')
+			i++
+		case c >= utf8.RuneSelf:
+			r, n := utf8.DecodeRuneInString(s[i:])
+			if r == utf8.RuneError && n == 1 || r < 0xa0 || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069 || r == 0x200e || r == 0x200f {
+				r = utf8.RuneError // not text, C1 controls, and what turns the direction of writing
+			}
+			dst = utf8.AppendRune(dst, r)
+			i += n
+		default:
+			dst = append(dst, c)
+			i++
+		}
+		space = false
+	}
+	for len(dst) > start && dst[len(dst)-1] == ' ' {
+		dst = dst[:len(dst)-1]
+	}
+	if len(dst)-start > maxText {
+		cut := start + maxText
+		for !utf8.RuneStart(dst[cut]) {
+			cut--
+		}
+		dst = dst[:cut]
+	}
+	if telling(local) {
+		dst = maskWord(dst, start, local)
+	}
+	return dst
+}
+
+// telling says whether a local part found in a reply without its domain is the
+// address, rather than a word of the language: "user", "unknown" and "info"
+// stay, "jane.doe" goes.
+func telling(local string) bool {
+	return len(local) >= 4 && strings.ContainsAny(local, "0123456789._+-")
+}
+
+// maskWord replaces word by "***" where it stands alone in dst[start:].
+func maskWord(dst []byte, start int, word string) []byte {
+	for i := start; i+len(word) <= len(dst); i++ {
+		if (i > start && wordByte(dst[i-1])) || (i+len(word) < len(dst) && wordByte(dst[i+len(word)])) || !equalFold(dst[i:i+len(word)], word) {
+			continue
+		}
+		dst = append(append(dst[:i], "***"...), dst[i+len(word):]...)
+		i += 2
+	}
+	return dst
+}
+
+// equalFold compares ASCII letters without regard to case.
+func equalFold(b []byte, s string) bool {
+	for i := range b {
+		x, y := b[i], s[i]
+		if x == y {
+			continue
+		}
+		if x|0x20 != y|0x20 || x|0x20 < 'a' || x|0x20 > 'z' {
+			return false
+		}
+	}
+	return true
+}
+
+func letterOrDigit(c byte) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c >= utf8.RuneSelf
+}
+
+func wordByte(c byte) bool { return letterOrDigit(c) || c == '_' }
+
+func domainByte(c byte) bool { return letterOrDigit(c) || c == '[' }
+
+// localByte says whether c can be part of a local part as servers quote it:
+// atext of RFC 5322 3.2.3, the dot, and "%" of percent-encoding.
+func localByte(c byte) bool {
+	return letterOrDigit(c) || strings.IndexByte(".!#$%&'*+-/=?^_`{|}~", c) >= 0
+}

@@ -363,7 +363,7 @@ func (r *powermtaRow) event(d *reading, e *Event) outcome {
 func (d *reading) hubspot(t *table) error {
 	email := -1
 	for i, h := range t.folded {
-		if email < 0 && columnRole(h) == roleRecipient {
+		if email < 0 && columnOf(h) == colRecipient {
 			email = i
 		}
 	}
@@ -417,29 +417,29 @@ func (d *reading) hubspot(t *table) error {
 	}
 }
 
-// role is what a column of an unknown layout means.
-type role byte
+// column is what a column of an unknown layout means.
+type column byte
 
 const (
-	roleNone role = iota
-	roleRecipient
-	roleReply
-	roleCode
-	roleStatus
-	roleTime
-	roleVerdict
-	roleRemote
-	roleSender
-	roleMessageID
-	roleBounced
-	roleUnsubscribed
-	roleComplained
-	roles
+	colNone column = iota
+	colRecipient
+	colReply
+	colCode
+	colStatus
+	colTime
+	colVerdict
+	colRemote
+	colSender
+	colMessageID
+	colBounced
+	colUnsubscribed
+	colComplained
+	columns
 )
 
-// columnRole knows the header names, folded, that exports use for what we need,
+// columnOf knows the header names, folded, that exports use for what we need,
 // in the languages whose programs write them.
-func columnRole(h string) role {
+func columnOf(h string) column {
 	switch h {
 	case "email", "e_mail", "mail", "address", "email_address", "emailaddress", "e_mail_address", "recipient", "recipients", "rcpt", "to", "rcpt_to",
 		"recipient_email", "recipient_address", "recipientaddress", "to_address", "to_email", "toemail", "email_to", "contact_email", "subscriber", "subscriber_email",
@@ -449,39 +449,39 @@ func columnRole(h string) role {
 		"indirizzo_email", "indirizzo_e_mail", "indirizzo", "e_mailadres", "emailadres", "ontvanger", "adres", "adres_e_mail", "adres_email", "odbiorca", "e_post", "epost", "e_postadress", "mottagare", "modtager", "mottaker",
 		"sähköposti", "e_posta", "eposta", "alıcı", "почта", "эл_почта", "электронная_почта", "адрес", "адрес_электронной_почты", "получатель", "email_адрес",
 		"メールアドレス", "メール", "宛先", "受信者", "邮箱", "邮箱地址", "电子邮件", "收件人", "電子郵件", "電子信箱", "이메일", "이메일_주소", "수신자":
-		return roleRecipient
+		return colRecipient
 	case "reason", "error", "description", "dsndiag", "diag", "diagnostic", "diagnostic_code", "diagnosticcode", "response", "bounce_text", "bouncetext", "smtp_reply", "smtp_response", "details", "detail",
 		"message", "error_message", "errormessage", "bounce_reason", "bouncereason", "bounce_message", "bounce_description", "raw_reason", "reply", "failure_reason", "failurereason", "status_message", "server_response", "last_error",
 		"text", "output", "log", "comment", "diagnostics", "remote_response", "delivery_status_message", "rejection_reason", "bounce_detail", "bounce_details", "bounce_diagnostic", "bounce_error", "smtp_error", "explanation", "info",
 		"grund", "fehler", "fehlermeldung", "meldung", "antwort", "beschreibung", "begründung", "raison", "motif", "erreur", "réponse", "message_d_erreur",
 		"motivo", "razón", "razon", "respuesta", "mensaje", "descripción", "descripcion", "razão", "erro", "mensagem", "resposta", "descrição", "errore", "messaggio", "risposta", "descrizione", "reden", "fout", "foutmelding", "bericht", "omschrijving",
 		"powód", "powod", "błąd", "orsak", "fel", "årsag", "årsak", "syy", "sebep", "hata", "neden", "причина", "ошибка", "ответ", "сообщение", "описание", "理由", "エラー", "エラー内容", "原因", "错误", "错误信息", "退信原因", "사유", "오류":
-		return roleReply
+		return colReply
 	case "code", "smtp_code", "smtpcode", "error_code", "errorcode", "reply_code", "replycode", "bounce_code", "bouncecode", "response_code", "smtp_status_code", "statuscode", "fehlercode", "code_erreur", "código", "codigo", "codice", "код", "コード", "代码":
-		return roleCode
+		return colCode
 	case "status", "dsnstatus", "dsn_status", "dsn", "enhanced_code", "enhanced_status_code", "enhanced_status", "delivery_status", "deliverystatus", "smtp_status", "estado", "état", "etat", "stato", "статус", "状态", "ステータス", "상태":
-		return roleStatus
+		return colStatus
 	case "created", "created_at", "createdat", "date", "time", "timestamp", "datetime", "date_time", "bounced_at", "bouncedat", "bounce_date", "bouncedate", "bounce_time", "event_time", "eventtime", "event_date", "timelogged", "occurred_at", "occurred", "last_bounce", "last_bounced",
 		"updated", "updated_at", "lastupdatetime", "date_added", "added", "added_at", "added_on", "logged", "logged_at", "received", "suppressed_at", "when", "ts", "ts_epoch", "ts_event", "processed", "date_bounced", "bounced_on", "date_created", "time_stamp", "day",
 		"datum", "zeit", "zeitpunkt", "zeitstempel", "datum_uhrzeit", "erstellt", "erstellt_am", "uhrzeit", "date_heure", "heure", "horodatage", "fecha", "hora", "fecha_y_hora", "data", "data_e_hora", "data_ora", "tijd", "datum_tijd", "tijdstip", "czas", "data_utworzenia", "dato", "tid", "tarih", "päivämäärä", "дата", "время", "дата_и_время", "日時", "日付", "時刻", "时间", "日期", "時間", "날짜", "시간":
-		return roleTime
+		return colTime
 	case "type", "event", "bounce_type", "bouncetype", "event_type", "eventtype", "category", "bounce_category", "bouncecat", "bounce_classification", "classification", "severity", "action", "dsnaction", "suppression_reason", "suppressionreason", "suppression_type", "kind", "class", "bounce_class", "recordtype", "result", "state", "verdict", "disposition", "source",
 		"typ", "art", "ereignis", "kategorie", "bounce_typ", "bounceart", "bounce_art", "catégorie", "categorie", "évènement", "événement", "tipo", "tipo_de_rebote", "categoría", "categoria", "evento", "tipo_di_bounce", "soort", "rodzaj", "kategoria", "händelse", "hændelse", "tür", "тип", "событие", "категория", "種別", "種類", "类型", "類型", "유형":
-		return roleVerdict
+		return colVerdict
 	case "remote_mta", "remotemta", "dsnmta", "mx", "mx_host", "mxhost", "remote_host", "remote", "relay", "server", "host", "remote_server":
-		return roleRemote
+		return colRemote
 	case "sender", "from", "orig", "mail_from", "mailfrom", "from_address", "fromaddress", "senderaddress", "envelope_from", "sender_address", "absender", "expéditeur", "remitente", "mittente", "отправитель":
-		return roleSender
+		return colSender
 	case "message_id", "messageid", "smtp_id", "msgid", "msg_id", "internet_message_id":
-		return roleMessageID
+		return colMessageID
 	case "bounced", "is_bounced", "hard_bounced", "hard_bounce", "hardbounced", "hardbounce", "global_bounce", "portal_bounce", "email_hard_bounced":
-		return roleBounced
+		return colBounced
 	case "unsubscribed", "is_unsubscribed", "opted_out", "opt_out", "optout", "unsubscribed_at", "unsubscribe_date", "unsubscribe_time", "unsub_time", "global_unsubscribe", "email_opt_out", "abgemeldet", "abgemeldet_am":
-		return roleUnsubscribed
+		return colUnsubscribed
 	case "complained", "complaint", "spam_complaint", "marked_as_spam", "spam_report", "complained_at", "complaint_date", "spam_reported", "marked_spam", "beschwerde":
-		return roleComplained
+		return colComplained
 	}
-	return roleNone
+	return colNone
 }
 
 // noColumn says that a file names no addresses.
@@ -492,36 +492,36 @@ func noColumn(name string, header []string) error {
 // generic reads a file by what the names of its columns mean.
 func (d *reading) generic(t *table) error {
 	d.format("csv")
-	var at [roles]int
+	var at [columns]int
 	for i := range at {
 		at[i] = -1
 	}
 	for i, h := range t.folded {
-		if r := columnRole(h); r != roleNone && at[r] < 0 {
+		if r := columnOf(h); r != colNone && at[r] < 0 {
 			at[r] = i
 		}
 	}
 	// Several columns may hold text that a server said; the longest of them counts.
 	var replies []int
 	for i, h := range t.folded {
-		if columnRole(h) == roleReply {
+		if columnOf(h) == colReply {
 			replies = append(replies, i)
 		}
 	}
-	if at[roleRecipient] < 0 {
+	if at[colRecipient] < 0 {
 		// Not by its name: by what is in it.
 		if i := t.addressColumn(); i >= 0 {
-			at[roleRecipient] = i
+			at[colRecipient] = i
 		} else {
 			return noColumn(d.name, t.header)
 		}
 	}
-	evidence := len(replies) > 0 || at[roleCode] >= 0 || at[roleStatus] >= 0 || at[roleVerdict] >= 0 ||
-		at[roleBounced] >= 0 || at[roleUnsubscribed] >= 0 || at[roleComplained] >= 0
+	evidence := len(replies) > 0 || at[colCode] >= 0 || at[colStatus] >= 0 || at[colVerdict] >= 0 ||
+		at[colBounced] >= 0 || at[colUnsubscribed] >= 0 || at[colComplained] >= 0
 	// A file of nothing but addresses (and times) is a list of the bounced. One
 	// with further columns, none of which says what happened, may be anything:
 	// better nothing than the suppression of a whole list.
-	plain := !evidence && (len(t.folded) == 1 || len(t.folded) == 2 && at[roleTime] >= 0)
+	plain := !evidence && (len(t.folded) == 1 || len(t.folded) == 2 && at[colTime] >= 0)
 	for {
 		cells, line, err := t.next()
 		if err == io.EOF {
@@ -537,9 +537,9 @@ func (d *reading) generic(t *table) error {
 	}
 }
 
-func (d *reading) genericRow(cells []string, at *[roles]int, replies []int, plain bool, e *Event) outcome {
-	get := func(r role) string { return cell(cells, at[r]) }
-	e.Recipient, e.Time, e.Remote, e.Sender, e.MessageID = get(roleRecipient), d.time(get(roleTime)), firstWord(get(roleRemote)), get(roleSender), get(roleMessageID)
+func (d *reading) genericRow(cells []string, at *[columns]int, replies []int, plain bool, e *Event) outcome {
+	get := func(r column) string { return cell(cells, at[r]) }
+	e.Recipient, e.Time, e.Remote, e.Sender, e.MessageID = get(colRecipient), d.time(get(colTime)), firstWord(get(colRemote)), get(colSender), get(colMessageID)
 	if strings.IndexByte(e.Recipient, '@') < 0 {
 		return outcome{}
 	}
@@ -561,7 +561,7 @@ func (d *reading) genericRow(cells []string, at *[roles]int, replies []int, plai
 			}
 		}
 	}
-	if v := get(roleVerdict); v != "" {
+	if v := get(colVerdict); v != "" {
 		if h := hintOf(v); h != "" && (e.Hint == "" || e.Hint == "unknown") {
 			e.Hint = h
 		}
@@ -570,7 +570,7 @@ func (d *reading) genericRow(cells []string, at *[roles]int, replies []int, plai
 		}
 		e.Verdict = v
 	}
-	if v := get(roleStatus); v != "" {
+	if v := get(colStatus); v != "" {
 		switch {
 		case statusOnly(v) != "":
 			e.Status = statusOnly(v)
@@ -587,7 +587,7 @@ func (d *reading) genericRow(cells []string, at *[roles]int, replies []int, plai
 			}
 		}
 	}
-	if v := get(roleCode); v != "" {
+	if v := get(colCode); v != "" {
 		if s := statusOnly(v); s != "" {
 			e.Status = s
 		} else {
@@ -595,11 +595,11 @@ func (d *reading) genericRow(cells []string, at *[roles]int, replies []int, plai
 		}
 	}
 	switch {
-	case isTrue(get(roleComplained)) || !d.time(get(roleComplained)).IsZero():
+	case isTrue(get(colComplained)) || !d.time(get(colComplained)).IsZero():
 		e.Hint = "complaint"
-	case isTrue(get(roleUnsubscribed)) || !d.time(get(roleUnsubscribed)).IsZero():
+	case isTrue(get(colUnsubscribed)) || !d.time(get(colUnsubscribed)).IsZero():
 		e.Hint = "unsubscribe"
-	case isTrue(get(roleBounced)) && (e.Hint == "" || e.Hint == "unknown"):
+	case isTrue(get(colBounced)) && (e.Hint == "" || e.Hint == "unknown"):
 		e.Hint = "esp_suppressed"
 	}
 	if e.Hint == "" && e.Reply == "" && e.Code == 0 && e.Status == "" {
@@ -727,7 +727,7 @@ type table struct {
 	r          *bufio.Reader
 	comma      string // "" where there is one column
 	header     []string
-	folded     []string // header names as columnRole wants them
+	folded     []string // header names as columnOf wants them
 	line       int64
 	first      [][]string // rows read to find out about the columns
 	firstLines []int64

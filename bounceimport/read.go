@@ -228,7 +228,7 @@ func (d *reading) emit(line int64) error {
 	d.src = append(append(d.src[:0], d.name...), ':')
 	d.src = strconv.AppendInt(d.src, line, 10)
 	e.Source = string(d.src)
-	e.Reply = text(e.Reply)
+	e.Reply = utf8Text(e.Reply)
 	e.Recipient = cleanRecipient(e.Recipient)
 	code, status := replyCodes(e.Reply)
 	if e.Code == 0 {
@@ -252,8 +252,8 @@ func decisive(hint string) bool {
 	return false
 }
 
-// text returns s trimmed and as UTF-8.
-func text(s string) string {
+// utf8Text returns s trimmed and as UTF-8.
+func utf8Text(s string) string {
 	s = strings.TrimSpace(s)
 	if !utf8.ValidString(s) {
 		if t, err := charmap.Windows1252.NewDecoder().String(s); err == nil {
@@ -266,7 +266,7 @@ func text(s string) string {
 // cleanRecipient takes an address out of what sources wrap it in: "<a@b>",
 // "rfc822;a@b", "Name <a@b>", "mailto:a@b".
 func cleanRecipient(s string) string {
-	s = text(s)
+	s = utf8Text(s)
 	if i := strings.IndexByte(s, ';'); i >= 0 && strings.IndexByte(s[:i], '@') < 0 {
 		s = strings.TrimSpace(s[i+1:]) // RFC 3464 2.3.1: address-type ";" generic-address
 	}

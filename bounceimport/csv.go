@@ -1,14 +1,14 @@
 package bounceimport
 
 import (
-	"bufio"
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"strings"
 
 	"github.com/gocarina/gocsv"
+
+	"winnow/internal/csvrows"
 )
 
 // csvLayout is an export whose columns are known.
@@ -43,7 +43,7 @@ func csvLayouts() []csvLayout {
 
 // csv reads a delimited file: a known layout through gocsv, any other by what
 // its header names mean, and one without a header by what its cells look like.
-func (d *reading) csv(r *bufio.Reader, name string) error {
+func (d *reading) csv(r io.Reader) error {
 	t, err := newTable(d, r)
 	if err == io.EOF {
 		d.format("empty")
@@ -622,7 +622,7 @@ func (d *reading) headerless(t *table) error {
 			return err
 		}
 		e := d.event("csv_headerless")
-		if len(t.comma) == 0 || len(cells) == 1 {
+		if len(cells) == 1 {
 			e.Recipient, e.Hint, e.Verdict = cells[0], "esp_suppressed", "listed"
 		}
 		extra := 0
@@ -721,95 +721,37 @@ func looksLikeAddress(s string) bool {
 	return at > 0 && at < len(s)-1 && len(s) <= 320 && strings.IndexAny(s, " \t") < 0
 }
 
-// table reads the rows of a delimited file, whatever its dialect.
+// table is a delimited file opened for reading.
 type table struct {
-	d          *reading
-	r          *bufio.Reader
-	comma      string // "" where there is one column
-	header     []string
-	folded     []string // header names as columnOf wants them
-	line       int64
-	first      [][]string // rows read to find out about the columns
-	firstLines []int64
-	raw        []byte
-	cells      []string
-	ends       []int
+	d      *reading
+	r      *csvrows.RowReader
+	header []string
+	folded []string   // header names as columnOf wants them
+	first  [][]string // rows that were read to find out about the columns
+	lines  []int64
 }
 
-const maxRecord = 1 << 20
-
-func newTable(d *reading, r *bufio.Reader) (*table, error) {
-	t := &table{d: d, r: r, line: 1}
-	head, _ := r.Peek(peekSize)
-	if bytes.HasPrefix(head, []byte("sep=")) || bytes.HasPrefix(head, []byte("SEP=")) { // Excel
-		if line, _, err := t.readLine(); err == nil && len(line) >= 5 {
-			t.comma = string(line[4:5])
-		}
-		head, _ = r.Peek(peekSize)
-	} else {
-		t.comma = delimiter(head)
-	}
-	cells, _, err := t.read()
+func newTable(d *reading, r io.Reader) (*table, error) {
+	rows, err := csvrows.NewRowReader(r, d.name)
 	if err != nil {
 		return nil, err
 	}
-	for _, c := range cells {
-		if looksLikeAddress(c) {
-			t.first = append(t.first, append([]string(nil), cells...))
-			t.firstLines = append(t.firstLines, 1)
-			return t, nil
-		}
-	}
-	t.header = append([]string(nil), cells...)
-	for _, h := range cells {
+	t := &table{d: d, r: rows, header: rows.Header()}
+	for _, h := range t.header {
 		t.folded = append(t.folded, string(foldWord(nil, strings.ToLower(strings.Trim(h, " \ufeff\u200b")))))
 	}
 	return t, nil
 }
 
-// delimiter finds the character that divides the first lines into equally many cells.
-func delimiter(head []byte) string {
-	best, score := "", 0
-	for _, c := range []byte{',', ';', '\t', '|'} {
-		lines, first, same, n := 0, 0, 0, 0
-		quoted := false
-		for i := 0; i < len(head) && lines < 20; i++ {
-			switch b := head[i]; {
-			case b == '"':
-				quoted = !quoted
-			case quoted:
-			case b == c:
-				n++
-			case b == '\n' || b == '\r' && (i+1 == len(head) || head[i+1] != '\n'):
-				if lines == 0 {
-					first = n
-				}
-				if n == first {
-					same++
-				}
-				lines++
-				n = 0
-			}
-		}
-		if lines == 0 {
-			first, same, lines = n, 1, 1
-		}
-		if s := same * 1000 / lines; first > 0 && (s > score || s == score && best == "") {
-			best, score = string(c), s
-		}
-	}
-	return best
-}
-
 // addressColumn finds the column whose cells are addresses, from the first rows.
 func (t *table) addressColumn() int {
 	for len(t.first) < 50 {
-		cells, line, err := t.read()
+		cells, line, err := t.r.Next()
 		if err != nil {
 			break
 		}
 		t.first = append(t.first, append([]string(nil), cells...))
-		t.firstLines = append(t.firstLines, line)
+		t.lines = append(t.lines, line)
 	}
 	best, most := -1, 0
 	for i := range t.folded {
@@ -830,117 +772,25 @@ func (t *table) addressColumn() int {
 // it, and its line. Rows that cannot be read are counted on the way.
 func (t *table) next() ([]string, int64, error) {
 	if len(t.first) > 0 {
-		cells, line := t.first[0], t.firstLines[0]
-		t.first, t.firstLines = t.first[1:], t.firstLines[1:]
+		cells, line := t.first[0], t.lines[0]
+		t.first, t.lines = t.first[1:], t.lines[1:]
 		return cells, line, t.d.record()
 	}
 	for {
-		cells, line, err := t.read()
-		if err == errTooLong {
-			t.d.record()
-			t.d.malformed(line, "record of more than 1 MiB, or a quote that is never closed")
+		cells, line, err := t.r.Next()
+		if bad := (*csvrows.RecordError)(nil); errors.As(err, &bad) {
+			if err := t.d.record(); err != nil {
+				return nil, line, err
+			}
+			t.d.malformed(bad.Line, "unreadable record ("+bad.Problem+")")
 			continue
 		}
 		if err != nil {
 			return nil, line, err
 		}
+		if len(cells) == 1 && strings.TrimSpace(cells[0]) == "" {
+			continue
+		}
 		return cells, line, t.d.record()
-	}
-}
-
-var errTooLong = errors.New("record too long")
-
-// readLine returns the next line without its end, which may be LF, CRLF or CR.
-func (t *table) readLine() ([]byte, bool, error) {
-	t.raw = t.raw[:0]
-	for {
-		b, err := t.r.ReadSlice('\n')
-		if len(b) > 0 {
-			t.raw = append(t.raw, b...)
-		}
-		if err == bufio.ErrBufferFull {
-			if len(t.raw) > maxRecord {
-				return t.raw, false, errTooLong
-			}
-			continue
-		}
-		if err != nil && (err != io.EOF || len(t.raw) == 0) {
-			return nil, false, err
-		}
-		t.line++
-		return bytes.TrimRight(t.raw, "\r\n"), true, nil
-	}
-}
-
-// read returns the next record that is not empty.
-func (t *table) read() ([]string, int64, error) {
-	for {
-		line := t.line
-		b, _, err := t.readLine()
-		if err != nil {
-			return nil, line, err
-		}
-		// A quote that is open at the end of a line takes the next one in.
-		for bytes.Count(b, []byte{'"'})%2 == 1 && t.comma != "" {
-			rest, err := t.r.ReadSlice('\n')
-			if len(rest) == 0 {
-				break
-			}
-			t.raw = append(t.raw, rest...)
-			if err == nil {
-				t.line++
-			}
-			if len(t.raw) > 64<<10 {
-				return nil, line, errTooLong
-			}
-			b = bytes.TrimRight(t.raw, "\r\n")
-		}
-		if len(bytes.TrimSpace(b)) == 0 {
-			continue
-		}
-		return t.split(string(b)), line, nil
-	}
-}
-
-// split divides a record into cells and takes the quotes off (RFC 4180).
-func (t *table) split(s string) []string {
-	t.cells = t.cells[:0]
-	if t.comma == "" {
-		return append(t.cells, strings.Trim(s, " \t\""))
-	}
-	sep := t.comma[0]
-	for {
-		if len(s) > 0 && s[0] == '"' {
-			i, escaped := 1, false
-			for i < len(s) {
-				if s[i] == '"' {
-					if i+1 < len(s) && s[i+1] == '"' {
-						escaped = true
-						i += 2
-						continue
-					}
-					break
-				}
-				i++
-			}
-			v := s[1:min(i, len(s))]
-			if escaped {
-				v = strings.ReplaceAll(v, `""`, `"`)
-			}
-			t.cells = append(t.cells, v)
-			s = s[min(i+1, len(s)):]
-			j := strings.IndexByte(s, sep)
-			if j < 0 {
-				return t.cells
-			}
-			s = s[j+1:]
-			continue
-		}
-		j := strings.IndexByte(s, sep)
-		if j < 0 {
-			return append(t.cells, s)
-		}
-		t.cells = append(t.cells, s[:j])
-		s = s[j+1:]
 	}
 }

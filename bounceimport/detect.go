@@ -78,7 +78,7 @@ func (d *reading) stream(r io.Reader, name string, depth int) error {
 	case bytes.IndexByte(body, 0) >= 0:
 		return unknownForm(name)
 	}
-	return d.csv(br, name)
+	return d.csv(br)
 }
 
 func unknownForm(name string) error {

@@ -1,0 +1,180 @@
+package lists
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math/bits"
+	"strings"
+)
+
+// A List is text as it lies in a file: a head of # lines ("# name: value"), then
+// one entry a line, sorted, key and columns parted by tabs. Nothing is parsed
+// until an entry is asked for.
+type List struct {
+	Name string
+	kind Kind
+	text string
+	base int // offset of text in all texts of its index
+}
+
+// An index finds entries in the lists it covers. It is an open-addressed table
+// of 32-bit slots: the low 24 bits are the offset of an entry in the joined
+// texts plus one, the high 8 bits are bits of its key's hash, so that looking
+// for what is on no list seldom touches the text. The index of the embedded
+// lists is written by gen, that of other lists when they are opened.
+type index struct {
+	lists []List
+	slots string // little-endian uint32, a power of two of them
+}
+
+const maxText = 1<<24 - 1
+
+func newIndex(slots string, lists ...List) index {
+	base := 0
+	for i := range lists {
+		lists[i].base = base
+		base += len(lists[i].text)
+	}
+	return index{lists: lists, slots: slots}
+}
+
+// hash mixes a key eight octets at a time. The embedded indexes depend on it.
+func hash(s string) uint64 {
+	const k0, k1 = 0x9e3779b97f4a7c15, 0xd6e8feb86659fd93
+	h := uint64(len(s)) * k0
+	for len(s) >= 8 {
+		h = mix(h^le64(s), k1)
+		s = s[8:]
+	}
+	var tail uint64
+	for i := 0; i < len(s); i++ {
+		tail = tail<<8 | uint64(s[i])
+	}
+	return mix(h^tail, k0)
+}
+
+func mix(a, b uint64) uint64 {
+	hi, lo := bits.Mul64(a, b)
+	return hi ^ lo
+}
+
+func le64(s string) uint64 {
+	_ = s[7]
+	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+}
+
+// find returns the list that has key and the offset of its entry there.
+func (x *index) find(key string) (*List, int) {
+	n := uint32(len(x.slots) / 4)
+	if n == 0 {
+		return nil, 0
+	}
+	h := hash(key)
+	tag := uint32(h>>56) << 24
+	for i := uint32(h) & (n - 1); ; i = (i + 1) & (n - 1) {
+		s := x.slots[4*i:]
+		v := uint32(s[0]) | uint32(s[1])<<8 | uint32(s[2])<<16 | uint32(s[3])<<24
+		if v == 0 {
+			return nil, 0
+		}
+		if v&^maxText != tag {
+			continue
+		}
+		if l, off := x.at(int(v&maxText) - 1); l.hasKey(off, key) {
+			return l, off
+		}
+	}
+}
+
+// at returns the list at an offset of the joined texts, and the offset there.
+func (x *index) at(off int) (*List, int) {
+	for i := len(x.lists) - 1; ; i-- {
+		if l := &x.lists[i]; off >= l.base {
+			return l, off - l.base
+		}
+	}
+}
+
+// hasKey reports whether key is all of the key of the entry at off.
+func (l *List) hasKey(off int, key string) bool {
+	end := off + len(key)
+	return end < len(l.text) && l.text[off:end] == key && (l.text[end] == '\t' || l.text[end] == '\n')
+}
+
+// columns returns the columns behind the key, of n octets, of the entry at off.
+func (l *List) columns(off, n int) (first, rest string) {
+	line := l.text[off+n:]
+	if line[0] == '\n' {
+		return "", ""
+	}
+	line = line[1:]
+	for i := 0; i < len(line); i++ {
+		switch line[i] {
+		case '\n':
+			return line[:i], ""
+		case '\t':
+			return line[:i], line[i+1 : i+1+strings.IndexByte(line[i+1:], '\n')]
+		}
+	}
+	return line, ""
+}
+
+// each calls f with the offset and the key of every entry.
+func (l *List) each(f func(off int, key string)) {
+	for off := 0; off < len(l.text); {
+		n := strings.IndexByte(l.text[off:], '\n')
+		if n < 0 {
+			return
+		}
+		line := l.text[off : off+n]
+		if line != "" && line[0] != '#' {
+			key, _, _ := strings.Cut(line, "\t")
+			f(off, key)
+		}
+		off += n + 1
+	}
+}
+
+// build makes the slots of the index. Of entries with the same key the first counts.
+func (x *index) build() error {
+	total, entries := 0, 0
+	for i := range x.lists {
+		l := &x.lists[i]
+		if l.text != "" && l.text[len(l.text)-1] != '\n' {
+			return fmt.Errorf("list %s: the last line has no end", l.Name)
+		}
+		l.base = total
+		total += len(l.text)
+		l.each(func(int, string) { entries++ })
+	}
+	if total > maxText {
+		return fmt.Errorf("the lists are together %d octets long, at most %d can be searched", total, maxText)
+	}
+	size := uint32(8)
+	for int(size) < 2*entries {
+		size *= 2
+	}
+	slots := make([]byte, 4*size)
+	for i := range x.lists {
+		l := &x.lists[i]
+		l.each(func(off int, key string) {
+			h := hash(key)
+			tag := uint32(h>>56) << 24
+			for j := uint32(h) & (size - 1); ; j = (j + 1) & (size - 1) {
+				v := binary.LittleEndian.Uint32(slots[4*j:])
+				if v == 0 {
+					binary.LittleEndian.PutUint32(slots[4*j:], tag|uint32(l.base+off+1))
+					return
+				}
+				if v&^maxText == tag {
+					if o, at := x.at(int(v&maxText) - 1); o.hasKey(at, key) {
+						return
+					}
+				}
+			}
+		})
+	}
+	x.slots = string(slots)
+	return nil
+}

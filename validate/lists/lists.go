@@ -1,0 +1,168 @@
+// Package lists holds what is known of mail domains, mail hosts and local parts
+// without asking anyone: sorted text files, embedded, each headed by its source,
+// licence and date, and searched in place.
+package lists
+
+import (
+	_ "embed"
+	"strings"
+)
+
+// The files. gen writes disposable.txt, free.txt and the indexes; the others are
+// written by hand. "make lists" runs gen.
+var (
+	//go:embed providers.txt
+	providersText string
+	//go:embed aliases.txt
+	aliasesText string
+	//go:embed disposable.txt
+	disposableText string
+	//go:embed free.txt
+	freeText string
+	//go:embed known.txt
+	knownText string
+	//go:embed roles.txt
+	rolesText string
+	//go:embed mx.txt
+	mxText string
+
+	//go:embed domains.idx
+	domainsIdx string
+	//go:embed roles.idx
+	rolesIdx string
+	//go:embed mx.idx
+	mxIdx string
+)
+
+// Kind says which list a domain is on.
+type Kind uint8
+
+// The kinds of lists, in order of precedence: a domain that is on several
+// counts as what the first of them says.
+const (
+	None       Kind = iota
+	Provider        // providers.txt: mailbox providers and access providers
+	Alias           // aliases.txt: privacy aliases and relays
+	Disposable      // disposable.txt
+	Free            // free.txt: further domains that give mailboxes away
+	Known           // known.txt: real domains that look like a slip of the hand
+)
+
+// Entry is what a list says of a domain.
+type Entry struct {
+	Kind   Kind
+	Name   string // Provider, Alias: the provider or service; Disposable: the sources that list it
+	Class  string // Provider: free, isp, mailbox, forwarder; Disposable: confirmed, listed
+	Domain string // the listed domain: the one asked for, or one above it
+	List   *List  // the list that says so
+}
+
+// A Set is lists that are searched together. It is never changed once made.
+type Set struct {
+	domains, roles, mx index
+	typos              []target
+}
+
+var embedded = Set{
+	domains: newIndex(domainsIdx,
+		List{Name: "providers", kind: Provider, text: providersText},
+		List{Name: "aliases", kind: Alias, text: aliasesText},
+		List{Name: "disposable", kind: Disposable, text: disposableText},
+		List{Name: "free", kind: Free, text: freeText},
+		List{Name: "known", kind: Known, text: knownText}),
+	roles: newIndex(rolesIdx, List{Name: "roles", text: rolesText}),
+	mx:    newIndex(mxIdx, List{Name: "mx", text: mxText}),
+}
+
+// Embedded returns the lists that are part of the program.
+func Embedded() *Set { return &embedded }
+
+// Domain finds a domain (lower-case A-labels). A subdomain of a disposable or an
+// alias domain is one too; of a provider's domain it is not.
+func (s *Set) Domain(domain string) (Entry, bool) {
+	if e, ok := s.exact(domain); ok {
+		return e, true
+	}
+	for rest := domain; ; {
+		i := strings.IndexByte(rest, '.')
+		if i < 0 {
+			return Entry{}, false
+		}
+		rest = rest[i+1:]
+		if strings.IndexByte(rest, '.') < 0 {
+			return Entry{}, false
+		}
+		if e, ok := s.exact(rest); ok {
+			return e, e.Kind == Disposable || e.Kind == Alias
+		}
+	}
+}
+
+func (s *Set) exact(domain string) (Entry, bool) {
+	l, off := s.domains.find(domain)
+	if l == nil {
+		return Entry{}, false
+	}
+	e := Entry{Kind: l.kind, Domain: l.text[off : off+len(domain)], List: l}
+	switch first, second := l.columns(off, len(domain)); l.kind {
+	case Provider:
+		e.Name, e.Class = first, second
+	case Disposable:
+		e.Class, e.Name = first, second
+	default:
+		e.Name = first
+	}
+	return e, true
+}
+
+// Role returns the class of a local part (lower case): "system", "no-reply",
+// "shared", or "" for what may be a person.
+func (s *Set) Role(local string) string {
+	l, off := s.roles.find(local)
+	if l == nil {
+		return ""
+	}
+	class, _ := l.columns(off, len(local))
+	return class
+}
+
+// mxSuffix finds the longest listed suffix of a mail host (lower case, no final
+// dot), at a label boundary: "google.com.evil.example" is not Google.
+func (s *Set) mxSuffix(host string) (provider, class string) {
+	for h := strings.TrimSuffix(host, "."); h != ""; {
+		if l, off := s.mx.find(h); l != nil {
+			return l.columns(off, len(h))
+		}
+		i := strings.IndexByte(h, '.')
+		if i < 0 {
+			break
+		}
+		h = h[i+1:]
+	}
+	return "", ""
+}
+
+// MXProvider names who runs a mail host (lower case), by its name alone: a hint,
+// no proof. The class is free, mailbox, isp, gateway, forwarder, app, alias,
+// disposable, parked or shared, and "" when the host is not known.
+func MXProvider(host string) (provider, class string) { return embedded.mxSuffix(host) }
+
+// MXDisposable reports whether a mail host belongs to a provider of throw-away
+// mailboxes (conf "high") or of privacy aliases (conf "alias": information
+// only). Hosts that ordinary domains share are neither: conf is "".
+func MXDisposable(host string) (provider, conf string) {
+	switch provider, class := embedded.mxSuffix(host); class {
+	case "disposable":
+		return provider, "high"
+	case "alias":
+		return provider, "alias"
+	}
+	return "", ""
+}
+
+// MXParked reports whether a mail host belongs to a parking service: the domain
+// is for sale and nobody reads its mail.
+func MXParked(host string) bool {
+	_, class := embedded.mxSuffix(host)
+	return class == "parked"
+}

@@ -1,0 +1,379 @@
+package lists
+
+import (
+	_ "embed"
+	"math/bits"
+	"strings"
+	"sync"
+
+	"golang.org/x/net/publicsuffix"
+)
+
+//go:embed targets.txt
+var targetsText string
+
+// A target is a provider that people mean when they mistype a domain.
+type target struct {
+	name    string
+	level   level
+	letters uint64 // set of the characters of name
+	endings []string
+}
+
+// A level says how much is taken for a slip; the names are those of targets.txt.
+type level uint8
+
+const (
+	word level = iota // a word of some language: only an ending that does not exist
+	tld               // too short to tell slips from names: only the ending
+	one               // and one slip in the name
+	most              // and two slips
+	all               // and any ending at all
+)
+
+var levels = map[string]level{"word": word, "tld": tld, "one": one, "most": most, "all": all}
+
+// Costs of slips, in tenths of an ordinary one.
+const (
+	slip     = 10 // neighbouring key, look-alike, vowel for vowel, swapped letters
+	omission = 12
+	stray    = 12 // a letter too many
+	doubled  = 8  // a letter twice, or once instead of twice
+	wrongKey = 14 // a key that is not beside the right one
+	never    = 99
+)
+
+var targets = sync.OnceValue(func() []target {
+	var ts []target
+	for line := range strings.Lines(targetsText) {
+		f := strings.Split(strings.TrimSuffix(line, "\n"), "\t")
+		if line[0] == '#' || len(f) != 3 {
+			continue
+		}
+		ts = append(ts, target{name: f[0], level: levels[f[1]], letters: letterSet(f[0]), endings: strings.Fields(f[2])})
+	}
+	return ts
+})
+
+func letterSet(s string) (set uint64) {
+	for i := 0; i < len(s); i++ {
+		set |= 1 << (s[i] & 63)
+	}
+	return set
+}
+
+// Typo returns the provider domain that was probably meant by domain (lower
+// case), or "". A domain that is on any list stands for itself.
+//
+// The name before the first dot is compared with the ranked targets by an edit
+// distance in which slips of a hand on a QWERTY keyboard are cheap, and the
+// ending with the endings the provider really has. The cheapest target wins, then
+// the higher rank: the result depends on nothing but the domain and the lists.
+func (s *Set) Typo(domain string) string {
+	if l, _ := s.domains.find(domain); l != nil {
+		return ""
+	}
+	return s.typo(domain)
+}
+
+func (s *Set) typo(domain string) string {
+	name, ending, _ := strings.Cut(domain, ".")
+	if len(name) < 2 || len(name) > 24 {
+		return ""
+	}
+	if name == "www" && strings.IndexByte(ending, '.') > 0 {
+		if l, _ := s.domains.find(ending); l != nil && l.kind == Provider {
+			return ending
+		}
+		return ""
+	}
+	set := letterSet(name)
+	best, bestCost := "", never
+	ts := targets()
+	for i := range ts {
+		t := &ts[i]
+		if d := len(name) - len(t.name); d < -2 || d > 2 || bits.OnesCount64(set^t.letters) > 4 {
+			continue
+		}
+		limit := t.limit()
+		c := 0
+		if name != t.name {
+			if limit == 0 {
+				continue
+			}
+			if c = distance(name, t.name, limit); c > limit {
+				continue
+			}
+			if a, ok := strings.CutSuffix(name, "mail"); ok && strings.HasSuffix(t.name, "mail") && c > wrongKey &&
+				distance(a, t.name[:len(t.name)-4], wrongKey) > wrongKey {
+				continue // everybody's name ends with mail: two slips in what is left are another name
+			}
+		}
+		e, ec := t.ending(ending, c)
+		if e == "" || c+ec >= bestCost {
+			continue
+		}
+		if d := t.name + "." + e; d != domain {
+			best, bestCost = d, c+ec
+		}
+	}
+	if best == "" && ending == "" {
+		return s.fused(name)
+	}
+	if best == "" {
+		return topLevelTypo(domain)
+	}
+	return best
+}
+
+func (t *target) limit() int {
+	switch {
+	case t.level >= most && len(t.name) >= 7:
+		return 24
+	case t.level >= most:
+		return 20
+	case t.level == one && len(t.name) >= 6:
+		return omission
+	case t.level == one:
+		return slip
+	}
+	return 0
+}
+
+// ending returns the ending of t that was meant by e, and what the slip costs.
+// nameCost is what the slips in the name cost already.
+func (t *target) ending(e string, nameCost int) (string, int) {
+	for _, have := range t.endings {
+		if e == have {
+			return have, 0
+		}
+	}
+	first := t.endings[0]
+	if e == "" { // "gmail", "hotmail": only the ending is missing
+		if nameCost == 0 && len(t.name) >= 5 {
+			return first, omission
+		}
+		return "", never
+	}
+	if nameCost > wrongKey {
+		return "", never // two slips in the name and one in the ending are no longer a slip
+	}
+	best, cost := "", never
+	for _, have := range t.endings {
+		if strings.HasPrefix(e, have) && strings.HasPrefix(e[len(have):], ".") && isOften(e[len(have)+1:]) {
+			return have, doubled // gmail.com.com
+		}
+		if len(have) < 3 || otherCountry(e, have) { // one slip turns a country into any other
+			continue
+		}
+		if c := distance(e, have, 14); c < cost && c <= 14 {
+			best, cost = have, c
+		}
+	}
+	real := isRealEnding(e)
+	switch {
+	case best != "" && (!real || t.level > word && isSquatted(e)):
+		return best, cost
+	case t.level == all && nameCost == 0 && (real || strings.IndexByte(e, '.') < 0):
+		return first, wrongKey
+	case !real && !strings.Contains(e, ".") && len(e) <= 5:
+		if len(first) == 3 || nameCost == 0 {
+			if c := distance(e, first, 26); c <= 26 || len(e) == 1 {
+				return first, 20
+			}
+		}
+	case nameCost == 0 && t.level >= most && isOften(e):
+		return first, wrongKey // hotmail.org
+	}
+	return "", never
+}
+
+// isOften reports whether e is an ending that people type by habit.
+func isOften(e string) bool {
+	switch e {
+	case "com", "net", "org", "info", "biz":
+		return true
+	}
+	return false
+}
+
+// isSquatted reports whether e is a country's ending that is one slip away from
+// com or net, and chiefly met as that slip.
+func isSquatted(e string) bool {
+	switch e {
+	case "co", "cm", "om", "cam", "ne":
+		return true
+	}
+	return false
+}
+
+// otherCountry reports whether e, of two labels, lies in another existing country than have.
+func otherCountry(e, have string) bool {
+	i, j := strings.LastIndexByte(e, '.'), strings.LastIndexByte(have, '.')
+	return i >= 0 && e[i+1:] != have[j+1:] && isRealEnding(e[i+1:])
+}
+
+// isRealEnding reports whether e is a public suffix under which names are registered.
+func isRealEnding(e string) bool {
+	suffix, icann := publicsuffix.PublicSuffix("x." + e)
+	return icann && suffix == e
+}
+
+// fused finds the dot that was left out: gmailcom, yahoocouk.
+func (s *Set) fused(name string) string {
+	ts := targets()
+	for i := range ts {
+		t := &ts[i]
+		rest, ok := strings.CutPrefix(name, t.name)
+		if !ok || rest == "" {
+			continue
+		}
+		for _, e := range t.endings {
+			if len(e) > 2 && rest == strings.ReplaceAll(e, ".", "") {
+				return t.name + "." + e
+			}
+		}
+	}
+	return ""
+}
+
+// topLevelTypo corrects a top-level domain that does not exist and that is a
+// frequent slip for one that does.
+func topLevelTypo(domain string) string {
+	i := strings.LastIndexByte(domain, '.')
+	if i <= 0 {
+		return ""
+	}
+	meant := ""
+	switch domain[i+1:] {
+	case "con", "cmo", "ocm", "cpm", "xom", "vom", "dom", "comm", "coom", "ccom", "comn", "conm", "ckm", "cim", "c0m":
+		meant = "com"
+	case "ner", "nte", "ent", "met", "nrt", "bet", "nett":
+		meant = "net"
+	case "ogr", "rog", "orgg", "prg", "otg":
+		meant = "org"
+	}
+	if meant == "" || isRealEnding(domain[i+1:]) {
+		return ""
+	}
+	return domain[:i+1] + meant
+}
+
+// distance is the weighted optimal string alignment distance from what was typed
+// to what was meant, or more than limit.
+func distance(typed, meant string, limit int) int {
+	const max = 26
+	if len(typed) >= max || len(meant) >= max {
+		return never
+	}
+	var d [3][max]int
+	for j := 1; j <= len(meant); j++ {
+		d[0][j] = d[0][j-1] + omission
+	}
+	for i := 1; i <= len(typed); i++ {
+		cur, prev, prev2 := &d[i%3], &d[(i+2)%3], &d[(i+1)%3]
+		a := typed[i-1]
+		cur[0] = prev[0] + stray
+		if i == 1 {
+			cur[0] = prev[0] + firstStray(typed, meant)
+		}
+		least := cur[0]
+		for j := 1; j <= len(meant); j++ {
+			b := meant[j-1]
+			c := prev[j-1] + substitution(a, b, i == 1 && j == 1, j == 2)
+			ins := stray
+			if i > 1 && typed[i-2] == a {
+				ins = doubled
+			}
+			del := omission
+			if j > 1 && meant[j-2] == b {
+				del = doubled
+			}
+			c = min(c, prev[j]+ins, cur[j-1]+del)
+			if i > 1 && j > 1 && a == meant[j-2] && b == typed[i-2] && a != b {
+				c = min(c, prev2[j-2]+slip)
+			}
+			cur[j] = c
+			least = min(least, c)
+		}
+		if least > limit {
+			return never
+		}
+	}
+	return d[len(typed)%3][len(meant)]
+}
+
+// firstStray is the cost of a letter before the first: words differ by it (Zoutlook
+// is not Outlook), so only a key beside the first one, or the first twice, is a slip.
+func firstStray(typed, meant string) int {
+	if typed[0] == meant[0] {
+		return doubled
+	}
+	if neighbours(typed[0], meant[0]) {
+		return stray
+	}
+	return 2 * stray
+}
+
+func substitution(typed, meant byte, first, second bool) int {
+	switch {
+	case typed == meant:
+		return 0
+	case neighbours(typed, meant) || lookAlike(typed, meant):
+		if first {
+			return omission
+		}
+		return slip
+	case first:
+		return 3 * slip
+	case isVowel(typed) && isVowel(meant):
+		return slip
+	case second:
+		return 2 * slip
+	}
+	return wrongKey
+}
+
+func isVowel(c byte) bool { return strings.IndexByte("aeiouy", c) >= 0 }
+
+func lookAlike(a, b byte) bool {
+	if a > b {
+		a, b = b, a
+	}
+	switch string([]byte{a, b}) {
+	case "gq", "il", "1l", "1i", "0o", "uv", "mn", "ce":
+		return true
+	}
+	return false
+}
+
+// keys are the rows of a QWERTY keyboard, each shifted half a key to the right
+// of the one above.
+var keys = [...]string{"1234567890-", "qwertyuiop", "asdfghjkl", "zxcvbnm"}
+
+// neighbours reports whether two keys touch.
+func neighbours(a, b byte) bool {
+	ra, ca := keyAt(a)
+	rb, cb := keyAt(b)
+	if ra < 0 || rb < 0 {
+		return false
+	}
+	switch rb - ra {
+	case 0:
+		return ca-cb == 1 || cb-ca == 1
+	case 1: // b is below a: at the same place or one to the left
+		return cb == ca || cb == ca-1
+	case -1:
+		return ca == cb || ca == cb-1
+	}
+	return false
+}
+
+func keyAt(c byte) (row, col int) {
+	for r, k := range keys {
+		if i := strings.IndexByte(k, c); i >= 0 {
+			return r, i
+		}
+	}
+	return -1, -1
+}

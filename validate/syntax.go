@@ -160,15 +160,19 @@ func parseAny(s string) (Address, *SyntaxError) {
 		return Address{}, e
 	}
 	local, raw := s[:at], s[at+1:]
-	if len(local) > maxLocal {
-		return fail("syntax_local_too_long", maxLocal, "the part before the @ is longer than 64 octets (RFC 5321 4.5.3.1.1)")
+	size := len(local)
+	if !isASCII(local) {
+		size = max(size, len(norm.NFC.String(local))) // whichever form is sent (RFC 6532 3.1) must fit
+	}
+	if size > maxLocal {
+		return fail("syntax_local_too_long", min(maxLocal, len(local)-1), "the part before the @ is longer than 64 octets (RFC 5321 4.5.3.1.1)")
 	}
 	dom, e := parseDomain(raw)
 	if e != nil {
 		e.Pos += at + 1
 		return Address{}, e
 	}
-	if len(local)+1+len(dom) > maxAddress {
+	if size+1+len(dom) > maxAddress {
 		return fail("syntax_too_long", min(maxAddress, len(s)-1), "an address is at most 254 octets long (RFC 5321 4.5.3.1.3)")
 	}
 	return Address{Local: local, Domain: dom, Raw: s}, nil
@@ -362,7 +366,7 @@ func parseDomain(raw string) (string, *SyntaxError) {
 			}
 			return bad("domain_idna_invalid", firstNonASCII(raw), "the international domain name is not valid (RFC 5891)")
 		}
-		if i := strings.IndexFunc(mapped, notPValid); i >= 0 && !isASCIIOnly(raw) {
+		if i := strings.IndexFunc(mapped, notPValid); i >= 0 && !isASCII(raw) {
 			return bad("domain_idna_invalid", firstNonASCII(raw), "the domain has a symbol that international domain names may not have (RFC 5892)")
 		}
 	}
@@ -467,7 +471,7 @@ func hasALabel(d string) bool {
 	return false
 }
 
-func isASCIIOnly(s string) bool { return firstNonASCII(s) == len(s) }
+func isASCII(s string) bool { return firstNonASCII(s) == len(s) }
 
 func firstNonASCII(s string) int {
 	for i := 0; i < len(s); i++ {
@@ -480,7 +484,9 @@ func firstNonASCII(s string) int {
 
 // Key returns the form under which an address is compared: the local part in
 // lower case and NFC, the domain as lower-case A-labels.
-func (a Address) Key() string { return string(a.AppendKey(make([]byte, 0, len(a.Local)+1+len(a.Domain)))) }
+func (a Address) Key() string {
+	return string(a.AppendKey(make([]byte, 0, len(a.Local)+1+len(a.Domain))))
+}
 
 // AppendKey appends Key to dst. For an ASCII address it does not allocate when
 // dst has room.

@@ -3,6 +3,8 @@ package validate
 import (
 	"context"
 	"time"
+
+	"winnow/validate/lists"
 )
 
 // Address is one e-mail address, taken apart. It is a plain value: it holds no
@@ -112,8 +114,14 @@ type Result struct {
 	Role    RoleClass
 	Domain  Domain
 	Answer  Answer // of the DNS; Verdict NotAsked when it was not asked
+
+	// Suggestion is the whole address that was probably meant: a typo in the domain,
+	// or, where Syntax is set, a slip that can be undone. It is never applied here.
+	Suggestion string
 }
 
 // Validator checks addresses. The zero value is ready to use and knows the
 // embedded lists. It is safe for concurrent use.
-type Validator struct{}
+type Validator struct {
+	Lists *lists.Set // nil: the embedded lists
+}

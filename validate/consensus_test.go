@@ -1,0 +1,63 @@
+package validate
+
+import (
+	"bufio"
+	"encoding/json"
+	"os"
+	"testing"
+)
+
+// Decisions that differ from a suite's label, by code. A suite asks whether an
+// address can be written; winnow asks whether mail can be sent to it.
+var decided = map[string]string{
+	"domain_example":         "example.com, .net and .org are reserved: no mail goes there (RFC 6761 6.5)",
+	"domain_numeric_tld":     "an IP address without brackets, or a numeric top-level domain",
+	"domain_not_fqdn":        "a top-level domain or a bare host name takes no mail (RFC 7085)",
+	"domain_literal_invalid": "an address literal that no mail server would parse",
+	"domain_char":            "an underscore in a host name (RFC 1123 2.1)",
+	"syntax_comment":         "comments are for headers, not for addresses",
+	"syntax_control":         "folding white space and control characters are for headers",
+	"syntax_space":           "white space around dots and the @ is obsolete (RFC 5322 4.4)",
+	"syntax_display_name":    "a name and an address, not an address",
+	"syntax_obsolete":        "an obsolete local part (RFC 5322 4.4)",
+	"syntax_local_too_long":  "more than 64 octets, though not more than 64 characters",
+	"syntax_local_char":      "a backslash outside of quotes",
+}
+
+func TestConsensus(t *testing.T) {
+	f, err := os.Open("../../shared/data/addresses/consensus_dev.jsonl")
+	if err != nil {
+		t.Skip("skipped: no development data here")
+	}
+	defer f.Close()
+	var v Validator
+	n := 0
+	for sc := bufio.NewScanner(f); sc.Scan(); n++ {
+		var row struct{ Addr, Class string }
+		if err := json.Unmarshal(sc.Bytes(), &row); err != nil {
+			t.Fatal(err)
+		}
+		r := v.Check(row.Addr)
+		code := r.Domain.Code
+		if r.Syntax != nil {
+			code = r.Syntax.Code
+			if r.Syntax.Pos < 0 || r.Syntax.Pos > len(row.Addr) {
+				t.Errorf("%q: position %d", row.Addr, r.Syntax.Pos)
+			}
+		}
+		switch row.Class {
+		case "invalid":
+			if code == "" {
+				t.Errorf("%q: accepted", row.Addr)
+			}
+		case "valid", "exotic":
+			if code != "" && decided[code] == "" {
+				t.Errorf("%q: refused with %s", row.Addr, code)
+			}
+			if code == "" && row.Class == "exotic" && r.Exotic == "" {
+				t.Errorf("%q: not marked as exotic", row.Addr)
+			}
+		}
+	}
+	t.Logf("%d addresses", n)
+}

@@ -4,6 +4,10 @@
 package winnow
 
 import (
+	"io"
+	"sync/atomic"
+	"time"
+
 	"winnow/bounceimport"
 	"winnow/export"
 	"winnow/validate"
@@ -11,6 +15,12 @@ import (
 
 // Job is one cleaning of one or several lists. The zero values of its fields
 // are useful: no DNS, no history, the default policy.
+//
+// One list is written to Out/cleaned.csv, Out/suppressed.csv and so on. Of
+// several lists each keeps its own header and dialect and gets a folder of its
+// own, named after the file: a.csv is written to Out/a/cleaned.csv. They are
+// one run all the same: one summary.json, one fixes.csv, and an address of a
+// later list that stood in an earlier one is its duplicate.
 type Job struct {
 	Lists     []string // paths; "-" is standard input
 	Column    string   // address column by name or number; "": detect
@@ -24,7 +34,58 @@ type Job struct {
 	HMACKey   []byte   // for keyed hashes in Suppress
 	Dedupe    string   // exact, key (default), provider, off
 	Memory    int64    // bytes that may be held; 0: a quarter of the machine
+
+	// ApplyFixes is a fixes.csv of an earlier run in which a person has put "yes"
+	// into the column accept. Of the rows whose address is accepted there, the
+	// address is replaced by the suggestion, in cleaned.csv too; it is the only
+	// way in which winnow changes an address, and every change is listed in
+	// fixed.csv.
+	ApplyFixes string
+
+	// SpreadsheetSafe writes a copy beside every list, cleaned.spreadsheet.csv and
+	// so on, in which cells that a spreadsheet would run as a formula have an
+	// apostrophe in front. The copies are for looking at, not for importing.
+	SpreadsheetSafe bool
+
+	Stdin     io.Reader // what "-" is; nil: os.Stdin
+	Now       time.Time // the time at which Evidence is asked; zero: the present
+	Protect   []string  // further input files, for instance those behind Evidence: the output must not hold them
+	Progress  *Progress // nil: nobody looks
+	Version   string    // of the program, for the summary
+	Command   []string  // the command line, for the summary
+	FactLists []export.FactList
+
+	// Finish is called when all lists are written and before they appear. It may
+	// add to the summary, and add files to the run, such as a report, with create.
+	// An error of it ends the run with nothing changed.
+	Finish func(s *Summary, create func(name string) (io.Writer, error)) error
 }
 
 // Summary is what a run says of itself.
 type Summary = export.Summary
+
+// Progress is how far a run is. All of it may be read while Run works.
+type Progress struct {
+	Bytes    atomic.Int64 // read, in both passes and of the suppression lists
+	Total    atomic.Int64 // to be read; grows as files are opened
+	Rows     atomic.Int64 // records read in the present pass
+	Domains  atomic.Int64 // distinct domains to ask the DNS for
+	Answered atomic.Int64 // of them
+	phase    atomic.Int32
+}
+
+// Phase says what is being done: "reading", "asking the DNS", "reading
+// suppression lists", "reading bounces", "writing", "done".
+func (p *Progress) Phase() string { return phases[p.phase.Load()] }
+
+var phases = [...]string{"starting", "reading", "reading suppression lists", "reading bounces", "asking the DNS", "writing", "finishing", "done"}
+
+const (
+	phaseReading = iota + 1
+	phaseLists
+	phaseBounces
+	phaseDNS
+	phaseWriting
+	phaseFinishing
+	phaseDone
+)

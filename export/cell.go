@@ -1,0 +1,75 @@
+package export
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// maxCell is how many bytes of a text that winnow writes stand in one cell.
+const maxCell = 512
+
+// Cell makes a text that winnow writes beside the user's own columns safe to
+// put into a file that people open in a spreadsheet: bounce replies are
+// written by strangers. Control and formatting characters become spaces or
+// go, a text that a spreadsheet would run as a formula gets an apostrophe in
+// front (OWASP, CSV injection), and it is cut at 512 bytes.
+// It is not for addresses, which may begin with any of these characters.
+func Cell(s string) string {
+	if plain(s) {
+		return s
+	}
+	var b strings.Builder
+	space := true // no space in front
+	for _, r := range s {
+		switch {
+		case r == '\t' || r == '\n' || r == '\r' || r == ' ' || r == 0x2028 || r == 0x2029:
+			if !space {
+				b.WriteByte(' ')
+			}
+			space = true
+			continue
+		case r == utf8.RuneError, unicode.Is(unicode.C, r):
+			continue
+		}
+		b.WriteRune(r)
+		space = false
+	}
+	t := strings.TrimRight(b.String(), " ")
+	if Formula(t) {
+		t = "'" + t
+	}
+	if len(t) > maxCell {
+		cut := maxCell - len("…")
+		for !utf8.RuneStart(t[cut]) {
+			cut--
+		}
+		t = t[:cut] + "…"
+	}
+	return t
+}
+
+// plain reports whether Cell has nothing to do.
+func plain(s string) bool {
+	if len(s) > maxCell || Formula(s) || strings.HasPrefix(s, " ") || strings.HasSuffix(s, " ") || strings.Contains(s, "  ") {
+		return false
+	}
+	for i := 0; i < len(s); i++ {
+		if c := s[i]; c < ' ' || c >= 0x7f {
+			return false
+		}
+	}
+	return true
+}
+
+// Formula reports whether a spreadsheet could take s for a formula.
+func Formula(s string) bool {
+	if s == "" {
+		return false
+	}
+	switch r, _ := utf8.DecodeRuneInString(s); r {
+	case '=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠':
+		return true
+	}
+	return false
+}

@@ -1,0 +1,353 @@
+package export
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sort"
+	"strings"
+)
+
+// Dir is a run directory that is being written. Nothing of it can be seen
+// under its name until Commit, which makes all of it appear at once, in place
+// of the run that was there before.
+//
+// Beside the directory DIR stand, while the run lasts, a lock file
+// .DIR.winnow-lock and a private directory .DIR.winnow-N. Both go at the end.
+// What a killed run left is removed when the next one starts.
+type Dir struct {
+	path    string // absolute, symbolic links resolved
+	name    string // as the user named it, for messages
+	private string // .DIR.winnow-N
+	lock    *os.File
+	files   []*File
+	done    bool
+}
+
+// summaryName is the file by which a run directory is known.
+const summaryName = "summary.json"
+
+// Create starts a run directory at path. It refuses a path that is not empty
+// and was not made by winnow, one that holds a file winnow did not write, one
+// that another run is writing, and one that holds one of the inputs.
+func Create(path string, inputs ...string) (*Dir, error) {
+	d := &Dir{name: path}
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return nil, err
+	}
+	if real, err := filepath.EvalSymlinks(abs); err == nil {
+		abs = real
+	} else if real, err := filepath.EvalSymlinks(filepath.Dir(abs)); err == nil {
+		abs = filepath.Join(real, filepath.Base(abs))
+	}
+	d.path = abs
+	parent, base := filepath.Split(abs)
+	if base == "" {
+		return nil, fmt.Errorf("cannot write the run to %s: give it a folder of its own", path)
+	}
+	switch st, err := os.Stat(parent); {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("cannot write the run to %s: the folder %s does not exist", path, filepath.Clean(parent))
+	case err != nil:
+		return nil, err
+	case !st.IsDir():
+		return nil, fmt.Errorf("cannot write the run to %s: %s is not a folder", path, filepath.Clean(parent))
+	}
+	if err := d.checkInputs(inputs); err != nil {
+		return nil, err
+	}
+	if err := d.checkTarget(); err != nil {
+		return nil, err
+	}
+	d.lock, err = lockFile(filepath.Join(parent, "."+base+".winnow-lock"))
+	if err == errLocked {
+		return nil, fmt.Errorf("another run is writing %s: wait for it to end, or write to another folder", path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cannot lock %s: %w", path, err)
+	}
+	// We hold the lock: whatever private directory is there belongs to a dead run.
+	if old, err := filepath.Glob(globEscape(filepath.Join(parent, "."+base+".winnow-")) + "[0-9]*"); err == nil {
+		for _, o := range old {
+			if err := os.RemoveAll(o); err != nil {
+				return nil, errors.Join(fmt.Errorf("cannot remove what a broken run left: %w", err), d.Close())
+			}
+		}
+	}
+	d.private, err = os.MkdirTemp(parent, "."+base+".winnow-*") // mode 0700
+	if err == nil {
+		err = os.Mkdir(d.run(), 0o700)
+	}
+	if err == nil {
+		err = os.Mkdir(d.Temp(), 0o700)
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("cannot write the run to %s: %w", path, err), d.Close())
+	}
+	return d, nil
+}
+
+func (d *Dir) run() string { return filepath.Join(d.private, "run") }
+
+// Temp returns a private folder on the disk of the run directory for what has
+// to be kept while the run lasts. It is removed at the end.
+func (d *Dir) Temp() string { return filepath.Join(d.private, "tmp") }
+
+// checkInputs refuses an output that is, or holds, an input.
+func (d *Dir) checkInputs(inputs []string) error {
+	for _, in := range inputs {
+		if in == "-" || in == "" {
+			continue
+		}
+		abs, err := filepath.Abs(in)
+		if err != nil {
+			return err
+		}
+		if real, err := filepath.EvalSymlinks(abs); err == nil {
+			abs = real
+		}
+		if abs == d.path {
+			return fmt.Errorf("the output %s is also an input: give the run a folder of its own", d.name)
+		}
+		if rel, err := filepath.Rel(d.path, abs); err == nil && filepath.IsLocal(rel) {
+			return fmt.Errorf("the input %s lies in the output folder %s, which the run would replace: write to another folder", in, d.name)
+		}
+	}
+	return nil
+}
+
+// checkTarget returns nil when nothing, an empty folder, or a run of winnow
+// and nothing else is at d.path.
+func (d *Dir) checkTarget() error {
+	st, err := os.Lstat(d.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if !st.IsDir() {
+		return fmt.Errorf("cannot write the run to %s: there is a file of that name", d.name)
+	}
+	var have []string
+	err = filepath.WalkDir(d.path, func(p string, e fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if !e.IsDir() {
+			rel, err := filepath.Rel(d.path, p)
+			if err != nil {
+				return err
+			}
+			have = append(have, filepath.ToSlash(rel))
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("cannot look into %s: %w", d.name, err)
+	}
+	if len(have) == 0 {
+		return nil
+	}
+	b, err := os.ReadFile(filepath.Join(d.path, summaryName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%s is not empty and not a run of winnow: choose a new folder", d.name)
+	}
+	if err != nil {
+		return err
+	}
+	var s Summary
+	if err := json.Unmarshal(b, &s); err != nil || s.SchemaVersion == 0 {
+		return fmt.Errorf("%s holds a summary.json that is not winnow's: choose a new folder", d.name)
+	}
+	ours := map[string]bool{summaryName: true}
+	for _, o := range s.Outputs {
+		ours[o.Name] = true
+	}
+	for _, h := range have {
+		if !ours[h] {
+			return fmt.Errorf("%s holds %s, which winnow did not write and would delete: move it, or choose a new folder", d.name, h)
+		}
+	}
+	return nil
+}
+
+// File creates a file of the run. name may have a folder, with a slash.
+func (d *Dir) File(name string) (*File, error) {
+	p := filepath.Join(d.run(), filepath.FromSlash(name))
+	if err := os.MkdirAll(filepath.Dir(p), 0o700); err != nil {
+		return nil, d.writeError(name, err)
+	}
+	f, err := os.OpenFile(p, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return nil, d.writeError(name, err)
+	}
+	w := &File{dir: d, name: name, f: f, sum: sha256.New()}
+	d.files = append(d.files, w)
+	return w, nil
+}
+
+// Open opens a file of the run for reading what was written so far.
+func (d *Dir) Open(name string) (*os.File, error) {
+	return os.Open(filepath.Join(d.run(), filepath.FromSlash(name)))
+}
+
+func (d *Dir) writeError(name string, err error) error {
+	var pe *fs.PathError
+	if errors.As(err, &pe) {
+		err = pe.Err // the path is that of the private directory, which tells nothing
+	}
+	return fmt.Errorf("writing %s: %w; nothing was changed", filepath.Join(d.name, filepath.FromSlash(name)), err)
+}
+
+// Outputs closes the files written so far and says what they are, by name.
+func (d *Dir) Outputs() ([]OutputFile, error) {
+	out := make([]OutputFile, 0, len(d.files))
+	for _, f := range d.files {
+		if err := f.close(); err != nil {
+			return nil, err
+		}
+		out = append(out, OutputFile{Name: f.name, Bytes: f.bytes, SHA256: hex.EncodeToString(f.sum.Sum(nil)), Records: f.Records})
+	}
+	sort.Slice(out, func(i, j int) bool { return out[i].Name < out[j].Name })
+	return out, nil
+}
+
+// Commit closes and syncs the files, fills s.Outputs, writes s as summary.json
+// and makes the run directory appear. After an error the old run stands as it was.
+func (d *Dir) Commit(s *Summary) error {
+	var err error
+	if s.Outputs, err = d.Outputs(); err != nil {
+		return err
+	}
+	s.SchemaVersion = SchemaVersion
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	if err := enc.Encode(s); err != nil {
+		return err
+	}
+	f, err := d.File(summaryName)
+	if err != nil {
+		return err
+	}
+	if _, err := f.Write(b.Bytes()); err != nil {
+		return err
+	}
+	if err := f.close(); err != nil {
+		return err
+	}
+	if err := syncTree(d.run()); err != nil {
+		return d.writeError("", err)
+	}
+	if err := d.checkTarget(); err != nil { // a second time: a run can take an hour
+		return err
+	}
+	exchanged, err := place(d.run(), d.path)
+	if err != nil {
+		return d.writeError("", err)
+	}
+	if err := syncDir(filepath.Dir(d.path)); err != nil {
+		// It cannot be said what is on the disk. Go back, so that what is seen is
+		// what the exit code says.
+		return errors.Join(d.writeError("", err), unplace(d.run(), d.path, exchanged))
+	}
+	d.done = true
+	return nil
+}
+
+// Close ends the run directory: without a Commit before it, nothing has
+// happened. It may be called twice.
+func (d *Dir) Close() error {
+	var errs []error
+	for _, f := range d.files {
+		if f.f != nil {
+			f.f.Close() // of a file that is removed below: its error changes nothing
+			f.f = nil
+		}
+	}
+	if d.private != "" {
+		if err := os.RemoveAll(d.private); err != nil && !d.done {
+			errs = append(errs, fmt.Errorf("removing what was not finished: %w", err))
+		} // after a Commit the next run removes it
+		d.private = ""
+	}
+	if d.lock != nil {
+		if err := unlockFile(d.lock); err != nil && !d.done {
+			errs = append(errs, err)
+		}
+		d.lock = nil
+	}
+	return errors.Join(errs...)
+}
+
+// File is one file of a run directory.
+type File struct {
+	Records int64 // kept by the writer, for the summary
+	dir     *Dir
+	name    string
+	f       *os.File
+	bytes   int64
+	sum     hash.Hash
+}
+
+// Write appends p to the file.
+func (f *File) Write(p []byte) (int, error) {
+	n, err := f.f.Write(p)
+	f.bytes += int64(n)
+	f.sum.Write(p[:n])
+	if err != nil {
+		return n, f.dir.writeError(f.name, err)
+	}
+	return n, nil
+}
+
+func (f *File) close() error {
+	if f.f == nil {
+		return nil
+	}
+	err := f.f.Sync()
+	if cerr := f.f.Close(); err == nil {
+		err = cerr
+	}
+	f.f = nil
+	if err != nil {
+		return f.dir.writeError(f.name, err)
+	}
+	return nil
+}
+
+// syncTree syncs root and the folders below it.
+func syncTree(root string) error {
+	return filepath.WalkDir(root, func(p string, e fs.DirEntry, err error) error {
+		if err != nil || !e.IsDir() {
+			return err
+		}
+		return syncDir(p)
+	})
+}
+
+func syncDir(p string) error {
+	f, err := os.Open(p)
+	if err != nil {
+		return err
+	}
+	err = f.Sync()
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	return err
+}
+
+func globEscape(s string) string {
+	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(s)
+}

@@ -1,0 +1,314 @@
+package winnow
+
+import (
+	"bytes"
+	"encoding/binary"
+	"math"
+	"strings"
+	"sync"
+	"time"
+
+	"winnow/bounceimport"
+)
+
+// blockKind is why the user does not want an address mailed. The lowest that
+// is not 0 is the one that is told.
+type blockKind uint8
+
+const (
+	noBlock blockKind = iota
+	blockComplained
+	blockUnsubscribed
+	blockSuppressed
+	blockBlocked
+	blockBounced
+)
+
+var blockReasons = [...]string{"", ReasonUserComplained, ReasonUserUnsubscribed, ReasonUserSuppressed, ReasonUserBlocked, ReasonUserBounced}
+
+// block merges a block into f.
+func (f *userFact) addBlock(k blockKind, source uint16) {
+	if f.block == noBlock || k < f.block || k == f.block && source < f.source {
+		f.block, f.source = k, source
+	}
+}
+
+func (f *userFact) addAllow(source uint16) {
+	if f.allow == 0 || source < f.allow {
+		f.allow = source
+	}
+}
+
+// factTable holds what lists and sources say of addresses of the list (and of
+// about one in a hundred that are not on it: the filter of the list lets them
+// pass). It is filled by several goroutines, then sealed and only read.
+type factTable struct {
+	mu    sync.Mutex
+	slots []factSlot
+	n     int
+	keys  arena
+	names map[string]uint64 // texts that occur often, numbered from 1
+	texts []string
+	front *filter // of the sealed table
+}
+
+type factSlot struct {
+	hash uint64 // 0: free
+	ref  int64  // of: key length, key, kind, content
+}
+
+const (
+	factBlock  = 'b'
+	factAllow  = 'a'
+	factRecord = 'r'
+)
+
+// maxNames bounds the table of texts.
+const maxNames = 1 << 14
+
+func (t *factTable) putUser(h uint64, key []byte, k blockKind, source uint16, allow bool) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	// The same again, which is usual in suppression lists, is not kept.
+	var have userFact
+	if _, err := t.read(h, key, &have, nil, nil); err != nil {
+		return err
+	}
+	if allow && have.allow != 0 && have.allow <= source || !allow && have.block != noBlock && (have.block < k || have.block == k && have.source <= source) {
+		return nil
+	}
+	b := appendFactKey(nil, key)
+	if allow {
+		b = append(b, factAllow)
+	} else {
+		b = append(b, factBlock, byte(k))
+	}
+	return t.put(h, binary.AppendUvarint(b, uint64(source)))
+}
+
+func appendFactKey(b, key []byte) []byte {
+	return append(binary.AppendUvarint(b, uint64(len(key))), key...)
+}
+
+func (t *factTable) putRecord(h uint64, key []byte, r *bounceimport.Record) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	b := append(appendFactKey(nil, key), factRecord)
+	b = t.appendText(b, r.Category)
+	b = t.appendText(b, string(r.Action))
+	b = t.appendText(b, r.Held)
+	b = binary.AppendUvarint(b, uint64(r.Events))
+	b = appendTime(b, r.First)
+	b = appendTime(b, r.Last)
+	b = appendTime(b, r.Until)
+	b = t.appendText(b, r.Reply)
+	b = t.appendText(b, r.Rule)
+	b = appendBytes(b, r.Source)
+	return t.put(h, b)
+}
+
+func (t *factTable) put(h uint64, b []byte) error {
+	if 2*(t.n+1) > len(t.slots) {
+		old := t.slots
+		t.slots = make([]factSlot, max(1024, 2*len(old)))
+		for _, s := range old {
+			if s.hash != 0 {
+				t.insert(s)
+			}
+		}
+	}
+	ref, err := t.keys.put(b)
+	if err != nil {
+		return err
+	}
+	t.insert(factSlot{h, ref})
+	t.n++
+	return nil
+}
+
+func (t *factTable) insert(s factSlot) {
+	mask := uint64(len(t.slots) - 1)
+	i := (s.hash >> 1) & mask
+	for t.slots[i].hash != 0 {
+		i = (i + 1) & mask
+	}
+	t.slots[i] = s
+}
+
+// seal makes the table ready to be read.
+func (t *factTable) seal() {
+	if t.n == 0 {
+		return
+	}
+	t.front = newFilter(int64(t.n))
+	for _, s := range t.slots {
+		if s.hash != 0 {
+			t.front.add(s.hash)
+		}
+	}
+}
+
+// get merges what is known of key into u and r and reports whether r was set.
+// Of several records the one that weighs most counts.
+func (t *factTable) get(h uint64, key []byte, u *userFact, r *bounceimport.Record, buf *[]byte) (bool, error) {
+	if t.front == nil || !t.front.has(h) {
+		return false, nil
+	}
+	return t.read(h, key, u, r, buf)
+}
+
+func (t *factTable) read(h uint64, key []byte, u *userFact, r *bounceimport.Record, buf *[]byte) (found bool, err error) {
+	if len(t.slots) == 0 {
+		return false, nil
+	}
+	var own []byte
+	if buf == nil {
+		buf = &own
+	}
+	mask := uint64(len(t.slots) - 1)
+	for i := (h >> 1) & mask; t.slots[i].hash != 0; i = (i + 1) & mask {
+		if t.slots[i].hash != h {
+			continue
+		}
+		b, err := t.keys.get(t.slots[i].ref, *buf)
+		if err != nil {
+			return false, err
+		}
+		if cap(b) > cap(*buf) && t.slots[i].ref&arenaOnDisk != 0 {
+			*buf = b
+		}
+		n, k := binary.Uvarint(b)
+		if !bytes.Equal(b[k:k+int(n)], key) {
+			continue
+		}
+		b = b[k+int(n):]
+		switch b[0] {
+		case factBlock:
+			src, _ := binary.Uvarint(b[2:])
+			u.addBlock(blockKind(b[1]), uint16(src))
+		case factAllow:
+			src, _ := binary.Uvarint(b[1:])
+			u.addAllow(uint16(src))
+		case factRecord:
+			if r == nil {
+				continue
+			}
+			var o bounceimport.Record
+			t.decode(b[1:], &o)
+			if !found || heavier(&o, r) {
+				*r = o
+			}
+			found = true
+		}
+	}
+	return found, nil
+}
+
+func (t *factTable) decode(b []byte, r *bounceimport.Record) {
+	var action string
+	r.Category, b = t.text(b)
+	action, b = t.text(b)
+	r.Action = bounceimport.Action(action)
+	r.Held, b = t.text(b)
+	n, k := binary.Uvarint(b)
+	r.Events, b = int(n), b[k:]
+	r.First, b = readTime(b)
+	r.Last, b = readTime(b)
+	r.Until, b = readTime(b)
+	r.Reply, b = t.text(b)
+	r.Rule, b = t.text(b)
+	r.Source, _ = readBytes(b)
+}
+
+// heavier reports whether a decides before b: what suppresses before what only
+// informs, then the later, then by content, so that the order in which sources
+// are asked does not matter.
+func heavier(a, b *bounceimport.Record) bool {
+	if x, y := weight(a), weight(b); x != y {
+		return x > y
+	}
+	if !a.Last.Equal(b.Last) {
+		return a.Last.After(b.Last)
+	}
+	if a.Category != b.Category {
+		return a.Category < b.Category
+	}
+	if a.Source != b.Source {
+		return a.Source < b.Source
+	}
+	return a.Reply < b.Reply
+}
+
+func weight(r *bounceimport.Record) int {
+	c, known := categories[r.Category]
+	switch {
+	case !known || c.side == sideSender || c.side == sideNone:
+		return 0
+	case r.Held != "":
+		return 2
+	case r.Action == bounceimport.SuppressNow && c.side == sideWish:
+		return 5
+	case r.Action == bounceimport.SuppressNow && c.side == sideRecipient:
+		return 4
+	case r.Action == bounceimport.Count:
+		return 3
+	}
+	return 1
+}
+
+// appendText appends a text by number where it occurs often, or as it is.
+func (t *factTable) appendText(b []byte, s string) []byte {
+	if s == "" {
+		return append(b, 0)
+	}
+	id := t.names[s]
+	if id == 0 {
+		if len(t.texts) >= maxNames {
+			return appendBytes(append(b, 1), s)
+		}
+		if t.names == nil {
+			t.names = map[string]uint64{}
+		}
+		s = strings.Clone(s)
+		t.texts = append(t.texts, s)
+		id = uint64(len(t.texts))
+		t.names[s] = id
+	}
+	return binary.AppendUvarint(b, id+1)
+}
+
+func (t *factTable) text(b []byte) (string, []byte) {
+	id, k := binary.Uvarint(b)
+	b = b[k:]
+	switch id {
+	case 0:
+		return "", b
+	case 1:
+		return readBytes(b)
+	}
+	return t.texts[id-2], b
+}
+
+func appendBytes(b []byte, s string) []byte {
+	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
+}
+
+func readBytes(b []byte) (string, []byte) {
+	n, k := binary.Uvarint(b)
+	return string(b[k : k+int(n)]), b[k+int(n):]
+}
+
+func appendTime(b []byte, t time.Time) []byte {
+	if t.IsZero() {
+		return binary.AppendVarint(b, math.MinInt64)
+	}
+	return binary.AppendVarint(b, t.Unix())
+}
+
+func readTime(b []byte) (time.Time, []byte) {
+	s, k := binary.Varint(b)
+	if s == math.MinInt64 {
+		return time.Time{}, b[k:]
+	}
+	return time.Unix(s, 0).UTC(), b[k:]
+}

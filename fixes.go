@@ -1,0 +1,172 @@
+package winnow
+
+import (
+	"bytes"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+
+	"winnow/export"
+	"winnow/internal/csvrows"
+	"winnow/validate"
+)
+
+// fixTable holds the fixes that a person has accepted, by key.
+type fixTable struct {
+	m map[string]*validate.Address
+}
+
+// of returns the accepted address for a, or nil.
+func (t *fixTable) of(a validate.Address) *validate.Address {
+	if t.m == nil {
+		return nil
+	}
+	return t.m[a.Key()]
+}
+
+// load reads a fixes.csv. Only rows whose column accept says yes count, and
+// only fixes that change nothing but the domain: a local part is never guessed.
+func (t *fixTable) load(path string) error {
+	if path == "" {
+		return nil
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return fmt.Errorf("cannot read %s: %w", path, plainError(err))
+	}
+	defer f.Close() // only read
+	rd, err := csvrows.NewRowReader(f, path)
+	if err != nil {
+		return err
+	}
+	col := map[string]int{}
+	for i, h := range rd.Header() {
+		col[strings.ToLower(strings.TrimSpace(h))] = i
+	}
+	for _, need := range []string{"address", "suggestion", "accept"} {
+		if _, ok := col[need]; !ok {
+			return fmt.Errorf("%s has no column %q: take the fixes.csv of a run and put yes into its column accept", path, need)
+		}
+	}
+	t.m = map[string]*validate.Address{}
+	for {
+		row, line, err := rd.Next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return fmt.Errorf("%s:%d: %w", path, line, err)
+		}
+		cell := func(name string) string {
+			if i := col[name]; i < len(row) {
+				return strings.TrimSpace(row[i])
+			}
+			return ""
+		}
+		switch strings.ToLower(cell("accept")) {
+		case "yes", "y", "true", "1", "x", "ok":
+		case "", "no", "n", "false", "0":
+			continue
+		default:
+			return fmt.Errorf("%s:%d: accept is %q: write yes or no", path, line, cell("accept"))
+		}
+		from, err := validate.ParseAddress(cell("address"))
+		if err != nil {
+			return fmt.Errorf("%s:%d: the address is none: %w", path, line, err)
+		}
+		to, err := validate.ParseAddress(cell("suggestion"))
+		if err != nil {
+			return fmt.Errorf("%s:%d: the suggestion is not an address: %w", path, line, err)
+		}
+		if to.Local != from.Local || strings.ContainsAny(to.String(), "\"',;|\t\r\n") {
+			return fmt.Errorf("%s:%d: a fix may change the domain and nothing else", path, line)
+		}
+		key := from.Key()
+		if old := t.m[key]; old != nil && *old != to {
+			return fmt.Errorf("%s:%d: two different fixes are accepted for this address", path, line)
+		}
+		t.m[key] = &to
+	}
+	if len(t.m) == 0 {
+		return fmt.Errorf("no fix is accepted in %s: put yes into the column accept of those you want", path)
+	}
+	return nil
+}
+
+// fixed makes an accepted fix in a record that is kept, or says that it cannot
+// be made. text is the address cell.
+func (w *judgeWorker) fixed(s *slot, rw *row, i int, text []byte, d *Decision) {
+	c := &s.chunk
+	if len(w.addrs) != 1 || len(w.addrs[0].Repairs) > 0 || w.addrs[0].Address != string(text) || bytes.Count(c.Raw(i), text) != 1 {
+		// It cannot be found in the record as it stands (another charset, a repaired
+		// cell, twice in it): a person has to change it.
+		if d.Action != Suppress {
+			*d = Decision{Action: Review, Verdict: risky, Reason: ReasonFixNotApplied, Suggestion: w.fix.String(),
+				Detail: "The accepted fix cannot be made in this record without touching more than the address."}
+			rw.fate, rw.reason = review, d.Reason
+		}
+		return
+	}
+	if rw.fate == kept {
+		rw.fix = w.fix
+		return
+	}
+	d.Detail = "With the accepted fix: " + lowerFirst(d.Detail)
+	d.Suggestion = w.fix.String()
+}
+
+// appendFixed writes a line of fixed.csv. The addresses are plain: load and
+// fixed see to that.
+func appendFixed(dst []byte, record int64, from []byte, to *validate.Address) []byte {
+	dst = append(strconv.AppendInt(dst, record, 10), ',')
+	dst = append(append(dst, from...), ',')
+	return append(append(dst, to.String()...), '\n')
+}
+
+// fixList collects typo suggestions in the order of the records.
+type fixList struct {
+	at   map[[2]string]int
+	list []foundFix
+}
+
+type foundFix struct {
+	address, suggestion, why string
+	rows                     int64
+}
+
+func (l *fixList) add(f *foundFix) {
+	if l.at == nil {
+		l.at = map[[2]string]int{}
+	}
+	k := [2]string{f.address, f.suggestion}
+	i, ok := l.at[k]
+	if !ok {
+		i = len(l.list)
+		l.list = append(l.list, *f)
+		l.at[k] = i
+	}
+	l.list[i].rows++
+}
+
+// write writes fixes.csv for a person: who puts yes into the column accept and
+// gives the file to the next run changes these addresses.
+func (l *fixList) write(out *export.Dir) error {
+	if len(l.list) == 0 {
+		return nil
+	}
+	f, err := out.File(export.Fixes + ".csv")
+	if err != nil {
+		return err
+	}
+	w := csv.NewWriter(f)
+	rows := [][]string{{"address", "suggestion", "why", "rows", "accept"}}
+	for _, x := range l.list {
+		rows = append(rows, []string{x.address, x.suggestion, export.Cell(x.why), strconv.FormatInt(x.rows, 10), ""})
+		f.Records++
+	}
+	return errors.Join(w.WriteAll(rows), w.Error())
+}

@@ -1,6 +1,7 @@
 package validate
 
 import (
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -51,10 +52,58 @@ func (v *Validator) CheckDomain(name string) Domain {
 	case lists.Free:
 		d.Class = "free"
 	}
-	if e.Kind != lists.Known {
-		d.Source = e.List.Name
+	d.Source = e.List.Label()
+	if e.Kind == lists.Disposable {
+		d.Source += ": " + e.Name
 	}
 	return d
+}
+
+// Evidence returns what the lists say of a result, one observation each. Its
+// verdict needs none of them: they are what the verdict rests on.
+func (v *Validator) Evidence(r *Result) []Evidence {
+	var ev []Evidence
+	d := &r.Domain
+	say := func(what, from string) { ev = append(ev, Evidence{What: what, From: from}) }
+	if r.Syntax != nil {
+		say(r.Syntax.Code+" at octet "+strconv.Itoa(r.Syntax.Pos), "syntax")
+		return ev
+	}
+	if d.Code != "" {
+		say(d.Code, d.Detail)
+	}
+	switch d.Disposable {
+	case Confirmed:
+		say("disposable domain, confirmed", d.Source)
+	case Listed:
+		say("disposable domain, on one list", d.Source)
+	}
+	if d.Alias != "" {
+		say("privacy alias of "+d.Alias, d.Source)
+	}
+	if d.Provider != "" {
+		say("provider "+d.Provider+" ("+d.Class+")", d.Source)
+	} else if d.Class == "free" {
+		say("free mailbox domain", d.Source)
+	}
+	if d.Typo != "" {
+		say("one slip away from "+d.Typo, "typo rule")
+	}
+	if r.Role != Person {
+		class, l := v.lists().Role(roleName(r.Address.Local))
+		if l != nil {
+			say(class+" mailbox", l.Label())
+		} else {
+			say("no-reply mailbox", "its beginning")
+		}
+	}
+	if r.Risky != "" {
+		say(r.Risky, "sign-up rules of "+d.Provider)
+	}
+	if r.Exotic != "" {
+		say(r.Exotic, "syntax")
+	}
+	return ev
 }
 
 // CheckAddress judges a parsed address whose domain has been judged already.
@@ -121,33 +170,18 @@ func (v *Validator) noteInternational(r *Result) {
 	}
 }
 
-// role classifies a local part. A tag (RFC 5233) does not hide the role.
+// role classifies a local part.
 func (v *Validator) role(local string) RoleClass {
-	if i := strings.IndexByte(local, '+'); i > 0 {
-		local = local[:i]
-	}
-	var buf [32]byte
-	if len(local) > len(buf) {
-		if isNoReply(local) {
+	name := roleName(local)
+	if len(name) <= maxRole {
+		switch class, _ := v.lists().Role(name); class {
+		case "system":
+			return System
+		case "no-reply":
 			return NoReply
+		case "shared":
+			return Shared
 		}
-		return Person
-	}
-	name := local
-	for i := 0; i < len(local); i++ {
-		c := local[i]
-		if class[c]&cUpper != 0 || c >= utf8.RuneSelf {
-			name = strings.ToLower(local)
-			break
-		}
-	}
-	switch v.lists().Role(name) {
-	case "system":
-		return System
-	case "no-reply":
-		return NoReply
-	case "shared":
-		return Shared
 	}
 	if isNoReply(name) {
 		return NoReply
@@ -155,10 +189,38 @@ func (v *Validator) role(local string) RoleClass {
 	return Person
 }
 
-// isNoReply reports whether a local part says by its beginning that nobody reads it.
+const maxRole = 32 // no name on the list of roles is longer
+
+// roleName returns what of a local part may name a role: in lower case and
+// without a tag (RFC 5233), which does not hide it.
+func roleName(local string) string {
+	for i := 0; i < len(local); i++ {
+		c := local[i]
+		if c == '+' && i > 0 {
+			return local[:i]
+		}
+		if class[c]&cUpper != 0 || c >= utf8.RuneSelf {
+			name, _, _ := strings.Cut(local[1:], "+")
+			return strings.ToLower(local[:1] + name)
+		}
+	}
+	return local
+}
+
+// isNoReply reports whether a name says by its beginning that nobody reads it.
 func isNoReply(name string) bool {
-	for _, p := range [...]string{"noreply", "no-reply", "no_reply", "no.reply", "donotreply", "do-not-reply", "do_not_reply", "do.not.reply"} {
-		if len(name) >= len(p) && strings.EqualFold(name[:len(p)], p) {
+	switch name[0] {
+	case 'n':
+		return hasPrefix(name, "noreply", "no-reply", "no_reply", "no.reply")
+	case 'd':
+		return hasPrefix(name, "donotreply", "do-not-reply", "do_not_reply", "do.not.reply")
+	}
+	return false
+}
+
+func hasPrefix(s string, prefixes ...string) bool {
+	for _, p := range prefixes {
+		if strings.HasPrefix(s, p) {
 			return true
 		}
 	}

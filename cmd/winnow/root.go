@@ -33,6 +33,7 @@ const (
 
 // commands are the constructors of all commands, in the order of the help text.
 var commands = []func(*env) *cobra.Command{
+	newCheckCmd,
 	newExportCmd,
 	newVersionCmd,
 }

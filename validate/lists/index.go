@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/bits"
 	"strings"
+	"time"
 )
 
 // A List is text as it lies in a file: a head of # lines ("# name: value"), then
@@ -12,9 +13,44 @@ import (
 // until an entry is asked for.
 type List struct {
 	Name string
-	kind Kind
-	text string
-	base int // offset of text in all texts of its index
+	Path string // of a user's own list; "": embedded
+
+	kind  Kind
+	text  string
+	base  int    // offset of text in all texts of its index
+	label string // see Label
+}
+
+// Label names the list and its date, for evidence: "disposable, 2026-05-13".
+func (l *List) Label() string { return l.label }
+
+// Head returns the values of a name in the head of the list: source, licence, date …
+func (l *List) Head(name string) (values []string) {
+	for rest := l.text; strings.HasPrefix(rest, "#"); {
+		line, after, _ := strings.Cut(rest, "\n")
+		if v, ok := strings.CutPrefix(line, "# "+name+": "); ok {
+			values = append(values, strings.TrimSpace(v))
+		}
+		rest = after
+	}
+	return values
+}
+
+// Date returns the date in the head of the list: that of its oldest source. It
+// is zero when there is none.
+func (l *List) Date() time.Time {
+	for _, v := range l.Head("date") {
+		if t, err := time.Parse(time.DateOnly, v); err == nil {
+			return t
+		}
+	}
+	return time.Time{}
+}
+
+// Len returns the number of entries.
+func (l *List) Len() (n int) {
+	l.each(func(int, string) { n++ })
+	return n
 }
 
 // An index finds entries in the lists it covers. It is an open-addressed table
@@ -32,8 +68,13 @@ const maxText = 1<<24 - 1
 func newIndex(slots string, lists ...List) index {
 	base := 0
 	for i := range lists {
-		lists[i].base = base
-		base += len(lists[i].text)
+		l := &lists[i]
+		l.base = base
+		base += len(l.text)
+		l.label = l.Name
+		if _, date, ok := strings.Cut(l.text[:min(len(l.text), 1000)], "\n# date: "); ok {
+			l.label += ", " + date[:min(len(date), len(time.DateOnly))]
+		}
 	}
 	return index{lists: lists, slots: slots}
 }

@@ -60,7 +60,6 @@ type Entry struct {
 // A Set is lists that are searched together. It is never changed once made.
 type Set struct {
 	domains, roles, mx index
-	typos              []target
 }
 
 var embedded = Set{
@@ -72,6 +71,17 @@ var embedded = Set{
 		List{Name: "known", kind: Known, text: knownText}),
 	roles: newIndex(rolesIdx, List{Name: "roles", text: rolesText}),
 	mx:    newIndex(mxIdx, List{Name: "mx", text: mxText}),
+}
+
+// All returns the lists of the set, those that win first.
+func (s *Set) All() []*List {
+	var all []*List
+	for _, x := range []*index{&s.domains, &s.roles, &s.mx} {
+		for i := range x.lists {
+			all = append(all, &x.lists[i])
+		}
+	}
+	return all
 }
 
 // Embedded returns the lists that are part of the program.
@@ -116,14 +126,14 @@ func (s *Set) exact(domain string) (Entry, bool) {
 }
 
 // Role returns the class of a local part (lower case): "system", "no-reply",
-// "shared", or "" for what may be a person.
-func (s *Set) Role(local string) string {
+// "shared", or "" for what may be a person; and the list that says so.
+func (s *Set) Role(local string) (class string, from *List) {
 	l, off := s.roles.find(local)
 	if l == nil {
-		return ""
+		return "", nil
 	}
-	class, _ := l.columns(off, len(local))
-	return class
+	class, _ = l.columns(off, len(local))
+	return class, l
 }
 
 // mxSuffix finds the longest listed suffix of a mail host (lower case, no final

@@ -27,7 +27,8 @@ type tally struct {
 	status   map[[2]int]int64 // list, place in Status
 	domains  map[domainReason]int64
 	typos    map[[2]string]int64
-	provs    [][fates]int64 // by domain.provider
+	segments map[string]*[fates]int64 // by the value of Job.By
+	provs    [][fates]int64           // by domain.provider
 	onList   int64
 	fixed    int64
 }
@@ -42,7 +43,7 @@ type domainReason struct{ domain, reason string }
 func newTally(providers int) tally {
 	return tally{
 		reasons: map[reasonKey]int64{}, verdicts: map[string]int64{}, flags: map[string]int64{}, repairs: map[string]int64{},
-		status: map[[2]int]int64{}, domains: map[domainReason]int64{}, typos: map[[2]string]int64{}, provs: make([][fates]int64, providers),
+		status: map[[2]int]int64{}, domains: map[domainReason]int64{}, typos: map[[2]string]int64{}, segments: map[string]*[fates]int64{}, provs: make([][fates]int64, providers),
 	}
 }
 
@@ -68,6 +69,26 @@ func (t *tally) row(rw *row) {
 	}
 }
 
+// maxSegments bounds the values of Job.By that are counted apart: a column with
+// more is not one to count by, and the rest is added up.
+const maxSegments = 1000
+
+// segment returns the counts of a value of Job.By.
+func (t *tally) segment(value []byte) *[fates]int64 {
+	c := t.segments[string(value)]
+	if c == nil {
+		name := export.Cell(string(value))
+		if len(t.segments) >= maxSegments {
+			name = "(other values)"
+		}
+		if c = t.segments[name]; c == nil {
+			c = new([fates]int64)
+			t.segments[name] = c
+		}
+	}
+	return c
+}
+
 // blames reports whether a reason is about the domain as a whole.
 func (d *domain) blames(reason string) bool {
 	switch reason {
@@ -91,6 +112,12 @@ func (t *tally) add(o *tally) {
 	for i := range o.provs {
 		for f := range o.provs[i] {
 			t.provs[i][f] += o.provs[i][f]
+		}
+	}
+	for value, n := range o.segments {
+		c := t.segment([]byte(value))
+		for f := range n {
+			c[f] += n[f]
 		}
 	}
 	t.onList += o.onList
@@ -161,7 +188,7 @@ func (r *run) finish() error {
 		s.Records += l.records
 		in := export.InputFile{
 			Name: l.Name, Role: "list", Bytes: max(0, l.Size()), SHA256: l.sum, Records: l.records,
-			ColumnNo: l.Column + 1, ColumnWhy: l.Why, Delimiter: string(rune(l.Comma)), Charset: l.Charset,
+			Folder: l.folder, ColumnNo: l.Column + 1, ColumnWhy: l.Why, Delimiter: string(rune(l.Comma)), Charset: l.Charset,
 		}
 		if l.stat != nil && l.stat.Mode().IsRegular() {
 			in.Bytes = l.stat.Size()
@@ -237,6 +264,20 @@ func (r *run) finish() error {
 		return cmp.Or(cmp.Compare(b.N, a.N), cmp.Compare(a.Domain, b.Domain), cmp.Compare(a.Suggestion, b.Suggestion))
 	})
 	s.Typos = s.Typos[:min(len(s.Typos), maxNamed)]
+	s.SegmentBy = r.job.By
+	for value, counts := range t.segments {
+		c := export.SegmentCount{Value: value, Lists: map[string]int64{}}
+		for f, n := range counts {
+			if n > 0 {
+				c.Lists[fateNames[f]] = n
+				c.Records += n
+			}
+		}
+		s.Segments = append(s.Segments, c)
+	}
+	slices.SortFunc(s.Segments, func(a, b export.SegmentCount) int {
+		return cmp.Or(cmp.Compare(b.Records, a.Records), cmp.Compare(a.Value, b.Value))
+	})
 	if len(r.job.Evidence) > 0 {
 		s.Bounces = &export.BounceSummary{OnList: t.onList}
 	}

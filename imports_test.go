@@ -19,7 +19,7 @@ var mayImport = map[string][]string{
 	"winnow/bounceimport":         {"winnow/validate", "winnow/internal/csvrows", "github.com/gocarina/gocsv", "github.com/klauspost/compress", "golang.org/x/net", "golang.org/x/text"},
 	"winnow/bounceimport/history": {"winnow/bounceimport", "winnow/validate", "zombiezen.com/go/sqlite"},
 	"winnow/export":               {"golang.org/x/sys"},
-	"winnow/export/report":        {"winnow/export"},
+	"winnow/export/report":        {"winnow/export", "github.com/klauspost/compress", "golang.org/x/text"},
 	"winnow/export/esp":           {"winnow/export", "winnow/validate", "winnow/internal/csvrows", "github.com/gocarina/gocsv", "golang.org/x/sys"},
 	"winnow":                      {"winnow/validate", "winnow/bounceimport", "winnow/export", "winnow/internal/csvrows", "golang.org/x/sync"},
 }

@@ -60,6 +60,7 @@ type list struct {
 	*csvrows.List
 	index   int    // -1: not a list to clean, but one to compare with
 	folder  string // of its files in the run directory, "" or with a final slash
+	by      int    // the column of Job.By, -1: none
 	records int64  // counted in the first pass
 	stat    os.FileInfo
 	files   [fates]*export.File
@@ -209,18 +210,23 @@ func (r *run) closeSpills() {
 func (r *run) open(ctx context.Context) error {
 	names := map[string]bool{}
 	for i, path := range r.job.Lists {
-		l := &list{index: i}
+		l := &list{index: i, by: -1}
 		var err error
 		if path != "-" {
 			if l.stat, err = os.Stat(path); err != nil {
 				return fmt.Errorf("cannot read %s: %w", path, plainError(err))
 			}
 		}
-		l.List, err = csvrows.Open(path, csvrows.Options{Column: r.job.Column, TempDir: r.out.Temp()})
+		l.List, err = csvrows.Open(path, csvrows.Options{Column: r.job.Column, TempDir: r.out.Temp(), Stdin: r.job.Stdin, Done: ctx.Done()})
 		if err != nil {
 			return err
 		}
 		r.lists = append(r.lists, l)
+		if r.job.By != "" {
+			if l.by = columnOf(l.Header, r.job.By); l.by < 0 {
+				return noColumn(path, l.Header, r.job.By)
+			}
+		}
 		if len(r.job.Lists) > 1 {
 			l.folder = folderName(path, names) + "/"
 		}
@@ -729,6 +735,9 @@ func (r *run) ask(ctx context.Context) error {
 		if d := r.domains.find(a.Domain); d != nil {
 			r.domains.setAnswer(d, a)
 			r.prog.Answered.Add(1)
+			if a.Verdict == validate.Unknown {
+				r.prog.Unknown.Add(1)
+			}
 		}
 	})
 	if ctx.Err() != nil {

@@ -24,6 +24,7 @@ import (
 type Job struct {
 	Lists     []string // paths; "-" is standard input
 	Column    string   // address column by name or number; "": detect
+	By        string   // column, by name or number, by whose values the summary counts; "": none
 	Out       string   // the run directory
 	Validator validate.Validator
 	Resolver  validate.Resolver // nil: the DNS is not asked
@@ -71,6 +72,7 @@ type Progress struct {
 	Rows     atomic.Int64 // records read in the present pass
 	Domains  atomic.Int64 // distinct domains to ask the DNS for
 	Answered atomic.Int64 // of them
+	Unknown  atomic.Int64 // of those: without proof either way
 	phase    atomic.Int32
 }
 

@@ -367,7 +367,7 @@ func isWordByte(c byte) bool {
 }
 
 // time reads a time of the source.
-func (d *reading) time(s string) time.Time { return parseTime(s, d.opt.Location) }
+func (d *reading) time(s string) time.Time { return ParseTime(s, d.opt.Location) }
 
 // classify sets the class of an event.
 func classify(e *Event) {}

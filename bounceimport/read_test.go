@@ -144,7 +144,7 @@ func TestParseTime(t *testing.T) {
 		"192.0.2.1":                             {},
 		"99/99/9999":                            {},
 	} {
-		if got := parseTime(in, time.UTC); !got.Equal(want) {
+		if got := ParseTime(in, time.UTC); !got.Equal(want) {
 			t.Errorf("%q: got %v, want %v", in, got, want)
 		}
 	}

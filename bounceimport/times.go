@@ -5,11 +5,11 @@ import (
 	"time"
 )
 
-// parseTime reads the times that exports, webhooks, logs and mails use: epoch
+// ParseTime reads the times that exports, webhooks, logs and mails use: epoch
 // seconds, milliseconds, microseconds or fractions, RFC 3339 and its relatives
 // with a blank, RFC 5322, dd.mm.yyyy, and the forms of US programs. loc is the
 // zone of times that name none. The zero time means that s is none of these.
-func parseTime(s string, loc *time.Location) time.Time {
+func ParseTime(s string, loc *time.Location) time.Time {
 	s = strings.TrimSpace(s)
 	if len(s) < 6 {
 		return time.Time{}

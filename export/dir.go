@@ -1,7 +1,6 @@
 package export
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -229,18 +228,15 @@ func (d *Dir) Commit(s *Summary) error {
 		return err
 	}
 	s.SchemaVersion = SchemaVersion
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	if err := enc.Encode(s); err != nil {
+	b, err := s.encode()
+	if err != nil {
 		return err
 	}
 	f, err := d.File(summaryName)
 	if err != nil {
 		return err
 	}
-	if _, err := f.Write(b.Bytes()); err != nil {
+	if _, err := f.Write(b); err != nil {
 		return err
 	}
 	if err := f.close(); err != nil {

@@ -2,7 +2,18 @@
 // together or not at all.
 package export
 
-import "time"
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+)
 
 // The lists of a run. Every input record is in exactly one of them.
 const (
@@ -23,6 +34,7 @@ const SchemaVersion = 1
 // bytes for the same input.
 type Summary struct {
 	SchemaVersion int       `json:"schema_version"`
+	Kind          string    `json:"kind,omitempty"` // "": a cleaning; "plan": waves of a send
 	Version       string    `json:"winnow_version"`
 	Command       []string  `json:"command,omitempty"`
 	Started       time.Time `json:"started"`
@@ -51,6 +63,48 @@ type Summary struct {
 	Gates      []Gate         `json:"gates,omitempty"`
 	Projection *Projection    `json:"projection,omitempty"`
 	Notes      []string       `json:"notes,omitempty"` // what a person should know, one sentence each
+
+	Checksum string `json:"checksum"` // SHA-256 of this file with the value of this field left empty
+}
+
+// encode returns the content of summary.json, with its checksum.
+func (s *Summary) encode() ([]byte, error) {
+	encode := func() ([]byte, error) {
+		var b bytes.Buffer
+		enc := json.NewEncoder(&b)
+		enc.SetEscapeHTML(false)
+		enc.SetIndent("", "  ")
+		err := enc.Encode(s)
+		return b.Bytes(), err
+	}
+	s.Checksum = ""
+	bare, err := encode()
+	if err != nil {
+		return nil, err
+	}
+	sum := sha256.Sum256(bare)
+	s.Checksum = hex.EncodeToString(sum[:])
+	return encode()
+}
+
+// ReadSummary reads the summary of the run directory dir.
+func ReadSummary(dir string) (*Summary, error) {
+	name := filepath.Join(dir, summaryName)
+	b, err := os.ReadFile(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%s is not a folder that winnow made: it has no %s", dir, summaryName)
+	}
+	if err != nil {
+		return nil, err
+	}
+	var s Summary
+	if err := json.Unmarshal(b, &s); err != nil || s.SchemaVersion == 0 {
+		return nil, fmt.Errorf("%s is not a summary of winnow: %v", name, err)
+	}
+	if s.SchemaVersion > SchemaVersion {
+		return nil, fmt.Errorf("%s has version %d, this winnow knows up to %d: use the winnow that wrote it", name, s.SchemaVersion, SchemaVersion)
+	}
+	return &s, nil
 }
 
 // InputFile is one list or evidence file that was read.
@@ -60,6 +114,7 @@ type InputFile struct {
 	Bytes      int64          `json:"bytes"`
 	SHA256     string         `json:"sha256"`
 	Records    int64          `json:"records"`
+	Folder     string         `json:"folder,omitempty"`         // of its lists in the run directory, with a final slash; "" when there is one list
 	Column     string         `json:"address_column,omitempty"` // header name
 	ColumnNo   int            `json:"address_column_number,omitempty"`
 	ColumnWhy  string         `json:"address_column_why,omitempty"`

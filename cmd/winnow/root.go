@@ -35,6 +35,9 @@ const (
 var commands = []func(*env) *cobra.Command{
 	newCheckCmd,
 	newExportCmd,
+	newPlanCmd,
+	newDiffCmd,
+	newVerifyCmd,
 	newVersionCmd,
 }
 

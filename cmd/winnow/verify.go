@@ -1,0 +1,65 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"winnow/export"
+	"winnow/export/report"
+)
+
+func newVerifyCmd(e *env) *cobra.Command {
+	var jsonText bool
+	cmd := &cobra.Command{
+		Use:   "verify DIR",
+		Short: "Prove that a run folder is whole and unchanged",
+		Long: `Check a run folder with code that shares nothing with the code that wrote it:
+summary.json is unchanged and adds up, every file has its size and hash, no other
+file is there, the reasons are counted right, and (where the input lists are
+still in their place) every line of them is in exactly one list.
+
+Exit code 1 when something is wrong.`,
+		Example: `  winnow verify out/`,
+		Args:    usageArgs(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if _, err := export.ReadSummary(args[0]); err != nil {
+				return err
+			}
+			proof, err := report.Verify(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			if jsonText {
+				b, err := json.MarshalIndent(proof, "", "  ")
+				if err != nil {
+					return err
+				}
+				if _, err := e.stdout.Write(append(b, '\n')); err != nil {
+					return err
+				}
+			} else {
+				var b strings.Builder
+				for _, l := range []struct {
+					mark  string
+					lines []string
+				}{{"ok", proof.Checked}, {"skipped", proof.Skipped}, {"WRONG", proof.Problems}} {
+					for _, line := range l.lines {
+						fmt.Fprintf(&b, "%-8s %s\n", l.mark, line)
+					}
+				}
+				if _, err := e.stdout.Write([]byte(b.String())); err != nil {
+					return err
+				}
+			}
+			if n := len(proof.Problems); n > 0 {
+				return exitCode(exitFailed, withHint(fmt.Errorf("%s: %d things are wrong", args[0], n), "run the cleaning again; do not send from this folder"))
+			}
+			return nil
+		},
+	}
+	cmd.Flags().BoolVar(&jsonText, "json", false, "print one JSON object")
+	return cmd
+}

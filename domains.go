@@ -4,6 +4,7 @@ import (
 	"hash/maphash"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"winnow/bounceimport"
 	"winnow/validate"
@@ -32,59 +33,121 @@ type userFact struct {
 	allow  uint16 // source
 }
 
-// domainTable holds the distinct domains of the list.
+// domainTable holds the distinct domains of the list. Nearly every look-up is
+// of a domain that is there, from all workers at once: those take no lock.
 type domainTable struct {
-	shards [64]struct {
-		mu sync.RWMutex
-		m  map[string]*domain
-	}
-	factsMu sync.Mutex
+	seed  maphash.Seed
+	slots atomic.Pointer[[]domainSlot] // a power of two of them
+
+	mu      sync.Mutex // of what follows, and of all writing
+	n       int
 	facts   map[validate.Domain]*validate.Domain
-	ansMu   sync.Mutex
 	answers map[string]*validate.Answer
-	seed    maphash.Seed
+}
+
+// domainSlot is written once: first the domain, then the hash.
+type domainSlot struct {
+	hash atomic.Uint64 // 0: free
+	dom  atomic.Pointer[domain]
 }
 
 func newDomainTable() *domainTable {
-	t := &domainTable{facts: map[validate.Domain]*validate.Domain{}, answers: map[string]*validate.Answer{}, seed: maphash.MakeSeed()}
-	for i := range t.shards {
-		t.shards[i].m = map[string]*domain{}
-	}
+	t := &domainTable{seed: maphash.MakeSeed(), facts: map[validate.Domain]*validate.Domain{}, answers: map[string]*validate.Answer{}}
+	slots := make([]domainSlot, 1024)
+	t.slots.Store(&slots)
 	return t
 }
 
 // find returns the domain, or nil when it is not on the list.
 func (t *domainTable) find(name string) *domain {
-	s := &t.shards[maphash.String(t.seed, name)%uint64(len(t.shards))]
-	s.mu.RLock()
-	d := s.m[name]
-	s.mu.RUnlock()
+	d, _ := t.look(name, maphash.String(t.seed, name)|1)
 	return d
+}
+
+// look returns the domain or the slot where the search for it ended.
+func (t *domainTable) look(name string, h uint64) (*domain, *domainSlot) {
+	slots := *t.slots.Load()
+	mask := uint64(len(slots) - 1)
+	for i := h >> 1 & mask; ; i = (i + 1) & mask {
+		s := &slots[i]
+		switch s.hash.Load() {
+		case h:
+			if d := s.dom.Load(); d.name == name {
+				return d, s
+			}
+		case 0:
+			return nil, s
+		}
+	}
 }
 
 // add returns the domain and whether it is new.
 func (t *domainTable) add(name string) (*domain, bool) {
-	s := &t.shards[maphash.String(t.seed, name)%uint64(len(t.shards))]
-	s.mu.RLock()
-	d := s.m[name]
-	s.mu.RUnlock()
+	h := maphash.String(t.seed, name) | 1
+	if d, _ := t.look(name, h); d != nil {
+		return d, false
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if slots := *t.slots.Load(); 2*t.n >= len(slots) {
+		bigger := make([]domainSlot, 2*len(slots))
+		mask := uint64(len(bigger) - 1)
+		for k := range slots {
+			d := slots[k].dom.Load()
+			if d == nil {
+				continue
+			}
+			i := slots[k].hash.Load() >> 1 & mask
+			for bigger[i].dom.Load() != nil {
+				i = (i + 1) & mask
+			}
+			bigger[i].dom.Store(d)
+			bigger[i].hash.Store(slots[k].hash.Load())
+		}
+		t.slots.Store(&bigger)
+	}
+	d, s := t.look(name, h)
 	if d != nil {
 		return d, false
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if d = s.m[name]; d != nil {
-		return d, false
-	}
-	d = &domain{name: strings.Clone(name)}
-	s.m[d.name] = d
+	d = newDomain(name)
+	s.dom.Store(d)
+	s.hash.Store(h)
+	t.n++
 	return d, true
+}
+
+// newDomain returns a domain whose name lies beside it in memory: a look-up
+// compares the name, and the processor fetches both at once.
+func newDomain(name string) *domain {
+	var d *domain
+	var b []byte
+	switch n := len(name); {
+	case n <= 24:
+		x := new(struct {
+			domain
+			b [24]byte
+		})
+		d, b = &x.domain, x.b[:n]
+	case n <= 40:
+		x := new(struct {
+			domain
+			b [40]byte
+		})
+		d, b = &x.domain, x.b[:n]
+	default:
+		d, b = new(domain), make([]byte, n)
+	}
+	copy(b, name)
+	d.name = stringOf(b)
+	return d
 }
 
 // each calls f with every domain, in no order.
 func (t *domainTable) each(f func(*domain)) {
-	for i := range t.shards {
-		for _, d := range t.shards[i].m {
+	slots := *t.slots.Load()
+	for i := range slots {
+		if d := slots[i].dom.Load(); d != nil {
 			f(d)
 		}
 	}
@@ -92,8 +155,8 @@ func (t *domainTable) each(f func(*domain)) {
 
 func (t *domainTable) shareFacts(d validate.Domain) *validate.Domain {
 	d.Name = ""
-	t.factsMu.Lock()
-	defer t.factsMu.Unlock()
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	f := t.facts[d]
 	if f == nil {
 		f = &d
@@ -110,46 +173,12 @@ func (t *domainTable) setAnswer(d *domain, a validate.Answer) {
 		return
 	}
 	k := a.Reason + "\x00" + a.Provider + "\x00" + strings.Join(a.Warnings, "\x00")
-	t.ansMu.Lock()
-	defer t.ansMu.Unlock()
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	s := t.answers[k]
 	if s == nil {
 		s = &validate.Answer{Verdict: a.Verdict, Reason: a.Reason, Provider: a.Provider, Warnings: a.Warnings}
 		t.answers[k] = s
 	}
 	d.ans = s
-}
-
-// domainCache is one worker's short way to the domains that occur often.
-type domainCache struct {
-	table *domainTable
-	slots [4096]*domain
-}
-
-func (c *domainCache) slot(name string) **domain {
-	return &c.slots[maphash.String(c.table.seed, name)>>48%uint64(len(c.slots))]
-}
-
-// get returns the domain, which is on the list, or nil.
-func (c *domainCache) get(name string) *domain {
-	s := c.slot(name)
-	if d := *s; d != nil && d.name == name {
-		return d
-	}
-	d := c.table.find(name)
-	if d != nil {
-		*s = d
-	}
-	return d
-}
-
-// add returns the domain and whether it is new.
-func (c *domainCache) add(name string) (*domain, bool) {
-	s := c.slot(name)
-	if d := *s; d != nil && d.name == name {
-		return d, false
-	}
-	d, fresh := c.table.add(name)
-	*s = d
-	return d, fresh
 }

@@ -41,7 +41,7 @@ func (f *userFact) addAllow(source uint16) {
 
 // factTable holds what lists and sources say of addresses of the list (and of
 // about one in a hundred that are not on it: the filter of the list lets them
-// pass). It is filled by several goroutines, then sealed and only read.
+// pass). It is filled by several goroutines, and then only read.
 type factTable struct {
 	mu    sync.Mutex
 	slots []factSlot
@@ -49,7 +49,6 @@ type factTable struct {
 	keys  arena
 	names map[string]uint64 // texts that occur often, numbered from 1
 	texts []string
-	front *filter // of the sealed table
 }
 
 type factSlot struct {
@@ -71,7 +70,7 @@ func (t *factTable) putUser(h uint64, key []byte, k blockKind, source uint16, al
 	defer t.mu.Unlock()
 	// The same again, which is usual in suppression lists, is not kept.
 	var have userFact
-	if _, err := t.read(h, key, &have, nil, nil); err != nil {
+	if _, err := t.get(h, key, &have, nil, nil); err != nil {
 		return err
 	}
 	if allow && have.allow != 0 && have.allow <= source || !allow && have.block != noBlock && (have.block < k || have.block == k && have.source <= source) {
@@ -135,29 +134,9 @@ func (t *factTable) insert(s factSlot) {
 	t.slots[i] = s
 }
 
-// seal makes the table ready to be read.
-func (t *factTable) seal() {
-	if t.n == 0 {
-		return
-	}
-	t.front = newFilter(int64(t.n))
-	for _, s := range t.slots {
-		if s.hash != 0 {
-			t.front.add(s.hash)
-		}
-	}
-}
-
 // get merges what is known of key into u and r and reports whether r was set.
 // Of several records the one that weighs most counts.
-func (t *factTable) get(h uint64, key []byte, u *userFact, r *bounceimport.Record, buf *[]byte) (bool, error) {
-	if t.front == nil || !t.front.has(h) {
-		return false, nil
-	}
-	return t.read(h, key, u, r, buf)
-}
-
-func (t *factTable) read(h uint64, key []byte, u *userFact, r *bounceimport.Record, buf *[]byte) (found bool, err error) {
+func (t *factTable) get(h uint64, key []byte, u *userFact, r *bounceimport.Record, buf *[]byte) (found bool, err error) {
 	if len(t.slots) == 0 {
 		return false, nil
 	}

@@ -61,7 +61,6 @@ func changedError(l *list) error {
 // judgeWorker is one worker of the second pass.
 type judgeWorker struct {
 	r        *run
-	domains  domainCache
 	tally    tally
 	cell     []byte
 	other    []byte
@@ -76,7 +75,7 @@ type judgeWorker struct {
 }
 
 func (r *run) newJudge() (func(context.Context, *slot) error, func() error) {
-	w := &judgeWorker{r: r, domains: domainCache{table: r.domains}, tally: newTally(len(r.providers)), cell: make([]byte, 0, 512), other: make([]byte, 0, 512)}
+	w := &judgeWorker{r: r, tally: newTally(len(r.providers)), cell: make([]byte, 0, 512), other: make([]byte, 0, 512)}
 	end := func() error {
 		r.tallyMu.Lock()
 		defer r.tallyMu.Unlock()
@@ -207,7 +206,7 @@ func (w *judgeWorker) address(s *slot, row *row, k int, user User) (Decision, er
 	if fix := r.fixes.of(a); fix != nil {
 		a, w.fix = *fix, fix
 	}
-	dom := w.domains.get(a.Domain)
+	dom := r.domains.find(a.Domain)
 	if dom == nil { // not there in the first pass
 		return Decision{}, changedError(s.list)
 	}
@@ -231,13 +230,16 @@ func (w *judgeWorker) address(s *slot, row *row, k int, user User) (Decision, er
 	fact := dom.user
 	var rec *bounceimport.Record
 	var own bounceimport.Record
-	found, err := r.facts.get(h, w.key, &fact, &own, &w.fact)
-	if err != nil {
-		return Decision{}, err
-	}
-	if found {
-		w.tally.onList++
-		rec = &own
+	special := r.special != nil && r.special.has(h)
+	if special {
+		found, err := r.facts.get(h, w.key, &fact, &own, &w.fact)
+		if err != nil {
+			return Decision{}, err
+		}
+		if found {
+			w.tally.onList++
+			rec = &own
+		}
 	}
 	if dom.rec != nil && (rec == nil || heavier(dom.rec, rec)) {
 		rec = dom.rec
@@ -271,7 +273,7 @@ func (w *judgeWorker) address(s *slot, row *row, k int, user User) (Decision, er
 	}
 
 	// Does it occur more than once?
-	if r.job.Dedupe != "off" {
+	if special && r.job.Dedupe != "off" {
 		if at := r.dups.find(h); at >= 0 {
 			key := w.key
 			if r.job.Dedupe == "exact" {

@@ -38,6 +38,7 @@ type run struct {
 	asker     *asker  // nil: the DNS is not asked
 	onList    *filter // keys on the list; nil when nobody asks
 	dups      *dups
+	special   *filter // keys of which more is known, in dups or facts; nil when there are none
 	facts     factTable
 	digests   []digest
 	sources   []string // of user facts; a fact's source is the index + 1
@@ -433,7 +434,17 @@ func (r *run) settle(ctx context.Context) error {
 		return err
 	}
 	r.onList = nil
-	r.facts.seal()
+	if n := len(r.dups.hashes) + r.facts.n; n > 0 {
+		r.special = newFilter(int64(n))
+		for _, h := range r.dups.hashes {
+			r.special.add(h)
+		}
+		for i := range r.facts.slots {
+			if h := r.facts.slots[i].hash; h != 0 {
+				r.special.add(h)
+			}
+		}
+	}
 	return nil
 }
 
@@ -519,7 +530,6 @@ func (r *run) hash(key []byte) uint64 { return maphash.Bytes(r.seed, key) | 1 }
 // newCollector returns a worker of the first pass.
 func (r *run) newCollector() (func(context.Context, *slot) error, func() error) {
 	batch := &hashBatch{store: r.store}
-	domains := &domainCache{table: r.domains}
 	cell, other := make([]byte, 0, 512), make([]byte, 0, 512)
 	var key []byte
 	var addrs []validate.CellAddress
@@ -550,7 +560,7 @@ func (r *run) newCollector() (func(context.Context, *slot) error, func() error) 
 						return err
 					}
 				}
-				d, fresh := domains.add(a.Domain)
+				d, fresh := r.domains.add(a.Domain)
 				if fresh {
 					facts := r.job.Validator.CheckDomain(d.name)
 					d.facts = r.domains.shareFacts(facts)

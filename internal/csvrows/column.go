@@ -4,83 +4,187 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"unicode"
 )
 
-// role says what the name of a column promises.
-type role uint8
-
-const (
-	unnamed   role = iota
-	primary        // the contact's address
-	secondary      // a further address of the contact
-)
-
-func headerRole(name string) role {
-	switch fold(name) {
-	case "email", "emailaddress", "mail", "mailaddress", "emailadresse", "mailadresse", "address", "recipient", "emailadres", "email1value":
-		return primary
-	}
-	return unnamed
+// column is what the sample says of one column.
+type column struct {
+	index     int
+	role      Role
+	filled    int // cells that are not blank
+	addresses int // cells that hold an address
+	distinct  int // different ones among them
 }
 
-func fold(name string) string {
-	return strings.Map(func(r rune) rune {
-		if !unicode.IsLetter(r) && !unicode.IsDigit(r) {
-			return -1
+// share returns how many of the filled cells are addresses.
+func (c *column) share() float64 {
+	if c.filled == 0 {
+		return 0
+	}
+	return float64(c.addresses) / float64(c.filled)
+}
+
+// own reports whether the addresses are the contacts' own, so far as that can
+// be seen: the owner of an account or the sender of a mail comes again and again.
+func (c *column) own() bool {
+	return c.addresses < 10 || float64(c.distinct) >= 0.2*float64(c.addresses)
+}
+
+// chooseColumn finds the address column, by name and content together:
+//
+//  1. columns named for the contact's address, if their values agree
+//  2. columns whose names say so less clearly, if their values agree
+//  3. columns of any other name that hold mostly addresses, and different ones
+//  4. columns named for a further address
+//  5. a column named for the address whose values do not agree
+//
+// Among several of one kind the best filled is taken, then the first.
+func (l *List) chooseColumn(d *dialect, want string) error {
+	if want != "" {
+		return l.takeColumn(want)
+	}
+	columns := make([]column, l.width)
+	for i := range columns {
+		c := &columns[i]
+		c.index = i
+		if i < len(l.Header) {
+			c.role = d.words.role(l.Header[i])
 		}
-		return unicode.ToLower(r)
-	}, name)
+		seen := make(map[string]bool)
+		for _, row := range d.rows {
+			if i >= len(row) || strings.TrimSpace(row[i]) == "" {
+				continue
+			}
+			c.filled++
+			if looksLikeAddress(row[i]) {
+				c.addresses++
+				seen[strings.ToLower(row[i])] = true
+			}
+		}
+		c.distinct = len(seen)
+	}
+	for _, step := range []struct {
+		fits func(*column) bool
+		why  string
+	}{
+		{func(c *column) bool { return c.role == Primary && c.addresses > 0 && c.share() >= 0.3 }, "by its name"},
+		{func(c *column) bool { return c.role == Likely && c.addresses > 0 && c.share() >= 0.3 && c.own() }, "by its name and content"},
+		{func(c *column) bool { return c.role == Unnamed && c.share() >= 0.5 && c.own() }, "by its content"},
+		{func(c *column) bool { return c.role == Secondary && c.share() >= 0.3 && c.own() }, "as the only column of addresses"},
+		{func(c *column) bool { return c.role == Primary }, "by its name"},
+		{func(c *column) bool { return c.role == Likely && len(d.rows) == 0 }, "by its name"},
+	} {
+		var best, next *column
+		for i := range columns {
+			c := &columns[i]
+			switch {
+			case !step.fits(c):
+			case best == nil || c.addresses > best.addresses:
+				best, next = c, best
+			case next == nil || c.addresses > next.addresses:
+				next = c
+			}
+		}
+		if best == nil {
+			continue
+		}
+		l.Column = best.index
+		l.Why = step.why
+		if n := len(d.rows); next != nil && n > 0 {
+			l.Why += fmt.Sprintf(": filled in %d%% of the rows, %s in %d%%", 100*best.addresses/n, l.label(next.index), 100*next.addresses/n)
+		}
+		return nil
+	}
+	e := &Error{Name: l.Name, Line: l.lines, What: "no column holds the contacts' e-mail addresses; the columns are: " + l.labels()}
+	e.Next = "name the column with --column NAME or --column NUMBER; if the export has none, choose the e-mail field when exporting"
+	for i := range columns {
+		if c := &columns[i]; c.share() >= 0.5 {
+			e.What = fmt.Sprintf("the addresses in %s are not the contacts' own, by its name or because they repeat; the columns are: %s", l.label(i), l.labels())
+		}
+	}
+	return e
+}
+
+// takeColumn takes the column that the user named, by name or by number from 1.
+func (l *List) takeColumn(want string) error {
+	fold := func(s string) string { return strings.Join(foldWords(s), " ") }
+	for _, same := range []func(string) bool{
+		func(h string) bool { return h == want },
+		func(h string) bool { return strings.EqualFold(strings.TrimSpace(h), strings.TrimSpace(want)) },
+		func(h string) bool { return fold(h) == fold(want) && fold(want) != "" },
+	} {
+		for i, h := range l.Header {
+			if same(h) {
+				l.Column, l.Why = i, "named by the user"
+				return nil
+			}
+		}
+	}
+	if n, err := strconv.Atoi(want); err == nil && n >= 1 && n <= l.width {
+		l.Column, l.Why = n-1, "named by the user"
+		return nil
+	}
+	return &Error{
+		Name: l.Name,
+		What: fmt.Sprintf("there is no column %q; the columns are: %s", want, l.labels()),
+		Next: fmt.Sprintf("give --column a name from this list or a number from 1 to %d", l.width),
+	}
+}
+
+// label names a column for a person.
+func (l *List) label(i int) string {
+	if i < len(l.Header) && strings.TrimSpace(l.Header[i]) != "" {
+		return strconv.Quote(cut(l.Header[i], 40))
+	}
+	return "column " + strconv.Itoa(i+1)
+}
+
+// labels names the columns, the first twenty of them.
+func (l *List) labels() string {
+	names := make([]string, 0, 20)
+	for i := range min(l.width, cap(names)) {
+		names = append(names, strconv.Itoa(i+1)+" "+l.label(i))
+	}
+	if n := l.width - len(names); n > 0 {
+		names = append(names, fmt.Sprintf("and %d more", n))
+	}
+	return strings.Join(names, ", ")
+}
+
+// cut shortens a text to at most n characters.
+func cut(s string, n int) string {
+	for i := range s {
+		if n--; n < 0 {
+			return s[:i] + "…"
+		}
+	}
+	return s
 }
 
 // looksLikeAddress reports whether a cell holds an address and little else. It
 // is a glance for detection, not a judgement.
 func looksLikeAddress(cell string) bool {
-	cell = strings.TrimSpace(cell)
-	if strings.HasSuffix(cell, ">") {
-		cell = strings.TrimSuffix(cell[strings.LastIndexByte(cell, '<')+1:], ">")
+	if len(cell) > 400 || strings.IndexByte(cell, '@') < 0 && !strings.Contains(cell, "＠") && !strings.Contains(cell, "&#") {
+		return false
 	}
-	cell = strings.TrimPrefix(cell, "mailto:")
+	for _, r := range [...][2]string{{"＠", "@"}, {"&#64;", "@"}, {"&#x40;", "@"}} {
+		cell = strings.Replace(cell, r[0], r[1], 1)
+	}
+	const blank = " \t\r\n\u00a0\u200b\u200c\u200d\ufeff'\".,;"
+	cell = strings.Trim(cell, blank)
+	if i := strings.LastIndexByte(cell, '<'); i >= 0 && strings.HasSuffix(cell, ">") {
+		cell = cell[i+1 : len(cell)-1]
+	} else if i := strings.Index(cell, " ("); i > 0 && strings.HasSuffix(cell, ")") {
+		cell = cell[:i]
+	} else if i := strings.IndexAny(cell, ",; "); i > 0 && strings.Count(cell, "@") > 1 {
+		cell = strings.Trim(cell[:i], blank) // several addresses: the first
+	}
+	if len(cell) > 7 && strings.EqualFold(cell[:7], "mailto:") {
+		cell = cell[7:]
+	}
 	at := strings.LastIndexByte(cell, '@')
 	if at <= 0 || len(cell) > 320 {
 		return false
 	}
 	dot := strings.LastIndexByte(cell, '.')
 	return dot > at+1 && dot < len(cell)-2 && !strings.ContainsAny(cell, " \t\r\n,;:/|\\\"<>()[]")
-}
-
-func (l *List) chooseColumn(d *dialect, opt Options) error {
-	if opt.Column != "" {
-		for i, h := range l.Header {
-			if strings.EqualFold(strings.TrimSpace(h), strings.TrimSpace(opt.Column)) {
-				l.Column, l.Why = i, "named by the user"
-				return nil
-			}
-		}
-		if n, err := strconv.Atoi(opt.Column); err == nil && n >= 1 && n <= l.width {
-			l.Column, l.Why = n-1, "named by the user"
-			return nil
-		}
-		return &Error{Name: l.Name, Line: l.lines, What: fmt.Sprintf("there is no column %q; the columns are: %s", opt.Column, strings.Join(l.Header, ", "))}
-	}
-	best, column := 0, -1
-	for i := range l.width {
-		n := 0
-		for _, row := range d.rows {
-			if i < len(row) && looksLikeAddress(row[i]) {
-				n++
-			}
-		}
-		if i < len(l.Header) && headerRole(l.Header[i]) == primary {
-			n = n*2 + 1
-		}
-		if n > best {
-			best, column = n, i
-		}
-	}
-	if column < 0 {
-		return &Error{Name: l.Name, Line: l.lines, What: "no column holds e-mail addresses; the columns are: " + strings.Join(l.Header, ", "), Next: "name the column with --column NAME or --column NUMBER"}
-	}
-	l.Column, l.Why = column, "it holds addresses"
-	return nil
 }

@@ -104,9 +104,10 @@ func open(src *source, opt Options) (*List, error) {
 		Name: src.name, Header: d.header, Comma: d.comma, Charset: d.charset, Newline: d.newline,
 		format: d.format, preamble: d.preamble, bom: d.bom, lines: d.lines, src: src,
 	}
-	if err := l.chooseColumn(d, opt); err != nil {
+	if err := l.chooseColumn(d, opt.Column); err != nil {
 		return nil, err
 	}
+	l.Status = findStatus(l.Header, d.rows, l.Column)
 	return l, nil
 }
 

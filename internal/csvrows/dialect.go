@@ -24,6 +24,7 @@ type dialect struct {
 	lines    int64  // lines of the preamble
 	header   []string
 	rows     [][]string // the first data records
+	words    vocabulary
 }
 
 // detect finds the dialect from the first bytes of a list; eof says that these
@@ -32,7 +33,7 @@ func detect(name string, sample []byte, eof bool, opt Options) (*dialect, error)
 	if err := notAList(name, sample); err != nil {
 		return nil, err
 	}
-	d := &dialect{newline: "\n"}
+	d := &dialect{newline: "\n", words: newVocabulary()}
 	d.charset, d.bom = charsetOf(sample)
 	text := sample[d.bom:]
 	switch d.charset {
@@ -145,7 +146,7 @@ func (d *dialect) chooseComma(text []byte, eof bool, only byte) [][]string {
 		if len(sample) == 0 {
 			continue
 		}
-		score, width := f.score(sample)
+		score, width := f.score(sample, d.words)
 		if score > best {
 			best, rows = score, sample
 			f.width = width
@@ -190,7 +191,7 @@ func (f *format) row(content []byte) []string {
 	}
 }
 
-func (f *format) score(rows [][]string) (score float64, width int) {
+func (f *format) score(rows [][]string, words vocabulary) (score float64, width int) {
 	widths := make(map[int]int)
 	addresses, named := 0, 0.0
 	for i, row := range rows {
@@ -200,7 +201,7 @@ func (f *format) score(rows [][]string) (score float64, width int) {
 				addresses++
 				break
 			}
-			if i < titleRows && headerRole(cell) == primary {
+			if i < titleRows && named == 0 && words.named(cell) {
 				named = 1
 			}
 		}
@@ -231,7 +232,7 @@ func (d *dialect) split(text []byte, eof bool) int {
 		if hasAddress(row) {
 			break
 		}
-		if namesAddress(row) {
+		if d.namesAddress(row) {
 			at = i
 			for _, title := range rows[:i] {
 				if filled(title) >= filled(row) {
@@ -243,7 +244,7 @@ func (d *dialect) split(text []byte, eof bool) int {
 	}
 	until := starts[at]
 	d.rows = rows[at:]
-	if namesAddress(rows[at]) || !hasAddress(rows[at]) {
+	if d.namesAddress(rows[at]) || !hasAddress(rows[at]) {
 		d.header, d.rows = rows[at], rows[at+1:]
 		d.width = max(d.width, len(d.header))
 		until++
@@ -285,9 +286,9 @@ func hasAddress(row []string) bool {
 	return false
 }
 
-func namesAddress(row []string) bool {
+func (d *dialect) namesAddress(row []string) bool {
 	for _, cell := range row {
-		if headerRole(cell) == primary {
+		if d.words.named(cell) {
 			return true
 		}
 	}

@@ -1,0 +1,76 @@
+package csvrows
+
+import (
+	"os"
+	"strings"
+	"testing"
+)
+
+// The labelled headers of the development data.
+func TestHeaderRolesOfDevelopmentData(t *testing.T) {
+	data, err := os.ReadFile("../../../shared/data/headers/headers_dev.tsv")
+	if err != nil {
+		t.Skip("skipped: no development data beside the project")
+	}
+	right, total := 0, 0
+	for line := range strings.Lines(string(data)) {
+		f := strings.Split(strings.TrimSuffix(line, "\n"), "\t")
+		if f[0] == "header" {
+			continue
+		}
+		got := HeaderRole(f[0])
+		var ok bool
+		switch f[3] {
+		case "P":
+			ok = got == Primary
+		case "S":
+			ok = got == Secondary
+		case "N":
+			ok = got == Other || got == Unnamed
+		case "X":
+			ok = got == StatusLike
+		}
+		total++
+		if ok {
+			right++
+		} else {
+			t.Errorf("%q (%s): role %d, want %s", f[0], f[1], got, f[3])
+		}
+	}
+	t.Logf("%d of %d right", right, total)
+}
+
+func TestHeaderRole(t *testing.T) {
+	for role, names := range map[Role]string{
+		Primary: "E-Mail-Adresse|EMailAddress|Email_Address__c|Work Email|Contact: Email|Email (required)|What is your email address?|Correo-e|" +
+			"E-postadress|E-posta Adresi|電子メールアドレス|Eメール|Ｅメール|お客様メールアドレス|电子邮件地址|電子郵件|이메일 주소|Адрес электронной почты|Е-пошта|" +
+			"Електронна пошта|Ηλ. ταχυδρομείο|El. pašto adresas|E-posti aadress|Poștă electronică|Địa chỉ email|ที่อยู่อีเมล|عنوان البريد الإلكتروني|پست الکترونیک|" +
+			"דוא\"ל|Adreça electrònica|E-poštni naslov|Tölvupóstur|ელ. ფოსტა|Էլ. փոստ|ईमेल पता|E-mail 1|Email1|Recipient address|user.email",
+		Likely:     "Spouse Email|Guardian e-mail|Reunion email",
+		Secondary:  "Email 2|Email2|E-posta adresi 2|Zweite E-Mail|Otro correo|備用電子郵件|サブメールアドレス|Дополнительный email|Diğer e-posta",
+		Other:      "Emails Sent|Email Verified|md5_email|SHA256 Email|From|Reply-To Email|Organizer Email|Modified By Email|Email Preference|メールマガジン|邮件主题|E-Mail-Format",
+		Unnamed:    "Name|Mailing Address|Adresse|住所|Phone|Shipping State|SMS_BLACKLISTED|Do Not Call|Accepts SMS Marketing|Subscribed at|Soft bounces|",
+		StatusLike: "Unsubscribe Date|HasOptedOutOfEmail|Email Opt-in|Do Not Email|Subscription status|Suppressed|Spam complaints|Email Marketing Consent|IsExcludedFromCampaigns",
+	} {
+		for name := range strings.SplitSeq(names, "|") {
+			if got := HeaderRole(name); got != role {
+				t.Errorf("%q: role %d, want %d", name, got, role)
+			}
+		}
+	}
+}
+
+// The words of headers.txt must be such as foldWords makes them, else they are never found.
+func TestVocabularyIsFolded(t *testing.T) {
+	for word := range newVocabulary() {
+		if got := strings.Join(foldWords(word), " "); got != word {
+			t.Errorf("%q is folded to %q", word, got)
+		}
+	}
+	for line := range strings.Lines(headersTxt) {
+		if name, _, _ := strings.Cut(line, " "); strings.TrimSpace(line) != "" && !strings.HasPrefix(line, "#") &&
+			!strings.Contains(" mail post elec addr with second not them to ", " "+name+" ") {
+			t.Errorf("unknown class: %s", line)
+		}
+	}
+}

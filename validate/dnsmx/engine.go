@@ -1,0 +1,675 @@
+package dnsmx
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"hash/maphash"
+	"io"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"winnow/validate"
+)
+
+// engine is one call of Resolve. All its state is guarded by mu; sockets are
+// written and answers handed out while it is not held.
+//
+// Every domain is a job that waits for questions; every question is an ask that
+// waits for replies. Nothing that waits holds a goroutine. A question that
+// fails goes to a later pass, when all others are answered: so a resolver that
+// is merely busy is not taken for one that does not know.
+type engine struct {
+	ctx    context.Context
+	cancel context.CancelFunc
+	r      *Resolver
+	each   func(validate.Answer)
+	start  time.Time
+	seed   maphash.Seed
+
+	mu      sync.Mutex
+	wake    chan struct{} // tells control that something may have ended
+	room    *sync.Cond    // tells the feeder that the queue has room
+	ups     []*upstream
+	turn    int // of the upstream to try first
+	queue   []*ask
+	head    int       // of queue
+	later   [4][]*ask // by pass
+	pass    int
+	asks    map[question]*ask // of mail hosts and probes
+	cuts    map[string]*job   // second-level domains that their registry denies
+	live    int               // jobs without a verdict
+	active  int               // asks queued or in flight
+	flights [4][]*flight      // in the order they were sent, by timeout class
+	closed  bool              // the input has ended
+	down    string            // not "": no more asking, and the reason code
+	held    []*job            // verdicts that wait for the end
+	unconf  []*job            // denials that wait for the first canaries, to be confirmed elsewhere
+	out     []*flight         // to be sent when mu is free
+	done    []validate.Answer // to be handed out when mu is free
+	calls   sync.WaitGroup
+	lost    distrust
+	phase   phase
+	samples int  // domains that are asked for once more, still out
+	anomaly bool // one of them contradicted
+	tape    *bufio.Writer
+	tapeErr error
+}
+
+// ask is one question on its way through its attempts.
+type ask struct {
+	q       question
+	hash    uint32
+	replies []reply
+	waiters []*job
+	settled bool
+	pass    int       // 1, 2, 3
+	want    *upstream // nil: any
+	tcp     bool      // the next attempt goes over TCP
+	noEDNS  bool
+	confirm bool       // asked again elsewhere because a condemning verdict rests on it
+	canary  func(*ask) // not nil: called when settled
+}
+
+// job is a domain on its way to its verdict.
+type job struct {
+	domain  string
+	mx      *ask
+	waits   int
+	verdict judgement
+}
+
+const (
+	passes         = 3
+	slowAfter      = 600 * time.Millisecond // a query this old no longer holds a place in the window
+	laterWindow    = 100                    // in flight in the later passes: fixed, for these names all look like loss
+	queueRoom      = 2000
+	tick           = 20 * time.Millisecond
+	defaultTimeout = 2 * time.Second
+)
+
+func newEngine(ctx context.Context, r *Resolver, servers []server, each func(validate.Answer)) (*engine, error) {
+	e := &engine{r: r, each: each, start: time.Now(), seed: maphash.MakeSeed(), wake: make(chan struct{}, 1), pass: 1,
+		asks: map[question]*ask{}, cuts: map[string]*job{}, lost: distrust{}}
+	e.ctx, e.cancel = context.WithCancel(ctx)
+	e.room = sync.NewCond(&e.mu)
+	if r.Record != nil {
+		e.tape = bufio.NewWriter(r.Record)
+		io.WriteString(e.tape, tapeHeader)
+	}
+	r.mu.Lock()
+	r.stats = Stats{Verdicts: map[string]int64{}, Reasons: map[string]int64{}}
+	r.mu.Unlock()
+	for _, s := range servers {
+		t, err := newTransport(s, r.TLS, e.deliver)
+		if err != nil {
+			e.close()
+			return nil, fmt.Errorf("%s: %v", s.name, err)
+		}
+		e.ups = append(e.ups, newUpstream(t, r))
+		r.stats.Resolvers = append(r.stats.Resolvers, ServerStats{Name: s.name})
+	}
+	return e, nil
+}
+
+func (e *engine) close() {
+	e.cancel()
+	for _, u := range e.ups {
+		u.t.close()
+	}
+}
+
+func (e *engine) timeout(class int) time.Duration {
+	t := e.r.Timeout
+	if t <= 0 {
+		t = defaultTimeout
+	}
+	switch class {
+	case 2:
+		return t * 3 / 2
+	case 3:
+		return t * 2
+	}
+	return t
+}
+
+// run asks for all domains and returns when all are answered.
+func (e *engine) run(domains <-chan string) error {
+	defer e.close()
+	stop := context.AfterFunc(e.ctx, func() {
+		e.mu.Lock()
+		e.room.Broadcast()
+		e.mu.Unlock()
+		e.poke()
+	})
+	defer stop()
+
+	e.mu.Lock()
+	e.startCanaries()
+	e.unlock()
+	go e.feed(domains)
+
+	t := time.NewTicker(tick)
+	defer t.Stop()
+	for {
+		select {
+		case <-e.ctx.Done():
+			e.flushTape()
+			return e.ctx.Err()
+		case <-t.C:
+		case <-e.wake:
+		}
+		e.mu.Lock()
+		now := time.Now()
+		e.control(now)
+		e.advance(now)
+		end := e.phase == over
+		e.unlock()
+		if end {
+			e.calls.Wait()
+			return e.result()
+		}
+	}
+}
+
+// feed takes the domains in.
+func (e *engine) feed(domains <-chan string) {
+	for {
+		select {
+		case <-e.ctx.Done():
+			return
+		case d, ok := <-domains:
+			e.mu.Lock()
+			if !ok {
+				e.closed = true
+				e.unlock()
+				e.poke()
+				return
+			}
+			e.add(d)
+			e.unlock()
+			e.mu.Lock()
+			for len(e.queue)-e.head > queueRoom && e.down == "" && e.ctx.Err() == nil {
+				e.room.Wait()
+			}
+			e.mu.Unlock()
+		}
+	}
+}
+
+func (e *engine) poke() {
+	select {
+	case e.wake <- struct{}{}:
+	default:
+	}
+}
+
+// unlock sends what can be sent, releases mu and hands out what is ready.
+func (e *engine) unlock() {
+	e.pump()
+	out, done := e.out, e.done
+	e.out, e.done = nil, nil
+	if len(done) > 0 {
+		e.calls.Add(1)
+	}
+	if len(e.queue)-e.head < queueRoom/2 {
+		e.room.Signal()
+	}
+	idle := e.active == 0
+	e.mu.Unlock()
+	for _, f := range out {
+		f.up.t.send(e.ctx, f)
+	}
+	for _, a := range done {
+		e.each(a)
+	}
+	if len(done) > 0 {
+		e.calls.Done()
+	}
+	if idle {
+		e.poke()
+	}
+}
+
+// add starts the job of a domain.
+func (e *engine) add(domain string) {
+	e.count(func(s *Stats) { s.Domains++ })
+	j := &job{domain: domain}
+	e.live++
+	if precheck(domain) == "" {
+		if i := secondLevel(domain); i > 0 && e.cuts[domain[i:]] != nil {
+			j.mx = e.cuts[domain[i:]].mx // RFC 8020: nothing exists below a name that does not
+		} else {
+			j.mx = e.newAsk(question{domain, dns.TypeMX}, j)
+			e.enqueue(j.mx)
+			return
+		}
+	}
+	e.judge(j)
+}
+
+// secondLevel returns where in domain its last two labels start.
+func secondLevel(domain string) int {
+	i := strings.LastIndexByte(domain, '.')
+	return strings.LastIndexByte(domain[:max(i, 0)], '.') + 1
+}
+
+// newAsk makes a question that a job waits for.
+func (e *engine) newAsk(q question, j *job) *ask {
+	j.waits++
+	return &ask{q: q, pass: 1, hash: uint32(maphash.String(e.seed, q.name)), waiters: []*job{j}}
+}
+
+func (e *engine) enqueue(a *ask) {
+	e.active++
+	if e.down != "" {
+		e.giveUp(a)
+		return
+	}
+	e.queue = append(e.queue, a)
+}
+
+// giveUp settles a queued question that will not be asked.
+func (e *engine) giveUp(a *ask) {
+	r := reply{fail: failDown, ede: -1, when: time.Now().Unix()}
+	if e.down == "dns_budget" {
+		r.fail = failBudget
+	}
+	e.settle(a, r)
+}
+
+// look returns the function by which judge sees the replies for a job.
+func (e *engine) look(j *job) func(question) []reply {
+	return func(q question) []reply {
+		a := j.mx
+		if q.typ != dns.TypeMX || q.name != j.domain {
+			a = e.asks[q]
+		}
+		if a == nil || !a.settled {
+			return nil
+		}
+		return a.replies
+	}
+}
+
+// judge takes a job as far as it can go: to further questions, to a verdict.
+func (e *engine) judge(j *job) {
+	look := e.look(j)
+	v := judge(j.domain, look, e.lost)
+	if len(v.need) > 0 {
+		for _, q := range v.need {
+			if a := e.asks[q]; a == nil {
+				a = e.newAsk(q, j)
+				e.asks[q] = a
+				e.enqueue(a)
+			} else {
+				a.waiters = append(a.waiters, j)
+				j.waits++
+			}
+		}
+		return
+	}
+	j.verdict = v
+	if verdictOf(v.code) == validate.DoesNotAccept && len(v.used) > 0 {
+		e.confirm(j)
+		return
+	}
+	if v.itself || e.tape != nil {
+		e.hold(j) // an inventor of addresses may come to light
+		return
+	}
+	e.emit(j)
+}
+
+// emit hands out the answer of a job.
+func (e *engine) emit(j *job) {
+	a := j.verdict.answer(j.domain, e.look(j), e.lost)
+	e.live--
+	e.account(a)
+	e.done = append(e.done, a)
+}
+
+func (e *engine) account(a validate.Answer) {
+	e.count(func(s *Stats) {
+		s.Verdicts[string(a.Verdict)]++
+		s.Reasons[a.Reason]++
+		s.Answered++
+	})
+}
+
+func (e *engine) count(f func(*Stats)) {
+	e.r.mu.Lock()
+	f(&e.r.stats)
+	e.r.mu.Unlock()
+}
+
+// hold keeps a verdict until the end.
+func (e *engine) hold(j *job) {
+	e.live--
+	e.held = append(e.held, j)
+	if j.verdict.code == "domain_not_found" && secondLevel(j.domain) == 0 {
+		// Only a registry's denial is taken as one for all below: servers that deny
+		// a name and answer for one below it exist, registries among them do not.
+		if r := merge(j.mx.q, j.mx.replies, e.lost).r; !strings.Contains(r.soa, ".") {
+			e.cuts[j.domain] = j
+		}
+	}
+}
+
+// confirm asks for the denials behind a condemning verdict once more, at another
+// resolver, when there is one in health.
+func (e *engine) confirm(j *job) {
+	if !e.canariesDone() {
+		e.unconf = append(e.unconf, j)
+		return
+	}
+	for _, q := range j.verdict.rests {
+		a := j.mx
+		if q.typ != dns.TypeMX || q.name != j.domain {
+			a = e.asks[q]
+		}
+		if a == nil || !a.settled || a.confirm {
+			if a != nil && !a.settled {
+				a.waiters = append(a.waiters, j)
+				j.waits++
+			}
+			continue
+		}
+		var other *upstream
+		for _, u := range e.ups {
+			if u.trusted() && !slices.ContainsFunc(a.replies, func(r reply) bool { return r.server == u.t.server.name }) {
+				other = u
+				break
+			}
+		}
+		if other == nil {
+			continue
+		}
+		a.confirm, a.settled, a.want, a.pass, a.tcp, a.noEDNS = true, false, other, 1, false, false
+		a.waiters = append(a.waiters, j)
+		j.waits++
+		e.enqueue(a)
+	}
+	if j.waits == 0 {
+		e.hold(j)
+	}
+}
+
+// settle ends the way of a question with its last reply.
+func (e *engine) settle(a *ask, r reply) {
+	a.replies = append(a.replies, r)
+	e.record(a, len(a.replies)-1)
+	e.settled(a)
+}
+
+func (e *engine) settled(a *ask) {
+	a.settled = true
+	if a.canary != nil {
+		a.canary(a)
+		return
+	}
+	e.active--
+	w := a.waiters
+	a.waiters = nil
+	for _, j := range w {
+		if j.waits--; j.waits == 0 {
+			e.judge(j)
+		}
+	}
+}
+
+// pump moves queued questions to the resolvers that have room.
+func (e *engine) pump() {
+	if len(e.ups) == 0 {
+		return
+	}
+	now := time.Time{}
+	for e.head < len(e.queue) {
+		a := e.queue[e.head]
+		u := e.pick(a, &now)
+		if u == nil {
+			break
+		}
+		e.queue[e.head] = nil
+		e.head++
+		e.launch(a, u, now)
+	}
+	if e.head == len(e.queue) {
+		e.queue, e.head = e.queue[:0], 0
+	} else if e.head > 4096 {
+		e.queue = append(e.queue[:0], e.queue[e.head:]...)
+		e.head = 0
+	}
+}
+
+// pick chooses the resolver for a question; nil when it has to wait.
+func (e *engine) pick(a *ask, now *time.Time) *upstream {
+	if now.IsZero() {
+		*now = time.Now()
+	}
+	if a.want != nil && !a.want.open {
+		if a.want.hasRoom(a, *now) {
+			return a.want
+		}
+		return nil
+	}
+	for i := range e.ups {
+		u := e.ups[(e.turn+i)%len(e.ups)]
+		if !u.open && u.hasRoom(a, *now) {
+			e.turn = (e.turn + i + 1) % len(e.ups)
+			return u
+		}
+	}
+	return nil
+}
+
+// launch sends a question to a resolver.
+func (e *engine) launch(a *ask, u *upstream, now time.Time) {
+	f := &flight{ask: a, up: u, via: u.t.server.via, edns: !a.noEDNS && !u.noEDNS, started: now, slot: true}
+	if a.tcp && f.via == udp {
+		f.via = tcp
+	}
+	if f.via == udp && len(u.t.socks) > 0 {
+		f.sock = u.t.socks[a.hash%uint32(len(u.t.socks))]
+	}
+	f.timeout = e.timeout(a.pass)
+	u.inflight++
+	u.queries++
+	u.tokens--
+	e.flights[a.pass] = append(e.flights[a.pass], f)
+	e.out = append(e.out, f)
+}
+
+// deliver takes the reply to a query.
+func (e *engine) deliver(f *flight, r reply) {
+	e.mu.Lock()
+	if f.done || e.ctx.Err() != nil {
+		e.mu.Unlock()
+		return
+	}
+	e.landed(f, r)
+	e.unlock()
+}
+
+// landed ends a query and decides on what follows.
+func (e *engine) landed(f *flight, r reply) {
+	f.done = true
+	a, u := f.ask, f.up
+	if f.slot {
+		u.inflight--
+	} else {
+		u.slow--
+	}
+	r.server, r.via, r.when = u.t.server.name, f.via, time.Now().Unix()
+	s, code := r.classify(a.q)
+	if a.canary == nil {
+		u.saw(s, code, &r)
+	}
+
+	again := func() {
+		if a.canary != nil {
+			e.launch(a, u, time.Now()) // whatever the window and the breaker say
+		} else {
+			e.queue = append(e.queue, a)
+		}
+	}
+	retry := func(change func()) {
+		a.replies = append(a.replies, r)
+		e.record(a, len(a.replies)-1)
+		change()
+		again()
+	}
+	if e.down != "" && s == soft {
+		e.settle(a, r)
+		return
+	}
+	switch {
+	case s != soft:
+		e.settle(a, r)
+	case r.fail == failTruncated && f.via == udp:
+		retry(func() { a.tcp, a.want = true, u })
+	case f.edns && (r.rcode == dns.RcodeFormatError || r.rcode == dns.RcodeNotImplemented || r.rcode == dns.RcodeBadVers):
+		// RFC 6891 section 7: perhaps it does not know EDNS.
+		retry(func() { a.noEDNS, a.want = true, u })
+	case a.canary != nil:
+		if a.pass == passes {
+			e.settle(a, r)
+			return
+		}
+		retry(func() { a.pass++; a.tcp = a.pass == passes })
+	case code == "dns_negative_unproven" && !a.tcp && f.via == udp:
+		if o := e.other(a); o != nil && !a.confirm {
+			retry(func() { a.want = o })
+		} else {
+			retry(func() { a.tcp, a.want = true, u })
+		}
+	case code == "dns_negative_unproven", code == "dns_filtered", code == "dns_cname_loop":
+		if o := e.other(a); o != nil && !a.confirm {
+			retry(func() { a.tcp, a.want = false, o })
+		} else {
+			e.settle(a, r)
+		}
+	case a.pass == 1, a.pass == 2 && r.fail != failNone:
+		// In a later pass, at another resolver, at last over TCP.
+		a.replies = append(a.replies, r)
+		e.record(a, len(a.replies)-1)
+		a.pass++
+		a.noEDNS = false
+		a.tcp = a.pass == passes
+		if !a.confirm {
+			a.want = e.other(a)
+		}
+		e.active--
+		e.later[a.pass] = append(e.later[a.pass], a)
+	default:
+		e.settle(a, r)
+	}
+}
+
+// other returns a resolver that the question has not been put to, nil when
+// there is none.
+func (e *engine) other(a *ask) *upstream {
+	for _, u := range e.ups {
+		if !u.open && !slices.ContainsFunc(a.replies, func(r reply) bool { return r.server == u.t.server.name }) {
+			return u
+		}
+	}
+	return nil
+}
+
+// control does what time brings: timeouts, later passes, health.
+func (e *engine) control(now time.Time) {
+	for class, fs := range e.flights {
+		e.flights[class] = nil // what is launched meanwhile is younger
+		kept := fs[:0]
+		for _, f := range fs {
+			age := now.Sub(f.started)
+			switch {
+			case f.done:
+			case age >= f.timeout && f.sock != nil: // the others find out on their own
+				r := reply{fail: failTimeout, ede: -1}
+				if f.sock.forget(f) {
+					r.fail = failBad
+				}
+				e.landed(f, r)
+			default:
+				if age >= slowAfter && f.slot && f.up.slow < 4*maxConcurrency {
+					f.slot = false
+					f.up.inflight--
+					f.up.slow++
+				}
+				kept = append(kept, f)
+			}
+		}
+		clear(fs[len(kept):])
+		e.flights[class] = append(kept, e.flights[class]...)
+	}
+	if e.r.Budget > 0 && now.Sub(e.start) > e.r.Budget && e.down == "" {
+		e.stopAsking("dns_budget")
+	}
+	e.checkHealth(now)
+	if e.active == 0 {
+		for p := 2; p <= passes; p++ {
+			if l := e.later[p]; len(l) > 0 {
+				e.later[p] = nil
+				for _, a := range l {
+					e.enqueue(a)
+				}
+				break
+			}
+		}
+	}
+	if e.canariesDone() && len(e.unconf) > 0 {
+		l := e.unconf
+		e.unconf = nil
+		for _, j := range l {
+			e.confirm(j)
+		}
+	}
+	e.count(func(s *Stats) {
+		s.Seconds = now.Sub(e.start).Seconds()
+		s.Unknown = s.Verdicts[string(validate.Unknown)]
+		for _, l := range e.later {
+			s.Unknown += int64(len(l))
+		}
+		s.Answered = s.Verdicts["accepts"] + s.Verdicts["does_not_accept"] + s.Verdicts["unknown"] + int64(len(e.held))
+		s.Queries = 0
+		for i, u := range e.ups {
+			s.Queries += u.queries
+			s.Resolvers[i] = ServerStats{Name: u.t.server.name, Queries: u.queries, Timeouts: u.timeouts, Errors: u.errors, Canaries: u.canaryWord()}
+		}
+	})
+}
+
+// stopAsking leaves everything that is not answered unknown.
+func (e *engine) stopAsking(code string) {
+	e.down = code
+	q := e.queue[e.head:]
+	e.queue, e.head = nil, 0
+	for p, l := range e.later {
+		q = append(q, l...)
+		e.active += len(l)
+		e.later[p] = nil
+	}
+	for _, a := range q {
+		e.giveUp(a)
+	}
+	for _, fs := range e.flights {
+		for _, f := range fs {
+			if !f.done && f.ask.canary == nil {
+				f.done = true
+				if f.slot {
+					f.up.inflight--
+				} else {
+					f.up.slow--
+				}
+				e.giveUp(f.ask)
+			}
+		}
+	}
+	e.room.Broadcast()
+}

@@ -1,0 +1,178 @@
+package dnsmx
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"winnow/validate"
+)
+
+// phase is how far a run has come.
+type phase uint8
+
+const (
+	asking   phase = iota
+	checking       // the last canaries are out
+	sampling       // condemned domains are asked for once more
+	over
+)
+
+// The anomaly gate: so many condemned domains are either a bad list or a bad
+// resolver, and a sample tells which.
+const (
+	gateDomains = 200
+	gateShare   = 0.15
+	gateSample  = 50
+)
+
+// advance takes the run to its next phase when it is due.
+func (e *engine) advance(now time.Time) {
+	switch e.phase {
+	case asking:
+		if !e.closed || e.live > 0 {
+			return
+		}
+		e.phase = checking
+		for _, u := range e.ups {
+			fresh := u.rounds > 0 && u.queries-u.since < 100 && now.Sub(u.asked) < 5*time.Second
+			if len(e.held) > 0 && u.round == nil && !fresh && !u.lied && !(u.open && u.failures >= maxFailures) {
+				e.startRound(u)
+			}
+		}
+		fallthrough
+	case checking:
+		needed := len(e.held) > 0 || e.anyUnknown()
+		for _, u := range e.ups {
+			if needed && u.round != nil {
+				return
+			}
+		}
+		for _, u := range e.ups {
+			switch {
+			case u.lied:
+				e.lost[u.t.server.name] = "dns_resolver_hijack"
+			case !u.ok:
+				e.lost[u.t.server.name] = "dns_negative_unproven"
+			}
+		}
+		if e.sample() {
+			e.phase = sampling
+			return
+		}
+		fallthrough
+	case sampling:
+		if e.phase == sampling && e.samples > 0 {
+			return
+		}
+		e.release()
+		e.phase = over
+	}
+}
+
+func (e *engine) anyUnknown() bool {
+	e.r.mu.Lock()
+	defer e.r.mu.Unlock()
+	return e.r.stats.Verdicts[string(validate.Unknown)] > 0
+}
+
+// sample asks once more for some of the condemned domains, over TCP and at
+// another resolver when there is one, if there are suspiciously many.
+func (e *engine) sample() bool {
+	var condemned []*job
+	for _, j := range e.held {
+		if len(j.verdict.rests) > 0 {
+			condemned = append(condemned, j)
+		}
+	}
+	e.r.mu.Lock()
+	total := e.r.stats.Domains
+	e.r.mu.Unlock()
+	if total < gateDomains || float64(len(condemned)) <= gateShare*float64(total) || e.down != "" {
+		return false
+	}
+	n := min(gateSample, len(condemned))
+	for i := range n {
+		j := condemned[i*len(condemned)/n]
+		first := j.mx.replies[len(j.mx.replies)-1].server
+		var u *upstream
+		for _, o := range e.ups {
+			if o.trusted() && (u == nil || u.t.server.name == first) {
+				u = o
+			}
+		}
+		if u == nil {
+			return false // nothing is believed anyway
+		}
+		// The last pass: one attempt, over TCP.
+		a := &ask{q: question{j.domain, dns.TypeMX}, pass: passes, want: u, tcp: true}
+		before := merge(a.q, j.mx.replies, nil).state
+		a.canary = func(a *ask) {
+			e.samples--
+			if s := merge(a.q, a.replies, nil).state; s != soft && (s == found) != (before == found) {
+				e.anomaly = true
+			}
+		}
+		e.samples++
+		e.launch(a, u, time.Now())
+	}
+	return true
+}
+
+// release hands out what was held back.
+func (e *engine) release() {
+	slices.SortFunc(e.held, func(a, b *job) int { return strings.Compare(a.domain, b.domain) })
+	for _, j := range e.held {
+		if len(e.lost) > 0 || e.anomaly || e.tape != nil { // a tape is judged at its end too
+			j.verdict = judgeRecorded(j.domain, e.look(j), e.lost, e.anomaly)
+		}
+		e.live++
+		e.emit(j)
+	}
+	e.held = nil
+}
+
+// judgeRecorded judges when nothing more can be asked.
+func judgeRecorded(domain string, look func(question) []reply, d distrust, anomaly bool) judgement {
+	v := judge(domain, func(q question) []reply {
+		if r := look(q); len(r) > 0 {
+			return r
+		}
+		return []reply{{fail: failUnrecorded, ede: -1}}
+	}, d)
+	if anomaly && len(v.rests) > 0 {
+		v.code, v.rests = "dns_anomaly", nil
+	}
+	return v
+}
+
+// result says whether the DNS could be used.
+func (e *engine) result() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.control(time.Now())
+	if err := e.flushTape(); err != nil {
+		return err
+	}
+	s := e.r.Stats()
+	unknown := s.Verdicts[string(validate.Unknown)]
+	why := ""
+	switch {
+	case e.down == "dns_budget":
+		why = fmt.Sprintf("its time (%v) was over with %d of %d domains not asked", e.r.Budget, s.Reasons["dns_budget"], s.Domains)
+	case e.anomaly:
+		why = "condemned domains were alive at a second look, so none is condemned"
+	case unknown > 0:
+		if why = e.unusable(); why == "" && e.down != "" {
+			why = "no resolver answers"
+		}
+	}
+	if why == "" {
+		return nil
+	}
+	e.count(func(s *Stats) { s.Unusable = why })
+	return fmt.Errorf("%w: %s; %d of %d domains stay unknown", ErrUnusable, why, unknown, s.Domains)
+}

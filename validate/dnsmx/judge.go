@@ -1,0 +1,603 @@
+package dnsmx
+
+import (
+	"cmp"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"winnow/validate"
+)
+
+// state is what the replies to a question amount to.
+type state uint8
+
+const (
+	unasked  state = iota
+	soft           // nothing is known
+	found          // records of the asked type
+	nodata         // the name exists without such records, proved
+	nxdomain       // the name does not exist, proved
+)
+
+// classify says what one reply amounts to: a state and, when that is soft, the
+// code of the reason. A negative answer counts only when it is proved
+// (domains.md, rule 0): from a recursive resolver (RA), with the SOA record of
+// the zone (RFC 2308 section 2), not stale and not filtered. That the message
+// is a reply to the question at all was checked by parseReply.
+func (r *reply) classify(q question) (state, string) {
+	if r.fail != failNone {
+		return soft, failCodes[r.fail]
+	}
+	if filterEDE(r.ede) {
+		return soft, "dns_filtered"
+	}
+	switch r.rcode {
+	case dns.RcodeSuccess, dns.RcodeNameError:
+	case dns.RcodeServerFailure:
+		switch {
+		case bogusEDE(r.ede):
+			return soft, "dns_dnssec_bogus"
+		case r.ede == 13:
+			return soft, "dns_cached_error"
+		case r.ede == 14:
+			return soft, "dns_not_ready"
+		case r.ede == 22:
+			return soft, "dns_no_reachable_authority"
+		case r.ede == 23:
+			return soft, "dns_network_error"
+		}
+		return soft, "dns_servfail"
+	case dns.RcodeRefused, dns.RcodeNotAuth:
+		return soft, "dns_refused"
+	case dns.RcodeNotImplemented:
+		return soft, "dns_notimp"
+	case dns.RcodeFormatError, dns.RcodeBadVers:
+		return soft, "dns_formerr"
+	default:
+		return soft, "dns_bad_reply"
+	}
+	if r.loop {
+		return soft, "dns_cname_loop"
+	}
+	if r.stray {
+		return soft, "dns_bad_reply"
+	}
+	if r.records() > 0 {
+		if r.rcode != dns.RcodeSuccess {
+			return soft, "dns_bad_reply" // records of a name that does not exist
+		}
+		return found, ""
+	}
+	if !r.ra || r.soa == "" || staleEDE(r.ede) {
+		return soft, "dns_negative_unproven"
+	}
+	if r.rcode == dns.RcodeNameError {
+		return nxdomain, ""
+	}
+	return nodata, ""
+}
+
+// distrust holds the resolvers whose denials are not believed, with the code of
+// the reason: dns_resolver_hijack for one that invents answers,
+// dns_negative_unproven for one whose canaries did not pass.
+type distrust map[string]string
+
+// finding is what all replies to a question amount to.
+type finding struct {
+	state state
+	code  string // of the reason when state is soft
+	r     *reply // that decided; nil when unasked
+}
+
+// merge folds the replies to q, in the order they came, into one finding. The
+// last reply that tells something decides, unless two tell opposite things: an
+// error after a denial means that confirming it failed, and leaves nothing known.
+func merge(q question, replies []reply, d distrust) finding {
+	var f finding
+	var seen [nxdomain + 1]bool
+	for i := range replies {
+		r := &replies[i]
+		s, code := r.classify(q)
+		if why := d[r.server]; why != "" && s != soft {
+			// An inventor's addresses are worth nothing, its mail hosts are kept:
+			// no registry or provider is known to invent those, and they keep.
+			if s != found || why == "dns_resolver_hijack" && q.typ != dns.TypeMX {
+				if f.state != unasked {
+					continue // another resolver was asked too
+				}
+				s, code = soft, why
+			}
+		}
+		if s == soft && f.state == soft && code == "dns_timeout" {
+			continue // the earlier error says more
+		}
+		seen[s] = true
+		f = finding{s, code, r}
+	}
+	told := 0
+	for s := found; s <= nxdomain; s++ {
+		if seen[s] {
+			told++
+		}
+	}
+	if told > 1 {
+		return finding{soft, "dns_disagree", f.r}
+	}
+	return f
+}
+
+// judgement is what can be said of a domain so far.
+type judgement struct {
+	need   []question // not empty: ask these first, nothing else is set
+	code   string
+	mx     []string
+	notes  []string   // warning codes
+	rests  []question // the denials that a condemning verdict rests on
+	used   []question // all questions that were looked at, in order
+	ttl    uint32     // seconds
+	itself bool       // rests on an address of the domain itself, which an inventor could have made up
+}
+
+// judge says what the replies to the questions about a domain amount to. It is
+// a pure function of what look returns: the replies to a question in the order
+// they came, none when it was not asked.
+func judge(domain string, look func(question) []reply, d distrust) judgement {
+	j := &judging{domain: domain, look: look, distrust: d}
+	j.ttl = 1 << 31
+	if code := precheck(domain); code != "" {
+		j.code = code
+	} else {
+		j.run()
+	}
+	if len(j.need) > 0 {
+		return judgement{need: j.need}
+	}
+	if verdictOf(j.code) != validate.DoesNotAccept {
+		j.rests = nil
+	}
+	if j.ttl == 1<<31 {
+		j.ttl = 0
+	}
+	return j.judgement
+}
+
+type judging struct {
+	judgement
+	domain   string
+	look     func(question) []reply
+	distrust distrust
+	within   bool // addresses that are no use from outside were seen by a private resolver only
+}
+
+// find returns the finding on a question; one not asked yet becomes a need.
+func (j *judging) find(name string, typ uint16) finding {
+	q := question{name, typ}
+	replies := j.look(q)
+	if len(replies) == 0 {
+		j.need = append(j.need, q)
+		return finding{}
+	}
+	f := merge(q, replies, j.distrust)
+	j.used = append(j.used, q)
+	switch f.state {
+	case nodata, nxdomain:
+		j.rests = append(j.rests, q)
+		j.ttl = min(j.ttl, f.r.ttl)
+	case found:
+		j.ttl = min(j.ttl, f.r.ttl)
+		if staleEDE(f.r.ede) {
+			j.note("dns_stale")
+		}
+	}
+	return f
+}
+
+func (j *judging) note(code string) {
+	if !slices.Contains(j.notes, code) {
+		j.notes = append(j.notes, code)
+	}
+}
+
+// run follows RFC 5321 section 5.1: MX records first; the address of the domain
+// itself only where it is proved that there are none.
+func (j *judging) run() {
+	f := j.find(j.domain, dns.TypeMX)
+	switch f.state {
+	case soft:
+		j.code = f.code
+	case nxdomain:
+		// RFC 8020: nothing exists at or below the name, so no other type is asked for.
+		j.code = "domain_not_found"
+		if len(f.r.chain) > 0 {
+			j.code = "domain_cname_dangling"
+		}
+	case found:
+		j.mailHosts(f.r)
+	case nodata:
+		j.implicit()
+	}
+}
+
+// mailHosts judges a domain with MX records.
+func (j *judging) mailHosts(r *reply) {
+	hosts := slices.Clone(r.mx)
+	slices.SortFunc(hosts, func(a, b mx) int { return cmp.Or(cmp.Compare(a.pref, b.pref), strings.Compare(a.host, b.host)) })
+	seen := map[string]bool{}
+	if len(hosts) == 1 {
+		seen = nil // the usual case needs no set
+	}
+	null := false
+	for _, h := range hosts {
+		switch {
+		case h.host == ".":
+			null = true
+		case seen == nil || !seen[h.host]:
+			j.mx = append(j.mx, h.host)
+			if seen != nil {
+				seen[h.host] = true
+			}
+		}
+	}
+	if null {
+		// RFC 7505 section 3: no other MX record may stand beside it. The
+		// preference is not looked at: 0 is what the RFC asks for, not what it means.
+		j.code = "domain_null_mx"
+		if len(j.mx) > 0 {
+			j.code = "mx_null_mixed"
+		}
+		return
+	}
+	var n [literal + 1]int
+	for _, h := range j.mx {
+		k := j.host(h)
+		if len(j.need) > 0 {
+			return
+		}
+		n[k]++
+		switch k {
+		case usable:
+			if n[dead]+n[toSelf]+n[inside]+n[special] > 0 {
+				j.note("mx_ok_partial")
+			}
+			if parkedHost(h) {
+				j.note("mx_parked")
+			}
+			j.accept("mx_ok", dns.TypeMX)
+			return
+		}
+	}
+	switch total := len(j.mx) - n[special]; {
+	case n[filtered] > 0 && n[uncertain] == 0:
+		j.code = "dns_filtered"
+	case n[uncertain]+n[filtered] > 0:
+		j.code = "mx_address_unknown" // one error outweighs all that is proved of the others
+	case n[literal] > 0:
+		j.code = "mx_ip_literal"
+	case total == 0:
+		j.code = "mx_special_use"
+	case n[inside] > 0:
+		j.code = "dns_split_horizon"
+		if !j.within {
+			j.code = "mx_not_global"
+		}
+	case n[toSelf] == total:
+		j.code = "mx_loopback"
+	default:
+		// The address of the domain itself must not be used (RFC 5321 section 5.1).
+		j.code = "mx_unresolvable"
+	}
+}
+
+// hostKind is what a mail host is good for.
+type hostKind uint8
+
+const (
+	usable    hostKind = iota // has a public address
+	dead                      // proved to have none
+	toSelf                    // the sender's own machine
+	inside                    // private or reserved addresses only
+	special                   // a special-use name
+	uncertain                 // an error
+	filtered                  // the resolver blocks it
+	literal                   // an IP address where a name belongs
+)
+
+// host judges one mail host. It may leave a need.
+func (j *judging) host(name string) hostKind {
+	if _, err := netip.ParseAddr(strings.Trim(name, "[]")); err == nil {
+		return literal
+	}
+	if name == "localhost" || strings.HasSuffix(name, ".localhost") {
+		return toSelf // RFC 6761 section 6.3; not asked for
+	}
+	if specialName(name) {
+		return special // e.g. ms12345.msv1.invalid, a proof of ownership
+	}
+	k, f := j.addresses(name)
+	if k == usable {
+		if len(f.r.chain) > 0 {
+			j.note("mx_ok_cname_target")
+		}
+	}
+	return k
+}
+
+// addresses judges the addresses of a name. The finding is the one that decided.
+func (j *judging) addresses(name string) (hostKind, finding) {
+	a := j.find(name, dns.TypeA)
+	if a.state == unasked {
+		return uncertain, a
+	}
+	if a.state == found && slices.ContainsFunc(a.r.addrs, isGlobal) {
+		return usable, a
+	}
+	if a.state == nxdomain {
+		return dead, a
+	}
+	aaaa := j.find(name, dns.TypeAAAA)
+	if aaaa.state == unasked {
+		return uncertain, aaaa
+	}
+	if aaaa.state == found && slices.ContainsFunc(aaaa.r.addrs, isGlobal) {
+		if a.state == nodata {
+			j.note("mx_ok_ipv6_only")
+		}
+		return usable, aaaa
+	}
+	if a.state == soft || aaaa.state == soft {
+		for _, f := range []finding{a, aaaa} {
+			if f.state == soft && f.code != "dns_filtered" {
+				return uncertain, f
+			}
+		}
+		return filtered, a
+	}
+	if a.state != found && aaaa.state != found {
+		return dead, a
+	}
+	// Only addresses that are no use from outside.
+	f := a
+	if a.state != found {
+		f = aaaa
+	}
+	self, public := true, true
+	for _, f := range []finding{a, aaaa} {
+		if f.state != found {
+			continue
+		}
+		public = public && publicServer(f.r.server)
+		for _, ip := range f.r.addrs {
+			self = self && reachOf(ip) == loopback
+		}
+	}
+	if self {
+		// A filtering resolver answers 0.0.0.0 or 127.0.0.1 for what it blocks. One that
+		// does not filter the name can prove its zone.
+		soa := j.find(name, dns.TypeSOA)
+		switch soa.state {
+		case unasked:
+			return uncertain, soa
+		case soft:
+			return filtered, soa
+		}
+		return toSelf, f
+	}
+	j.within = j.within || !public
+	return inside, f
+}
+
+func isGlobal(a netip.Addr) bool { return reachOf(a) == global }
+
+// implicit judges a domain that is proved to have no MX record.
+func (j *judging) implicit() {
+	k, f := j.addresses(j.domain)
+	if len(j.need) > 0 {
+		return
+	}
+	switch k {
+	case usable:
+		j.notes = slices.DeleteFunc(j.notes, func(s string) bool { return s == "mx_ok_ipv6_only" }) // the reason says it
+		j.itself = true
+		if f.r.addrs[0].Is4() {
+			j.accept("mx_implicit_a", dns.TypeA)
+		} else {
+			j.accept("mx_implicit_aaaa", dns.TypeAAAA)
+		}
+	case dead:
+		j.code = "domain_no_mail_host"
+	case uncertain:
+		j.code = f.code
+	case filtered:
+		j.code = "dns_filtered"
+	default: // toSelf, inside
+		j.code = "domain_not_global"
+		if j.within || !publicServer(f.r.server) {
+			j.code = "dns_split_horizon"
+		}
+	}
+}
+
+// accept sets the accepting code, unless the top-level domain answers for every
+// name and the domain is not delegated. typ is the type that the mail goes by.
+func (j *judging) accept(code string, typ uint16) {
+	tld := j.domain[strings.LastIndexByte(j.domain, '.')+1:]
+	rests, ttl := j.rests, j.ttl
+	wild := j.find(probeName(tld), typ)
+	j.ttl = ttl // how long the probe may be kept is no matter of the domain
+	if wild.state == unasked {
+		return
+	}
+	if wild.state == nodata || wild.state == nxdomain {
+		j.used = j.used[:len(j.used)-1] // says nothing of the domain
+		j.rests = rests
+		j.code = code
+		return
+	}
+	// The registry answers for a name that nobody can have registered, or could
+	// not be asked. A name in a zone of its own is registered all the same.
+	zone := j.find(j.domain, dns.TypeSOA)
+	j.ttl = ttl
+	switch {
+	case zone.state == unasked:
+	case zone.state == soft:
+		j.code = zone.code
+	case zone.state == found, strings.Contains(zone.r.soa, "."): // an apex, or a zone below the registry's
+		j.code = code
+	case wild.state == soft:
+		j.code = wild.code
+	case zone.state == nxdomain:
+		j.code = "dns_disagree"
+	default:
+		j.code = "domain_tld_wildcard"
+	}
+}
+
+// probeName returns a name directly below tld that nobody has: 26 letters that
+// depend on tld alone, so that a recording of a run can be judged again.
+func probeName(tld string) string {
+	h := uint64(14695981039346656037) // FNV-1a
+	for i := range len(tld) {
+		h = (h ^ uint64(tld[i])) * 1099511628211
+	}
+	var b [26]byte
+	for i := range b {
+		h ^= h << 13 // xorshift
+		h ^= h >> 7
+		h ^= h << 17
+		b[i] = 'a' + byte(h>>32%26)
+	}
+	return string(b[:]) + "." + tld
+}
+
+// answer makes the Answer that goes out.
+func (j *judgement) answer(domain string, look func(question) []reply, d distrust) validate.Answer {
+	a := validate.Answer{Domain: domain, Verdict: verdictOf(j.code), Reason: j.code, MX: j.mx, Warnings: j.notes}
+	for _, h := range j.mx {
+		if p := providerOf(h); p != "" { // of the most preferred host that is known
+			a.Provider = p
+			break
+		}
+	}
+	if len(j.used) > 0 {
+		a.Evidence = make([]validate.Evidence, 0, len(j.used))
+	}
+	var newest int64
+	for _, q := range j.used {
+		f := merge(q, look(q), d)
+		if f.r == nil {
+			continue
+		}
+		e := validate.Evidence{What: f.describe(q), From: f.r.from()}
+		if f.r.when != 0 {
+			e.When = time.Unix(f.r.when, 0).UTC()
+			newest = max(newest, f.r.when)
+		}
+		a.Evidence = append(a.Evidence, e)
+	}
+	if newest != 0 {
+		a.ObservedAt = time.Unix(newest, 0).UTC()
+	}
+	return a
+}
+
+func (r *reply) from() string {
+	if r.server == "" {
+		return ""
+	}
+	return r.server + "/" + viaNames[r.via]
+}
+
+// maxShown bounds how many records of an answer are shown.
+const maxShown = 8
+
+// describe says in one line what was found.
+func (f finding) describe(q question) string {
+	r := f.r
+	var b []byte
+	b = append(b, q.name...)
+	b = append(b, ' ')
+	b = append(b, dns.TypeToString[q.typ]...)
+	b = append(b, ": "...)
+	for i, c := range r.chain {
+		if i == maxShown {
+			break
+		}
+		b = append(b, "alias of "...)
+		b = append(b, c...)
+		b = append(b, ", "...)
+	}
+	s, code := r.classify(q)
+	if f.state == soft && s != soft {
+		code = f.code // contradicted or not believed
+	}
+	n := 0
+	add := func(show func()) {
+		if n++; n > maxShown {
+			return
+		}
+		if n > 1 {
+			b = append(b, ", "...)
+		}
+		show()
+	}
+	switch s {
+	case found:
+		hosts := slices.Clone(r.mx)
+		slices.SortFunc(hosts, func(a, b mx) int { return cmp.Or(cmp.Compare(a.pref, b.pref), strings.Compare(a.host, b.host)) })
+		for _, m := range hosts {
+			add(func() {
+				b = strconv.AppendUint(b, uint64(m.pref), 10)
+				b = append(b, ' ')
+				b = append(b, m.host...)
+			})
+		}
+		addrs := slices.Clone(r.addrs)
+		slices.SortFunc(addrs, netip.Addr.Compare)
+		for _, a := range addrs {
+			add(func() { b = a.AppendTo(b) })
+		}
+		if r.other > 0 {
+			add(func() { b = fmt.Appendf(b, "%d records", r.other) })
+		}
+		if n > maxShown {
+			b = fmt.Appendf(b, " and %d more", n-maxShown)
+		}
+	case nodata, nxdomain:
+		if s == nodata {
+			b = append(b, "no such records (proved by SOA "...)
+		} else {
+			b = append(b, "NXDOMAIN (proved by SOA "...)
+		}
+		b = append(b, r.soa...)
+		b = append(b, ')')
+	case soft:
+		if r.fail == failNone {
+			rc, ok := dns.RcodeToString[int(r.rcode)]
+			if !ok {
+				rc = "RCODE" + strconv.Itoa(int(r.rcode))
+			}
+			b = append(b, rc...)
+			if r.ede >= 0 {
+				b = fmt.Appendf(b, ", EDE %d", r.ede)
+				if t := dns.ExtendedErrorCodeToString[uint16(r.ede)]; t != "" {
+					b = append(b, " "...)
+					b = append(b, t...)
+				}
+			}
+			b = append(b, ", "...)
+		}
+		b = append(b, Explain(code)...)
+		return string(b)
+	}
+	if f.state == soft {
+		b = append(b, "; not believed: "...)
+		b = append(b, Explain(code)...)
+	}
+	return string(b)
+}

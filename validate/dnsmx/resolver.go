@@ -1,0 +1,136 @@
+package dnsmx
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"sync"
+	"time"
+
+	"winnow/validate"
+)
+
+// ErrUnusable is wrapped by the errors of Resolve that mean: the DNS could not
+// be used, what was not answered is Unknown, and trying again later may help.
+var ErrUnusable = errors.New("the DNS could not be used")
+
+// Resolver asks the DNS whether domains take mail. Its zero value asks the
+// system's resolvers. It implements validate.Resolver; one Resolver may be
+// used for several calls of Resolve, one after the other.
+type Resolver struct {
+	// Servers are the resolvers to ask: "192.0.2.1", "192.0.2.1:53",
+	// "tls://192.0.2.1#dns.example" (DNS over TLS), "https://dns.example/dns-query"
+	// (DNS over HTTPS). None: those of /etc/resolv.conf.
+	Servers []string
+	// Concurrency bounds the queries on their way to one resolver. 0 means 500
+	// towards the own machine and private networks, 64 across the Internet. More
+	// than 500 is taken as 500: more only makes resolvers drop queries. Within the
+	// bound the number adapts to what the resolver can take.
+	Concurrency int
+	// Rate bounds the queries per second to one resolver. 0 means 300 across the
+	// Internet and no bound otherwise.
+	Rate float64
+	// Timeout is how long the first attempt waits for a reply; later ones wait
+	// longer. 0 means 2 s.
+	Timeout time.Duration
+	// Budget ends asking after this time; domains without an answer are then
+	// Unknown. 0 means no end.
+	Budget time.Duration
+	// Cache is the path of the file that keeps answers between runs, "" for none.
+	Cache string
+	// Record, when not nil, receives all replies as text that OpenTape reads. The
+	// cache is then not read, so that the recording is whole.
+	Record io.Writer
+	// Canaries are domains known to take mail on the Internet that the resolvers
+	// see; a resolver that denies most of them is not believed when it denies
+	// others. nil means three large mail providers.
+	Canaries []string
+	// TLS is the base of the configuration for tls:// and https:// servers, for
+	// instance with roots of one's own. Certificates are always verified.
+	TLS *tls.Config
+
+	mu    sync.Mutex
+	stats Stats
+}
+
+// Stats says what Resolve did, or has done so far.
+type Stats struct {
+	Domains   int64 // received
+	Answered  int64 // verdict known, of Domains; held denials included
+	Unknown   int64 // so far without a verdict: answered Unknown, or put off for a second attempt
+	Cached    int64 // answered by the cache
+	Queries   int64 // sent, those of the canaries included
+	Seconds   float64
+	Verdicts  map[string]int64
+	Reasons   map[string]int64
+	Resolvers []ServerStats
+	Unusable  string // not "": why the DNS could not be used
+}
+
+// ServerStats is about one resolver.
+type ServerStats struct {
+	Name     string
+	Queries  int64
+	Timeouts int64
+	Errors   int64  // SERVFAIL and other failures
+	Canaries string // "ok", or what was wrong
+}
+
+// Stats returns the figures of the call of Resolve that runs or ran last. It
+// may be called at any time, from any goroutine.
+func (r *Resolver) Stats() Stats {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s := r.stats
+	s.Verdicts, s.Reasons = maps.Clone(s.Verdicts), maps.Clone(s.Reasons)
+	s.Resolvers = append([]ServerStats(nil), s.Resolvers...)
+	return s
+}
+
+// maxConcurrency is the most queries on their way that a recursive resolver
+// takes without inventing errors (measured: unbound with 1,000 and more in
+// flight drops what it could have answered).
+const maxConcurrency = 500
+
+func (r *Resolver) servers() ([]server, error) {
+	if len(r.Servers) == 0 {
+		return systemServers(resolvConf)
+	}
+	var out []server
+	seen := map[string]bool{}
+	for _, s := range r.Servers {
+		srv, err := parseServer(s)
+		if err != nil {
+			return nil, err
+		}
+		if !seen[srv.name] {
+			out = append(out, srv)
+		}
+		seen[srv.name] = true
+	}
+	return out, nil
+}
+
+// Check says what is wrong with the configuration, without asking anyone.
+func (r *Resolver) Check() error {
+	_, err := r.servers()
+	return err
+}
+
+// Resolve implements validate.Resolver. Answers that a domain does not take
+// mail are held back until all is asked and the resolvers have shown once more
+// that they can be believed.
+func (r *Resolver) Resolve(ctx context.Context, domains <-chan string, each func(validate.Answer)) error {
+	servers, err := r.servers()
+	if err != nil {
+		return err
+	}
+	e, err := newEngine(ctx, r, servers, each)
+	if err != nil {
+		return fmt.Errorf("%w: %v", ErrUnusable, err)
+	}
+	return e.run(domains)
+}

@@ -38,6 +38,7 @@ var commands = []func(*env) *cobra.Command{
 	newPlanCmd,
 	newDiffCmd,
 	newVerifyCmd,
+	newDomainsCmd,
 	newVersionCmd,
 }
 

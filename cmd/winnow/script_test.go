@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"winnow/validate/dnsmx/dnstest"
 )
 
 // TestMain lets the scripts run winnow itself, in the process of the test binary.
@@ -31,7 +33,8 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits,
+			"exits":     exits,
+			"dnsserver": dnsServer,
 		},
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("TESTDATA", filepath.Join(root, "testdata"))
@@ -61,4 +64,20 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	if got != want {
 		ts.Fatalf("exit code %d, want %d", got, want)
 	}
+}
+
+// dnsServer starts a resolver on the zone text of a file (see package dnstest)
+// and sets $RESOLVER to its address: dnsserver FILE [VARIABLE].
+func dnsServer(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 1 || len(args) > 2 {
+		ts.Fatalf("usage: dnsserver FILE [VARIABLE]")
+	}
+	s, err := dnstest.New(ts.ReadFile(args[0]))
+	ts.Check(err)
+	ts.Defer(s.Close)
+	name := "RESOLVER"
+	if len(args) == 2 {
+		name = args[1]
+	}
+	ts.Setenv(name, s.Addr)
 }

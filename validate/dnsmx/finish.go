@@ -39,7 +39,7 @@ func (e *engine) advance(now time.Time) {
 		e.phase = checking
 		for _, u := range e.ups {
 			fresh := u.rounds > 0 && u.queries-u.since < 100 && now.Sub(u.asked) < 5*time.Second
-			if len(e.held) > 0 && u.round == nil && !fresh && !u.lied && !(u.open && u.failures >= maxFailures) {
+			if len(e.held) > 0 && u.round == nil && !fresh && !u.lied && !u.dead() {
 				e.startRound(u)
 			}
 		}

@@ -40,7 +40,8 @@ type upstream struct {
 	soft     int // of ring
 	trip     int // failures in a row that make suspicious; doubles with each suspicion that was wrong
 	reopen   time.Time
-	failures int // rounds in a row without a reply
+	failures int  // rounds in a row without an answer
+	spoke    bool // a round got answers, once
 
 	// The canaries.
 	round  *round
@@ -188,6 +189,7 @@ func (u *upstream) canaryWord() string {
 type round struct {
 	pending int
 	told    int // answers that say something
+	replied int // replies, errors included
 	big     int // canaries that have mail hosts
 	denied  []string
 	null    bool // example.com has its null MX
@@ -231,6 +233,9 @@ func (e *engine) startRound(u *upstream) {
 			f := merge(a.q, a.replies, nil)
 			if f.state != soft {
 				ro.told++
+			}
+			if f.r.fail == failNone {
+				ro.replied++
 			}
 			judge(f.state, f.r)
 			if ro.pending--; ro.pending == 0 {
@@ -282,6 +287,8 @@ func (e *engine) endRound(u *upstream, ro *round) {
 	case ro.lie != "":
 		u.lied, u.why = true, ro.lie
 	case u.lied:
+	case ro.told == 0 && ro.replied > 0:
+		u.why = "answers with errors only"
 	case ro.told == 0:
 		u.why = "does not answer"
 	case !sees && len(ro.denied) > 0:
@@ -299,6 +306,7 @@ func (e *engine) endRound(u *upstream, ro *round) {
 		e.lost[u.t.server.name] = "dns_resolver_hijack"
 	}
 	if ro.told > 0 {
+		u.spoke = true
 		if u.probing || u.open {
 			u.trip *= 2
 			u.row, u.seen, u.soft, u.ring = 0, 0, 0, [100]bool{}
@@ -323,8 +331,8 @@ func (e *engine) canariesDone() bool {
 	return true
 }
 
-// maxFailures is after how many failed rounds in a row a resolver is given up,
-// once all of them are silent.
+// maxFailures is after how many failed rounds in a row a resolver is given up;
+// one that never spoke is given up after the first.
 const maxFailures = 3
 
 // checkHealth starts the rounds that are due.
@@ -332,9 +340,8 @@ func (e *engine) checkHealth(now time.Time) {
 	dead := 0
 	for _, u := range e.ups {
 		switch {
-		case u.open && u.failures >= maxFailures:
+		case u.dead():
 			dead++
-			fallthrough
 		case u.round != nil:
 		case u.open:
 			if now.After(u.reopen) {
@@ -352,6 +359,9 @@ func (e *engine) checkHealth(now time.Time) {
 		e.stopAsking("dns_resolver_down")
 	}
 }
+
+// dead says whether the resolver is given up.
+func (u *upstream) dead() bool { return u.open && (u.failures >= maxFailures || !u.spoke) }
 
 // unusable says why nothing that the resolvers deny is believed, or "".
 func (e *engine) unusable() string {

@@ -12,6 +12,7 @@ import (
 	"github.com/miekg/dns"
 
 	"winnow/validate"
+	"winnow/validate/lists"
 )
 
 // state is what the replies to a question amount to.
@@ -265,8 +266,10 @@ func (j *judging) mailHosts(r *reply) {
 			if n[dead]+n[toSelf]+n[inside]+n[special] > 0 {
 				j.note("mx_ok_partial")
 			}
-			if parkedHost(h) {
+			if lists.MXParked(h) {
 				j.note("mx_parked")
+			} else if _, conf := lists.MXDisposable(h); conf == "high" {
+				j.note("mx_disposable")
 			}
 			j.accept("mx_ok", dns.TypeMX)
 			return
@@ -479,7 +482,7 @@ func probeName(tld string) string {
 func (j *judgement) answer(domain string, look func(question) []reply, d distrust) validate.Answer {
 	a := validate.Answer{Domain: domain, Verdict: verdictOf(j.code), Reason: j.code, MX: j.mx, Warnings: j.notes}
 	for _, h := range j.mx {
-		if p := providerOf(h); p != "" { // of the most preferred host that is known
+		if p, _ := lists.MXProvider(h); p != "" { // of the most preferred host that is known
 			a.Provider = p
 			break
 		}

@@ -66,6 +66,7 @@ var warnings = []reason{
 	{code: "mx_ok_cname_target", detail: "the mail host is an alias, which RFC 5321 section 5.1 forbids"},
 	{code: "mx_ok_ipv6_only", detail: "the mail host has no IPv4 address"},
 	{code: "mx_parked", detail: "the mail host belongs to a parking service"},
+	{code: "mx_disposable", detail: "the mail host belongs to a provider of throw-away mailboxes"},
 	{code: "dns_stale", detail: "the resolver gave an expired answer (RFC 8767)"},
 }
 

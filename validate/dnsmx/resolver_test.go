@@ -44,7 +44,7 @@ func resolve(tb testing.TB, r validate.Resolver, domains ...string) (map[string]
 	return m, err
 }
 
-func TestFirst(t *testing.T) {
+func TestTapeRepeats(t *testing.T) {
 	srv := dnstest.Start(t, `
 acme.com.     MX 10 mx.acme.com.
 mx.acme.com.  A  198.41.0.4

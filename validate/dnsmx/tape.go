@@ -127,6 +127,7 @@ type Tape struct {
 	replies map[question][]reply
 	lost    distrust
 	anomaly bool
+	stats   Stats
 }
 
 // OpenTape reads a recording. name is for its errors.
@@ -269,18 +270,11 @@ func index[T ~uint8](names []string, s string) (T, bool) {
 
 // Resolve implements validate.Resolver.
 func (t *Tape) Resolve(ctx context.Context, domains <-chan string, each func(validate.Answer)) error {
-	for {
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case d, ok := <-domains:
-			if !ok {
-				return nil
-			}
-			each(t.answer(d))
-		}
-	}
+	return t.stats.fromMemory(ctx, domains, each, t.answer)
 }
+
+// Stats returns the figures of the last call of Resolve, once it has returned.
+func (t *Tape) Stats() Stats { return t.stats }
 
 func (t *Tape) answer(domain string) validate.Answer {
 	look := func(q question) []reply {

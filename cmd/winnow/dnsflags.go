@@ -1,0 +1,181 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"winnow/export"
+	"winnow/validate"
+	"winnow/validate/dnsmx"
+)
+
+// dnsOptions are the flags about asking the DNS, the same for all commands that do.
+type dnsOptions struct {
+	servers     []string
+	concurrency int
+	rate        float64
+	timeout     time.Duration
+	budget      time.Duration
+	canaries    []string
+	record      string
+	replay      string
+	table       string
+}
+
+// addDNSFlags adds the flags to a command.
+func addDNSFlags(fs *pflag.FlagSet, o *dnsOptions) {
+	fs.StringSliceVar(&o.servers, "resolver", nil, "resolvers to ask: IP, IP:PORT, tls://IP#NAME or https://NAME/PATH (default: the system's)")
+	fs.IntVar(&o.concurrency, "concurrency", 0, "most queries on their way to a resolver (default 500 near, 64 across the Internet)")
+	fs.Float64Var(&o.rate, "dns-rate", 0, "most queries per second to a resolver (default none near, 300 across the Internet)")
+	fs.DurationVar(&o.timeout, "dns-timeout", 2*time.Second, "how long a first query waits for its reply")
+	fs.DurationVar(&o.budget, "dns-budget", 0, "stop asking after this time; the rest is unknown (for example 10m)")
+	fs.StringSliceVar(&o.canaries, "dns-canary", nil, "domains that certainly take mail, to test resolvers by (default gmail.com,outlook.com,yahoo.com)")
+	fs.StringVar(&o.record, "dns-record", "", "write all replies of the DNS to this file")
+	fs.StringVar(&o.replay, "dns-replay", "", "do not ask the DNS: use the replies that --dns-record wrote to this file")
+	fs.StringVar(&o.table, "domains", "", "do not ask the DNS: use the verdicts that 'winnow domains' wrote to this file")
+}
+
+// resolver returns what answers for the DNS, and a function to be called when
+// all is asked, which says whether what was to be written is written.
+func (o *dnsOptions) resolver() (validate.Resolver, func() error, error) {
+	none := func() error { return nil }
+	switch {
+	case o.replay != "" && o.table != "":
+		return nil, nil, errors.New("--dns-replay and --domains exclude each other")
+	case (o.replay != "" || o.table != "") && o.record != "":
+		return nil, nil, errors.New("--dns-record needs a DNS to ask: leave --dns-replay and --domains out")
+	case o.concurrency < 0 || o.rate < 0 || o.budget < 0 || o.timeout <= 0:
+		return nil, nil, errors.New("--concurrency, --dns-rate, --dns-budget and --dns-timeout cannot be negative")
+	case o.replay != "":
+		f, err := os.Open(o.replay)
+		if err != nil {
+			return nil, nil, err
+		}
+		defer f.Close()
+		t, err := dnsmx.OpenTape(f, o.replay)
+		return t, none, err
+	case o.table != "":
+		f, err := os.Open(o.table)
+		if err != nil {
+			return nil, nil, err
+		}
+		defer f.Close()
+		t, err := dnsmx.OpenTable(f, o.table)
+		return t, none, err
+	}
+	r := &dnsmx.Resolver{Servers: o.servers, Concurrency: o.concurrency, Rate: o.rate, Timeout: o.timeout, Budget: o.budget, Canaries: o.canaries}
+	if err := r.Check(); err != nil {
+		return nil, nil, err
+	}
+	if o.record == "" {
+		return r, none, nil
+	}
+	w, err := newWholeFile(o.record)
+	if err != nil {
+		return nil, nil, err
+	}
+	r.Record = w
+	return r, w.commit, nil
+}
+
+// wholeFile is a private file that appears under its name when it is complete.
+type wholeFile struct {
+	*os.File
+	path string
+}
+
+func newWholeFile(path string) (*wholeFile, error) {
+	if fi, err := os.Stat(path); err == nil && !fi.Mode().IsRegular() {
+		return nil, &fs.PathError{Op: "write", Path: path, Err: errors.New("not a regular file")}
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	if err != nil {
+		return nil, err
+	}
+	return &wholeFile{f, path}, nil
+}
+
+// commit makes the file appear, or removes what there is of it.
+func (w *wholeFile) commit() error {
+	err := w.Sync()
+	if cerr := w.Close(); err == nil {
+		err = cerr
+	}
+	if err == nil {
+		err = os.Rename(w.Name(), w.path)
+	}
+	if err != nil {
+		os.Remove(w.Name())
+	}
+	return err
+}
+
+var _ io.Writer = (*wholeFile)(nil)
+
+// dnsError turns an error of Resolve into the one for the user: an unusable DNS
+// has an exit code of its own.
+func dnsError(err error) error {
+	if !errors.Is(err, dnsmx.ErrUnusable) {
+		return err
+	}
+	return exitCode(exitDNS, withHint(err, "what is unknown is kept; run it again later, or give other resolvers with --resolver"))
+}
+
+// dnsSummary is what summary.json says of the DNS; nil when r keeps no figures.
+func dnsSummary(r validate.Resolver) *export.DNSSummary {
+	c, ok := r.(interface{ Stats() dnsmx.Stats })
+	if !ok {
+		return nil
+	}
+	s := c.Stats()
+	d := &export.DNSSummary{Domains: s.Domains, Cached: s.Cached, Queries: s.Queries, Seconds: s.Seconds, Verdicts: s.Verdicts, Reasons: s.Reasons, Unusable: s.Unusable}
+	for _, u := range s.Resolvers {
+		d.Resolvers = append(d.Resolvers, u.Name)
+	}
+	return d
+}
+
+// dnsProgress is one line on how far asking has come; total is 0 when not known.
+func dnsProgress(s dnsmx.Stats, total int64) string {
+	if total == 0 {
+		total = s.Domains
+	}
+	line := fmt.Sprintf("%d of %d domains, %d unknown so far", s.Answered, total, s.Unknown)
+	if s.Seconds > 1 && s.Answered > 0 {
+		rate := float64(s.Answered) / s.Seconds
+		line += fmt.Sprintf(", %.0f/s, %v left", rate, time.Duration(float64(total-s.Answered)/rate*float64(time.Second)).Round(time.Second))
+	}
+	return line
+}
+
+// showDNS shows the progress of a resolver on a terminal until the function
+// that it returns is called.
+func (e *env) showDNS(r validate.Resolver, total int64) (stop func()) {
+	c, ok := r.(*dnsmx.Resolver)
+	if !ok || !isTerminal(e.stderr) {
+		return func() {}
+	}
+	end, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		t := time.NewTicker(250 * time.Millisecond)
+		defer t.Stop()
+		for {
+			select {
+			case <-end:
+				fmt.Fprint(e.stderr, "\r\033[K")
+				return
+			case <-t.C:
+				fmt.Fprintf(e.stderr, "\r\033[K%s", dnsProgress(c.Stats(), total))
+			}
+		}
+	}()
+	return func() { close(end); <-ended }
+}

@@ -1,0 +1,245 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"sync"
+
+	"github.com/spf13/cobra"
+
+	"winnow/internal/csvrows"
+	"winnow/validate"
+	"winnow/validate/dnsmx"
+)
+
+func newDomainsCmd(e *env) *cobra.Command {
+	var o dnsOptions
+	var asJSON bool
+	var column string
+	cmd := &cobra.Command{
+		Use:   "domains [FILE | -]",
+		Short: "Ask the DNS which domains take mail, and print a table of verdicts",
+		Long: `Reads domains, one a line, from FILE or standard input, or with --column from a
+column of a CSV file, and prints a verdict for each, in the order of the input and
+once only. An address is taken for its domain; the local part goes nowhere.
+
+The table goes into 'winnow clean --domains FILE', so that the DNS can be asked
+once, and on another machine than the one that holds the list.
+
+  verdict   accepts, does_not_accept or unknown. Only what the DNS proves is
+            does_not_accept; every error of a resolver is unknown.
+  reason    one stable word, for example mx_ok, domain_not_found, dns_timeout
+
+The exit code is 0 whatever the verdicts, 75 when the DNS could not be used.`,
+		Example: `  winnow domains domains.txt > verdicts.csv
+  winnow domains --column Email contacts.csv --json
+  cut -d@ -f2 addresses.txt | sort -u | winnow domains -`,
+		Args: usageArgs(cobra.MaximumNArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			path := "-"
+			if len(args) == 1 {
+				path = args[0]
+			}
+			return runDomains(cmd.Context(), e, &o, path, column, asJSON)
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object a line")
+	cmd.Flags().StringVar(&column, "column", "", "FILE is a CSV: take this column, by name or number")
+	addDNSFlags(cmd.Flags(), &o)
+	return cmd
+}
+
+// runDomains prints the verdicts of the domains of a file.
+func runDomains(ctx context.Context, e *env, o *dnsOptions, path, column string, asJSON bool) error {
+	r, done, err := o.resolver()
+	if err != nil {
+		return err
+	}
+	in, err := readDomains(ctx, e, path, column)
+	if err != nil {
+		done()
+		return err
+	}
+	rows := make([][]byte, len(in.names))
+	names := make(chan string)
+	go func() {
+		defer close(names)
+		for _, d := range in.names {
+			if in.bad[d] != "" {
+				continue
+			}
+			select {
+			case names <- d:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	stop := e.showDNS(r, int64(len(in.names)))
+	var mu sync.Mutex
+	var bad error
+	rerr := r.Resolve(ctx, names, func(a validate.Answer) {
+		row, err := domainRow(a, asJSON)
+		mu.Lock()
+		defer mu.Unlock()
+		if err != nil {
+			bad = err
+		}
+		rows[in.index[a.Domain]] = row
+	})
+	stop()
+	if rerr != nil && !errors.Is(rerr, dnsmx.ErrUnusable) {
+		done()
+		return rerr
+	}
+	if err := errors.Join(bad, done()); err != nil {
+		return err
+	}
+	w := bufio.NewWriter(e.stdout)
+	if !asJSON {
+		w.WriteString(dnsmx.TableHeader)
+	}
+	for i, row := range rows {
+		if row == nil { // not a domain: nobody was asked
+			d := in.names[i]
+			row, _ = domainRow(validate.Answer{Domain: d, Verdict: validate.DoesNotAccept, Reason: "domain_syntax",
+				Evidence: []validate.Evidence{{What: in.bad[d], From: "winnow"}}}, asJSON)
+		}
+		w.Write(row)
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	if in.addresses > 0 {
+		e.note("%d of the lines were addresses; their domains were taken", in.addresses)
+	}
+	return dnsError(rerr)
+}
+
+func domainRow(a validate.Answer, asJSON bool) ([]byte, error) {
+	if !asJSON {
+		return dnsmx.AppendTable(nil, a), nil
+	}
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	err := enc.Encode(a)
+	return b.Bytes(), err
+}
+
+// domainList is the domains of an input, each once, in the order of their
+// first appearance.
+type domainList struct {
+	names     []string
+	index     map[string]int
+	bad       map[string]string // what is not a domain, and why
+	addresses int
+}
+
+// add takes in a domain as a person would write it, or an address.
+func (l *domainList) add(s string) {
+	s = strings.TrimSpace(s)
+	if s == "" || s[0] == '#' {
+		return
+	}
+	if i := strings.LastIndexByte(s, '@'); i >= 0 {
+		if i > 0 {
+			l.addresses++
+		}
+		s = s[i+1:]
+		if i := strings.IndexAny(s, "> ,;"); i >= 0 {
+			s = s[:i]
+		}
+	}
+	d := strings.TrimSuffix(s, ".")
+	why := ""
+	if a, err := validate.ParseAddress("x@" + d); err == nil {
+		d = a.Domain
+	} else {
+		d = strings.ToLower(d)
+		why = "not a domain name"
+		var se *validate.SyntaxError
+		if errors.As(err, &se) {
+			why = se.Detail
+		}
+	}
+	if _, ok := l.index[d]; ok {
+		return
+	}
+	if why != "" {
+		l.bad[d] = why
+	}
+	l.index[d] = len(l.names)
+	l.names = append(l.names, d)
+}
+
+// readDomains reads the domains of a file: lines, or a column of a CSV.
+func readDomains(ctx context.Context, e *env, path, column string) (*domainList, error) {
+	l := &domainList{index: map[string]int{}, bad: map[string]string{}}
+	if column != "" {
+		return l, l.readColumn(ctx, e, path, column)
+	}
+	in := e.stdin
+	if path != "-" {
+		f, err := os.Open(path)
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		in = f
+	}
+	sc := bufio.NewScanner(in)
+	n := 1
+	for ; sc.Scan(); n++ {
+		l.add(sc.Text())
+		if n%4096 == 0 && ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+	}
+	if err := sc.Err(); err != nil {
+		err = fmt.Errorf("%s:%d: %w", path, n, err)
+		if errors.Is(err, bufio.ErrTooLong) {
+			err = withHint(err, "the input is one domain a line; for a CSV give the column with --column")
+		}
+		return nil, err
+	}
+	return l, nil
+}
+
+func (l *domainList) readColumn(ctx context.Context, e *env, path, column string) error {
+	list, err := csvrows.Open(path, csvrows.Options{Column: column, Stdin: e.stdin, Done: ctx.Done()})
+	if err != nil {
+		return err
+	}
+	defer list.Close()
+	sc, err := list.Scan()
+	if err != nil {
+		return err
+	}
+	defer sc.Close()
+	var c csvrows.Chunk
+	var buf []byte
+	for {
+		if err := sc.Next(&c); errors.Is(err, io.EOF) {
+			return ctx.Err()
+		} else if err != nil {
+			return err
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		for i := range c.Len() {
+			if c.Problem(i) == "" {
+				buf = c.Cell(i, list.Column, buf[:0])
+				l.add(string(buf))
+			}
+		}
+	}
+}

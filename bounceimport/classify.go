@@ -1,0 +1,639 @@
+package bounceimport
+
+import (
+	_ "embed"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+)
+
+//go:embed rules.txt
+var rulesText string
+
+//go:embed codes.txt
+var codesText string
+
+// Classifier says what replies mean. The zero value uses the embedded rules,
+// which are compiled at the first use; it is safe for concurrent use and must
+// not be copied after the first.
+//
+// The order is: innermost reply; a provider's own tokens and words by weight
+// (see rules.txt); (provider, enhanced code); enhanced code (IANA); basic code.
+// The same event gives the same class on every run.
+type Classifier struct {
+	// User holds rules of the user, which win over the embedded ones; nil: none.
+	User *Rules
+
+	once sync.Once
+	set  *ruleSet
+}
+
+// Builtin returns the embedded rules.
+var Builtin = sync.OnceValue(func() *Rules {
+	r, err := ParseRules("rules.txt", rulesText)
+	if err == nil {
+		err = r.parseCodes("codes.txt", codesText)
+	}
+	if err != nil {
+		panic(err) // embedded, and tested
+	}
+	return r
+})
+
+var builtinSet = sync.OnceValue(func() *ruleSet { return compile(Builtin()) })
+
+func (c *Classifier) rules() *ruleSet {
+	c.once.Do(func() {
+		if c.User == nil {
+			c.set = builtinSet()
+		} else {
+			c.set = compile(c.User, Builtin())
+		}
+	})
+	return c.set
+}
+
+// ruleSet is rules compiled into one automaton.
+type ruleSet struct {
+	auto     *automaton
+	length   []int32    // literal -> its length
+	roles    [][]role   // literal -> what it is part of
+	patterns []compiled // every match line of every rule
+	rules    []rule
+	classes  []Class         // rule -> the class it gives, without Matched and Provider
+	byHost   map[string]int  // provider's host suffix -> provider
+	byDomain map[string]int  // provider's recipient domain -> provider
+	names    []string        // provider names
+	exact    map[string]code // "provider code" -> class
+	ranges   []codeRule
+}
+
+// role is one thing a literal stands for.
+type role struct {
+	kind  uint8
+	first bool  // of a pattern: the fragment that is looked for
+	id    int32 // group, provider or phase
+	of    int32 // the pattern, when first
+}
+
+const (
+	inGroup uint8 = iota
+	ofProvider
+	ofPhase
+	ofFollowUp
+)
+
+var phases = [...]string{"", "connect", "ehlo", "mail", "rcpt", "data"}
+
+// compiled is a pattern with its fragments as group numbers.
+type compiled struct {
+	rule   int32
+	single bool // one fragment, no further conditions
+	terms  []compiledTerm
+	not    []int32
+}
+
+type compiledTerm struct {
+	negative bool
+	groups   []int32
+	adjacent []bool
+	optional []bool
+}
+
+// code is the class of a code, ready made.
+type code struct {
+	class Class
+}
+
+func compile(sources ...*Rules) *ruleSet {
+	s := &ruleSet{byHost: map[string]int{}, byDomain: map[string]int{}, exact: map[string]code{}}
+	ids := map[string]int32{}
+	var literals []string
+	groups := int32(0)
+	add := func(l string, r role) {
+		id, ok := ids[l]
+		if !ok {
+			id = int32(len(literals))
+			ids[l] = id
+			literals = append(literals, l)
+			s.length = append(s.length, int32(len(l)))
+			s.roles = append(s.roles, nil)
+		}
+		s.roles[id] = append(s.roles[id], r)
+	}
+	group := func(lits []string, r role) int32 {
+		r.id = groups
+		groups++
+		for _, l := range lits {
+			add(l, r)
+		}
+		return r.id
+	}
+	for k, src := range sources {
+		for _, r := range src.rules {
+			if k < len(sources)-1 {
+				r.weight += 1000 // the user's rules win
+			}
+			ri := int32(len(s.rules))
+			s.rules = append(s.rules, r)
+			s.classes = append(s.classes, r.class())
+			var not []int32
+			for _, lits := range r.not {
+				not = append(not, group(lits, role{}))
+			}
+			for _, p := range r.patterns {
+				pi := int32(len(s.patterns))
+				c := compiled{rule: ri, not: not}
+				for ti, t := range p.terms {
+					ct := compiledTerm{negative: t.negative}
+					for fi, f := range t.fragments {
+						ct.groups = append(ct.groups, group(f.literals, role{first: ti == 0 && fi == 0, of: pi}))
+						ct.adjacent = append(ct.adjacent, f.adjacent)
+						ct.optional = append(ct.optional, f.optional)
+					}
+					c.terms = append(c.terms, ct)
+				}
+				c.single = len(c.terms) == 1 && len(c.terms[0].groups) == 1 && len(not) == 0 && r.when.empty()
+				s.patterns = append(s.patterns, c)
+			}
+		}
+		for _, p := range src.providers {
+			pi := slices.Index(s.names, p.name)
+			if pi < 0 {
+				pi = len(s.names)
+				s.names = append(s.names, p.name)
+			}
+			for _, w := range p.words {
+				add(w, role{kind: ofProvider, id: int32(pi)})
+			}
+			for _, h := range p.hosts {
+				s.byHost[h] = pi
+				add("^"+h+"^", role{kind: ofProvider, id: int32(pi)})
+				add("."+h+"^", role{kind: ofProvider, id: int32(pi)})
+			}
+			for _, d := range p.domains {
+				s.byDomain[d] = pi
+			}
+		}
+		for _, m := range src.marks {
+			for _, l := range m.literals {
+				if m.phase == "" {
+					add(l, role{kind: ofFollowUp})
+				} else {
+					add(l, role{kind: ofPhase, id: int32(slices.Index(phases[:], m.phase))})
+				}
+			}
+		}
+		for _, c := range src.codes {
+			if strings.ContainsAny(c.code, "*-x") {
+				s.ranges = append(s.ranges, c)
+			} else if key := c.provider + " " + c.code; s.exact[key].class.Category == "" {
+				s.exact[key] = code{c.class()}
+			}
+		}
+	}
+	s.auto = newAutomaton(literals)
+	return s
+}
+
+// class makes what a rule gives.
+func (r *rule) class() Class {
+	c := &taxonomy()[r.category]
+	k := Class{Category: c.Name, Bucket: c.Bucket, Side: c.Side, Action: c.Action, Confidence: r.confidence,
+		Rule: r.id, Provider: r.provider, Meaning: c.Meaning, Fix: c.Fix}
+	if r.meaning != "" {
+		k.Meaning = r.meaning
+	}
+	if r.fix != "" {
+		k.Fix = r.fix
+	}
+	return k
+}
+
+func (r *codeRule) class() Class {
+	c := &taxonomy()[r.category]
+	id := "code:" + r.code
+	if r.provider != "" {
+		id = "code:" + r.provider + ":" + r.code
+	}
+	return Class{Category: c.Name, Bucket: c.Bucket, Side: c.Side, Action: c.Action, Confidence: r.confidence,
+		Rule: id, Provider: r.provider, Meaning: c.Meaning, Fix: c.Fix}
+}
+
+// final are the categories that a source states and no reply can change: what
+// happened was not a refusal of the mail.
+var final = [...]string{"complaint", "unsubscribe", "not_spam", "delivered", "delayed", "auto_reply"}
+
+var texts = sync.Pool{New: func() any {
+	return &text{norm: make([]byte, 0, 1024), hits: make([]hit, 0, 128), segs: make([]segment, 0, 8)}
+}}
+
+// Classify fills e.Class from e.Reply, and e.Code, e.Status and e.Phase from the
+// reply where they are empty. Remote and the recipient's domain tell the
+// provider where the reply does not; Hint counts when there is no reply or the
+// reply says nothing, and always when it names an event that is no refusal
+// (complaint, unsubscribe, not_spam, delivered, delayed, auto_reply).
+func (c *Classifier) Classify(e *Event) {
+	s := c.rules()
+	t := texts.Get().(*text)
+	t.normalise(e.Reply)
+	t.hits = s.auto.find(t.norm, t.hits)
+	s.classify(t, e)
+	texts.Put(t)
+}
+
+// Explain classifies one reply that is known by its text only.
+func (c *Classifier) Explain(reply string) Event {
+	e := Event{Reply: reply}
+	c.Classify(&e)
+	return e
+}
+
+func (s *ruleSet) classify(t *text, e *Event) {
+	inner, end, follow := s.innermost(t)
+	seg := &t.segs[inner]
+	if seg.code == 0 || seg.status == "" {
+		// An outer reply's codes are better than none, the columns' better still.
+		for k := range t.segs {
+			if o := &t.segs[k]; o.code != 0 && (o.code == seg.code || seg.code == 0) && k != inner {
+				if seg.code == 0 {
+					seg.code = o.code
+				}
+				if seg.status == "" {
+					seg.status = o.status
+				}
+			}
+		}
+	}
+	if e.Code == 0 {
+		e.Code = seg.code
+	}
+	if e.Status == "" {
+		e.Status = seg.status
+	}
+	code, status := seg.code, seg.status
+	if code == 0 {
+		code = e.Code
+	}
+	if status == "" && (seg.code == 0 || e.Code == seg.code) {
+		status = e.Status
+	}
+
+	provider := -1
+	phase := 0
+	for _, h := range t.hits {
+		for _, r := range s.roles[h.lit] {
+			switch r.kind {
+			case ofProvider:
+				if provider < 0 || int(h.end) > seg.start && int(h.end) <= end {
+					provider = int(r.id)
+				}
+			case ofPhase:
+				phase = int(r.id)
+			}
+		}
+	}
+	if provider < 0 && e.Remote != "" {
+		provider = lookupSuffix(s.byHost, e.Remote)
+	}
+	if provider < 0 && e.Recipient != "" {
+		if at := strings.LastIndexByte(e.Recipient, '@'); at >= 0 {
+			if p, ok := s.byDomain[e.Recipient[at+1:]]; ok {
+				provider = p
+			}
+		}
+	}
+	name := ""
+	if provider >= 0 {
+		name = s.names[provider]
+	}
+	if e.Phase == "" {
+		e.Phase = phases[phase]
+	}
+
+	e.Class = s.decide(t, seg.start, end, name, e.Phase, code, status, follow, len(t.segs) > 1, e.Hint)
+	if e.Provider == "" {
+		e.Provider = name
+	}
+	if e.Hint != "" && slices.Contains(final[:], e.Hint) && e.Category != e.Hint {
+		e.Class = hinted(e.Hint, name)
+	}
+}
+
+// decide finds the class: words in the innermost reply, then words anywhere,
+// then codes, then what the source said.
+func (s *ruleSet) decide(t *text, start, end int, provider, phase string, code int, status string, follow, nested bool, hint string) Class {
+	best := s.words(t, start-1, end, provider, phase, code, status)
+	if nested && (best.rule < 0 || s.rules[best.rule].weight < weak) {
+		if b := s.words(t, 0, len(t.norm), provider, phase, code, status); b.rule >= 0 && (best.rule < 0 || s.rules[b.rule].weight > s.rules[best.rule].weight) {
+			best = b
+		}
+	}
+	var k Class
+	coded := s.byCode(provider, code, status)
+	switch {
+	case best.rule >= 0 && (s.rules[best.rule].weight >= weak || coded == nil || coded.Confidence != "high" && !preferCode(&s.classes[best.rule], coded)):
+		k = s.classes[best.rule]
+		k.Matched = s.matched(t, best)
+	case coded != nil && !(coded.Category == "unknown" && hint != ""):
+		k = *coded
+	case hint != "":
+		k = hinted(hint, provider)
+	default:
+		k = hinted("unknown", provider)
+		k.Rule, k.Confidence = "none", "low"
+	}
+	if k.Action != SuppressNow || k.Rule == "hint" {
+		return k
+	}
+
+	// What follows only ever takes a suppression back.
+	switch {
+	case phase == "connect" || phase == "ehlo" || phase == "mail":
+		// Before RCPT no server can mean the recipient.
+		if k.Bucket == "recipient" && k.Category != "esp_suppressed" {
+			c, _ := LookupCategory("sender_rejected")
+			k.Category, k.Bucket, k.Side, k.Action = c.Name, c.Bucket, c.Side, c.Action
+			k.Meaning, k.Fix = c.Meaning, c.Fix
+			k.Confidence = "medium"
+		}
+	case phase == "data" && k.Category == "user_unknown" && k.Confidence == "high":
+		// A server that took RCPT and refuses the data may mean a filter.
+		k.Confidence = "medium"
+	}
+	if k.Action == SuppressNow && k.Confidence == "low" {
+		k.Action = Count
+	}
+	return k
+}
+
+// weak is the weight under which a phrase says less than an enhanced code does.
+const weak = 40
+
+// preferCode says whether a code tells more than a weak phrase.
+func preferCode(words, coded *Class) bool {
+	return coded.Category != "unknown" && coded.Confidence != "low" && words.Confidence != "high"
+}
+
+func hinted(category, provider string) Class {
+	c, ok := LookupCategory(category)
+	if !ok {
+		c, _ = LookupCategory("unknown")
+	}
+	return Class{Category: c.Name, Bucket: c.Bucket, Side: c.Side, Action: c.Action, Confidence: "medium",
+		Rule: "hint", Provider: provider, Meaning: c.Meaning, Fix: c.Fix}
+}
+
+// innermost picks the reply that decides: the last one that is not only a
+// consequence of another (503 after a refused RCPT). It also returns where it
+// ends, and whether all replies were such consequences.
+func (s *ruleSet) innermost(t *text) (seg, end int, follow bool) {
+	if len(t.segs) == 1 {
+		return 0, len(t.norm), false
+	}
+	end = len(t.norm)
+	for k := len(t.segs) - 1; k >= 0; k-- {
+		g := &t.segs[k]
+		follows := g.code == 503
+		if !follows {
+			for _, h := range t.hits {
+				if int(h.end) > g.start && int(h.end) <= end && slices.ContainsFunc(s.roles[h.lit], func(r role) bool { return r.kind == ofFollowUp }) {
+					follows = true
+				}
+			}
+		}
+		if !follows && (g.code >= 400 || g.status != "" && g.status[0] != '2') {
+			return k, end, false
+		}
+		end = g.start
+	}
+	return len(t.segs) - 1, len(t.norm), true
+}
+
+// finding is the rule that words chose, and the hits that did it.
+type finding struct {
+	rule    int32
+	pattern int32
+	length  int32
+	hits    [6]int32 // indexes into text.hits, -1 unused
+}
+
+// words returns the strongest rule whose words stand in norm[start:end].
+func (s *ruleSet) words(t *text, start, end int, provider, phase string, code int, status string) finding {
+	best := finding{rule: -1}
+	for hi := range t.hits {
+		h := &t.hits[hi]
+		if int(h.end) > end || int(h.end-s.length[h.lit]) < start {
+			continue
+		}
+		for _, r := range s.roles[h.lit] {
+			if r.kind != inGroup || !r.first {
+				continue
+			}
+			p := &s.patterns[r.of]
+			ru := &s.rules[p.rule]
+			if best.rule >= 0 && ru.weight < s.rules[best.rule].weight {
+				continue
+			}
+			f := finding{rule: p.rule, pattern: r.of, length: s.length[h.lit], hits: [6]int32{int32(hi), -1, -1, -1, -1, -1}}
+			if !p.single && (!ru.when.holds(provider, phase, code, status) || !s.complete(t, p, hi, start, end, &f)) {
+				continue
+			}
+			if best.rule < 0 || ru.weight > s.rules[best.rule].weight ||
+				ru.weight == s.rules[best.rule].weight && (f.length > best.length || f.length == best.length && f.rule < best.rule) {
+				best = f
+			}
+		}
+	}
+	return best
+}
+
+// complete checks the rest of a pattern whose first fragment is hit hi.
+func (s *ruleSet) complete(t *text, p *compiled, hi, start, end int, f *finding) bool {
+	for _, g := range p.not {
+		if s.hitOf(t, g, start, end) >= 0 {
+			return false
+		}
+	}
+	m := match{s: s, t: t, start: start, end: end, f: f}
+	for ti := range p.terms {
+		term := &p.terms[ti]
+		ok := false
+		if m.quiet = term.negative; ti == 0 {
+			m.n = 1
+			ok = m.rest(term, 1, hi)
+		} else {
+			for k := 0; k < len(t.hits) && !ok; k++ {
+				if s.isOf(t, k, term.groups[0], start, end) {
+					n := m.n
+					m.add(k)
+					if ok = m.rest(term, 1, k); !ok {
+						m.n = n
+					}
+				}
+			}
+		}
+		if ok == term.negative {
+			return false
+		}
+	}
+	for _, h := range f.hits[1:min(m.n, len(f.hits))] {
+		f.length += s.length[t.hits[h].lit]
+	}
+	return true
+}
+
+// match is the search for one pattern.
+type match struct {
+	s          *ruleSet
+	t          *text
+	start, end int
+	f          *finding
+	n          int  // hits found, of which the first few are in f.hits
+	quiet      bool // do not note them
+}
+
+func (m *match) add(k int) {
+	if m.quiet {
+		return
+	}
+	if m.n < len(m.f.hits) {
+		m.f.hits[m.n] = int32(k)
+	}
+	m.n++
+}
+
+// rest says whether the fragments from gi on follow hit at.
+func (m *match) rest(term *compiledTerm, gi, at int) bool {
+	if gi == len(term.groups) {
+		return true
+	}
+	h := &m.t.hits[at]
+	from := int(h.end)
+	to := from + gap
+	if term.adjacent[gi] {
+		for m.t.norm[from-1] != ' ' { // the rest of a word that was matched by its beginning
+			from++
+		}
+		to = from - 1
+	}
+	for k := at + 1; k < len(m.t.hits); k++ {
+		next := &m.t.hits[k]
+		begin := int(next.end - m.s.length[next.lit])
+		if begin < from-1 || begin > to || !m.s.isOf(m.t, k, term.groups[gi], m.start, m.end) {
+			continue
+		}
+		n := m.n
+		m.add(k)
+		if m.rest(term, gi+1, k) {
+			return true
+		}
+		m.n = n
+	}
+	return term.optional[gi] && m.rest(term, gi+1, at)
+}
+
+func (s *ruleSet) hitOf(t *text, group int32, start, end int) int {
+	for k := range t.hits {
+		if s.isOf(t, k, group, start, end) {
+			return k
+		}
+	}
+	return -1
+}
+
+func (s *ruleSet) isOf(t *text, k int, group int32, start, end int) bool {
+	h := &t.hits[k]
+	if int(h.end) > end || int(h.end-s.length[h.lit]) < start {
+		return false
+	}
+	for _, r := range s.roles[h.lit] {
+		if r.kind == inGroup && r.id == group {
+			return true
+		}
+	}
+	return false
+}
+
+// matched returns the words that a finding rests on.
+func (s *ruleSet) matched(t *text, f finding) []string {
+	list := make([]string, 0, 2)
+	for _, hi := range f.hits {
+		if hi < 0 {
+			break
+		}
+		h := t.hits[hi]
+		list = append(list, readable(t.norm[h.end-s.length[h.lit]:h.end]))
+	}
+	return list
+}
+
+// readable turns normal form back into what a person reads.
+func readable(norm []byte) string {
+	w := strings.Trim(string(norm), " ^.")
+	if !strings.Contains(w, "~") {
+		return w
+	}
+	return w // the digits of other scripts are not turned back
+}
+
+// byCode returns the class of the codes alone, nil when they say nothing.
+func (s *ruleSet) byCode(provider string, basic int, status string) *Class {
+	if status != "" {
+		if provider != "" {
+			if k := s.codeClass(provider, status, basic); k != nil {
+				return k
+			}
+		}
+		if k := s.codeClass("", status, basic); k != nil {
+			return k
+		}
+	}
+	if basic == 0 {
+		return nil
+	}
+	b := basicCodes[basic%1000]
+	if provider != "" {
+		if k := s.codeClass(provider, b, basic); k != nil {
+			return k
+		}
+	}
+	return s.codeClass("", b, basic)
+}
+
+var basicCodes = func() (t [1000]string) {
+	for i := range t {
+		t[i] = fmt.Sprintf("%03d", i)
+	}
+	return t
+}()
+
+func (s *ruleSet) codeClass(provider, c string, basic int) *Class {
+	if k, ok := s.exact[provider+" "+c]; ok {
+		return &k.class
+	}
+	for i := range s.ranges {
+		r := &s.ranges[i]
+		if r.provider == provider && (statusMatches(r.code, c) || len(c) == 3 && codeMatches(r.code, basic)) {
+			k := r.class()
+			return &k
+		}
+	}
+	return nil
+}
+
+// lookupSuffix finds the longest suffix of host, at label edges, in m.
+func lookupSuffix(m map[string]int, host string) int {
+	host = strings.TrimSuffix(host, ".")
+	for {
+		if p, ok := m[host]; ok {
+			return p
+		}
+		_, rest, ok := strings.Cut(host, ".")
+		if !ok {
+			return -1
+		}
+		host = rest
+	}
+}

@@ -6,15 +6,15 @@ package bounceimport
 // alphabet keeps the rows short.
 type automaton struct {
 	class [256]uint8 // byte -> column
-	next  []uint32   // row of a state starts at state*columns; the entry is the next row's offset, plus found
+	next  []uint32   // row of a state starts at state*rowSize; the entry is the next row's offset, plus found
 	first []uint32   // state -> where its literals start in out; first[state+1] is where they end
 	out   []int32    // literal ids
 }
 
 const (
-	columns     = 64
-	columnShift = 6
-	found       = 1 << 31 // set in an entry whose target state ends literals
+	rowSize  = 64
+	rowShift = 6
+	found    = 1 << 31 // set in an entry whose target state ends literals
 )
 
 // hit is one literal found, and where it ends in the text.
@@ -33,7 +33,7 @@ func newAutomaton(literals []string) *automaton {
 		size += len(l)
 		for i := 0; i < len(l); i++ {
 			if a.class[l[i]] == 0 {
-				if n == columns {
+				if n == rowSize {
 					panic("automaton: literals are not in normal form")
 				}
 				a.class[l[i]] = n
@@ -41,16 +41,16 @@ func newAutomaton(literals []string) *automaton {
 			}
 		}
 	}
-	next := make([]uint32, columns, min(size, 1<<16)*columns)
+	next := make([]uint32, rowSize, min(size, 1<<16)*rowSize)
 	own := make([][]int32, 1, size)
 	for id, l := range literals {
 		state := uint32(0)
 		for i := 0; i < len(l); i++ {
-			at := state<<columnShift + uint32(a.class[l[i]])
+			at := state<<rowShift + uint32(a.class[l[i]])
 			if next[at] == 0 {
 				next[at] = uint32(len(own))
 				own = append(own, nil)
-				next = append(next, make([]uint32, columns)...)
+				next = append(next, make([]uint32, rowSize)...)
 			}
 			state = next[at]
 		}
@@ -61,7 +61,7 @@ func newAutomaton(literals []string) *automaton {
 	states := len(own)
 	fail := make([]uint32, states)
 	queue := make([]uint32, 0, states)
-	for c := range uint32(columns) {
+	for c := range uint32(rowSize) {
 		if s := next[c]; s != 0 {
 			queue = append(queue, s)
 		}
@@ -69,8 +69,8 @@ func newAutomaton(literals []string) *automaton {
 	for at := 0; at < len(queue); at++ {
 		s := queue[at]
 		own[s] = append(own[s], own[fail[s]]...)
-		row, failRow := s<<columnShift, fail[s]<<columnShift
-		for c := range uint32(columns) {
+		row, failRow := s<<rowShift, fail[s]<<rowShift
+		for c := range uint32(rowSize) {
 			if t := next[row+c]; t != 0 {
 				fail[t] = next[failRow+c]
 				queue = append(queue, t)
@@ -86,7 +86,7 @@ func newAutomaton(literals []string) *automaton {
 	}
 	a.first[states] = uint32(len(a.out))
 	for i, s := range next {
-		next[i] = s << columnShift
+		next[i] = s << rowShift
 		if len(own[s]) > 0 {
 			next[i] |= found
 		}
@@ -103,7 +103,7 @@ func (a *automaton) find(text []byte, hits []hit) []hit {
 		state = next[state+uint32(a.class[c])]
 		if state&found != 0 {
 			state &^= found
-			s := state >> columnShift
+			s := state >> rowShift
 			for _, id := range a.out[a.first[s]:a.first[s+1]] {
 				hits = append(hits, hit{id, int32(i + 1)})
 			}

@@ -14,8 +14,8 @@ var rulesText string
 //go:embed codes.txt
 var codesText string
 
-// Classifier says what replies mean. The zero value uses the embedded rules,
-// which are compiled at the first use; it is safe for concurrent use and must
+// Classifier says what replies mean. The zero value and a nil pointer use the
+// embedded rules, which are compiled at the first use; it is safe for concurrent use and must
 // not be copied after the first.
 //
 // The order is: innermost reply; a provider's own tokens and words by weight
@@ -44,6 +44,9 @@ var Builtin = sync.OnceValue(func() *Rules {
 var builtinSet = sync.OnceValue(func() *ruleSet { return compile(Builtin()) })
 
 func (c *Classifier) rules() *ruleSet {
+	if c == nil {
+		return builtinSet()
+	}
 	c.once.Do(func() {
 		if c.User == nil {
 			c.set = builtinSet()
@@ -558,25 +561,28 @@ func (s *ruleSet) isOf(t *text, k int, group int32, start, end int) bool {
 
 // matched returns the words that a finding rests on.
 func (s *ruleSet) matched(t *text, f finding) []string {
-	list := make([]string, 0, 2)
+	list := make([]string, 0, 1)
+	from, to := int32(0), int32(0)
 	for _, hi := range f.hits {
 		if hi < 0 {
 			break
 		}
 		h := t.hits[hi]
-		list = append(list, readable(t.norm[h.end-s.length[h.lit]:h.end]))
+		start := h.end - s.length[h.lit]
+		if to > 0 && start >= from && start <= to { // adjacent fragments are one phrase
+			to = max(to, h.end)
+			continue
+		}
+		if to > 0 {
+			list = append(list, readable(t.norm[from:to]))
+		}
+		from, to = start, h.end
 	}
-	return list
+	return append(list, readable(t.norm[from:to]))
 }
 
 // readable turns normal form back into what a person reads.
-func readable(norm []byte) string {
-	w := strings.Trim(string(norm), " ^.")
-	if !strings.Contains(w, "~") {
-		return w
-	}
-	return w // the digits of other scripts are not turned back
-}
+func readable(norm []byte) string { return strings.Trim(string(norm), " ^.") }
 
 // byCode returns the class of the codes alone, nil when they say nothing.
 func (s *ruleSet) byCode(provider string, basic int, status string) *Class {

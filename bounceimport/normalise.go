@@ -33,31 +33,31 @@ type text struct {
 
 // The classes of bytes, as flags so that a word's bytes can be or-ed together.
 const (
-	isLetter = 1 << iota
-	isDigit
-	isDot
-	isAt
-	isColon
-	isApostrophe
-	isMark // other punctuation inside a word
-	isHigh
-	isDelim = 0
+	cLetter = 1 << iota
+	cDigit
+	cDot
+	cAt
+	cColon
+	cApostrophe
+	cMark // other punctuation inside a word
+	cHigh
+	cDelim = 0
 )
 
 var byteClass = func() (t [256]uint8) {
 	for c := range 256 {
 		switch {
 		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z':
-			t[c] = isLetter
+			t[c] = cLetter
 		case c >= '0' && c <= '9':
-			t[c] = isDigit
+			t[c] = cDigit
 		case c >= 0x80:
-			t[c] = isHigh
+			t[c] = cHigh
 		}
 	}
-	t['.'], t['@'], t[':'], t['\''], t['`'] = isDot, isAt, isColon, isApostrophe, isApostrophe
+	t['.'], t['@'], t[':'], t['\''], t['`'] = cDot, cAt, cColon, cApostrophe, cApostrophe
 	for _, c := range "#$%&*+-/=\\^_~" {
-		t[c] = isMark
+		t[c] = cMark
 	}
 	return t
 }()
@@ -73,20 +73,20 @@ func (t *text) normalise(s string) {
 	n := len(s)
 	for i := 0; i < n; {
 		f := byteClass[s[i]]
-		if f == isDelim || f == isApostrophe {
+		if f == cDelim || f == cApostrophe {
 			i++
 			continue
 		}
 		j := i + 1
 		for j < n {
 			c := byteClass[s[j]]
-			if c == isDelim {
+			if c == cDelim {
 				break
 			}
 			f |= c
 			j++
 		}
-		if f == isLetter {
+		if f == cLetter {
 			for ; i < j; i++ {
 				t.norm = append(t.norm, s[i]|0x20)
 			}
@@ -101,7 +101,7 @@ func (t *text) normalise(s string) {
 // It returns where to go on, which is not j when only a part was taken.
 func (t *text) word(s string, i, j int, f uint8) int {
 	// Punctuation around the word: "unknown." "#5.1.1" "...User" "--".
-	for i < j && byteClass[s[i]]&(isLetter|isDigit|isHigh) == 0 {
+	for i < j && byteClass[s[i]]&(cLetter|cDigit|cHigh) == 0 {
 		i++
 	}
 	if i == j {
@@ -113,17 +113,17 @@ func (t *text) word(s string, i, j int, f uint8) int {
 		}
 	}
 	end := j
-	for end > i && byteClass[s[end-1]]&(isLetter|isDigit|isHigh) == 0 {
+	for end > i && byteClass[s[end-1]]&(cLetter|cDigit|cHigh) == 0 {
 		end--
 	}
 	w := s[i:end]
-	if f&isDot != 0 {
+	if f&cDot != 0 {
 		if k := strings.Index(w, ".."); k > 0 { // user@example.org...User unknown
 			t.word(s, i, i+k, f)
 			return i + k
 		}
 	}
-	if f&isAt != 0 {
+	if f&cAt != 0 {
 		if k := strings.IndexByte(w, '@'); k > 0 {
 			if c := strings.IndexByte(w[k:], ':'); c > 0 { // user@example.org:unknown
 				t.norm = append(t.norm, '@', ' ')
@@ -133,7 +133,7 @@ func (t *text) word(s string, i, j int, f uint8) int {
 			return j
 		}
 	}
-	if f&isColon != 0 {
+	if f&cColon != 0 {
 		if k := strings.Index(w, "://"); k > 0 {
 			for j < len(s) && s[j] > ' ' && s[j] != '>' && s[j] != '"' && s[j] != ')' && s[j] != ']' && s[j] != '\'' {
 				j++
@@ -146,7 +146,7 @@ func (t *text) word(s string, i, j int, f uint8) int {
 			return j
 		}
 	}
-	if f&isDot != 0 && t.dotted(w) {
+	if f&cDot != 0 && t.dotted(w) {
 		return j
 	}
 	t.words(w)
@@ -158,18 +158,18 @@ func (t *text) words(w string) {
 	for i := 0; i < len(w); {
 		c := w[i]
 		switch f := byteClass[c]; {
-		case f&isLetter != 0:
+		case f&cLetter != 0:
 			t.norm = append(t.norm, c|0x20)
 			i++
-		case f&isDigit != 0:
+		case f&cDigit != 0:
 			t.norm = append(t.norm, c)
 			i++
-		case c == '.' && i > 0 && i+1 < len(w) && byteClass[w[i-1]]&isDigit != 0 && byteClass[w[i+1]]&isDigit != 0:
+		case c == '.' && i > 0 && i+1 < len(w) && byteClass[w[i-1]]&cDigit != 0 && byteClass[w[i+1]]&cDigit != 0:
 			t.norm = append(t.norm, c)
 			i++
-		case f&isApostrophe != 0:
+		case f&cApostrophe != 0:
 			i++
-		case f&isHigh != 0:
+		case f&cHigh != 0:
 			i += t.rune(w[i:])
 		case c == '-' && i > 0 && w[i-1]|0x20 == 'e' && strings.HasSuffix(string(t.norm[max(0, len(t.norm)-2):]), " e") && len(w) >= i+5 && strings.EqualFold(w[i+1:i+5], "mail"):
 			i++ // e-mail is email
@@ -211,9 +211,9 @@ func (t *text) rune(w string) int {
 			t.space()
 		}
 	case r >= 0xFF01 && r <= 0xFF5E: // full-width ASCII
-		if c := byte(r - 0xFF01 + '!'); byteClass[c]&isLetter != 0 {
+		if c := byte(r - 0xFF01 + '!'); byteClass[c]&cLetter != 0 {
 			t.norm = append(t.norm, c|0x20)
-		} else if byteClass[c]&isDigit != 0 {
+		} else if byteClass[c]&cDigit != 0 {
 			t.norm = append(t.norm, c)
 		} else {
 			t.space()
@@ -265,7 +265,7 @@ func isHost(w string) bool {
 	}
 	for i := 0; i < len(w); i++ {
 		switch c := w[i]; {
-		case byteClass[c]&(isLetter|isDigit) != 0, c == '-', c == '_':
+		case byteClass[c]&(cLetter|cDigit) != 0, c == '-', c == '_':
 		case c == '.':
 			// A full stop without its space: "unavailable.Reject due to policy".
 			if i+1 < len(w) && w[i+1] >= 'A' && w[i+1] <= 'Z' && i > 0 && w[i-1] >= 'a' && w[i-1] <= 'z' {
@@ -309,7 +309,7 @@ func (t *text) url(u string) {
 	for _, key := range [...]string{"?p=", "&p="} {
 		if _, v, ok := strings.Cut(u, key); ok {
 			k := 0
-			for k < len(v) && byteClass[v[k]]&isLetter != 0 {
+			for k < len(v) && byteClass[v[k]]&cLetter != 0 {
 				k++
 			}
 			t.norm = append(t.norm, 'p', ' ')
@@ -360,7 +360,7 @@ func isIPv6(w string) bool {
 // (RESOLVER.ADR.RecipNotFound, winmail.dat) is words.
 func isTLD(label string) bool {
 	if len(label) == 2 {
-		return byteClass[label[0]]&byteClass[label[1]]&isLetter != 0
+		return byteClass[label[0]]&byteClass[label[1]]&cLetter != 0
 	}
 	if len(label) < 3 || len(label) > 9 {
 		return false
@@ -401,7 +401,7 @@ func (t *text) code(s string, i int) int {
 	}
 	end := i + 3
 	if end < len(s) {
-		if c := s[end]; byteClass[c]&(isLetter|isDigit|isHigh|isAt) != 0 || c == '_' || c == '%' || c == '/' || c == '.' && end+1 < len(s) && byteClass[s[end+1]]&isDigit != 0 {
+		if c := s[end]; byteClass[c]&(cLetter|cDigit|cHigh|cAt) != 0 || c == '_' || c == '%' || c == '/' || c == '.' && end+1 < len(s) && byteClass[s[end+1]]&cDigit != 0 {
 			return 0
 		}
 	}
@@ -457,7 +457,7 @@ func statusAt(s string, i int) int {
 	p := i + 2
 	for range 2 {
 		d := p
-		for p < len(s) && byteClass[s[p]] == isDigit {
+		for p < len(s) && byteClass[s[p]] == cDigit {
 			p++
 		}
 		if p == d || p > d+3 {
@@ -471,7 +471,7 @@ func statusAt(s string, i int) int {
 		}
 	}
 	if p < len(s) {
-		if c := s[p]; byteClass[c]&(isLetter|isHigh|isAt) != 0 || c == '.' && p+1 < len(s) && byteClass[s[p+1]]&isDigit != 0 {
+		if c := s[p]; byteClass[c]&(cLetter|cHigh|cAt) != 0 || c == '.' && p+1 < len(s) && byteClass[s[p+1]]&cDigit != 0 {
 			return 0
 		}
 	}

@@ -22,6 +22,8 @@ import (
 type Options struct {
 	Now      time.Time      // for log lines without a year; zero: time.Now
 	Location *time.Location // zone of times that name none; nil: UTC
+
+	Classifier *Classifier // nil: the embedded rules only
 }
 
 // Account says what became of the records of a source: every record that was
@@ -237,7 +239,7 @@ func (d *reading) emit(line int64) error {
 	if e.Status == "" {
 		e.Status = status
 	}
-	classify(e)
+	d.opt.Classifier.Classify(e)
 	d.acct.Events++
 	return d.yield(e)
 }
@@ -368,6 +370,3 @@ func isWordByte(c byte) bool {
 
 // time reads a time of the source.
 func (d *reading) time(s string) time.Time { return ParseTime(s, d.opt.Location) }
-
-// classify sets the class of an event.
-func classify(e *Event) {}

@@ -14,7 +14,7 @@ import (
 type Rules struct {
 	name      string
 	rules     []rule
-	providers []provider
+	providers []providerMarks
 	marks     []mark // phases and follow-up lines
 	codes     []codeRule
 }
@@ -62,7 +62,7 @@ type condition struct {
 	status   []string // 5.7.1, 5.7.*
 }
 
-type provider struct {
+type providerMarks struct {
 	name    string
 	line    int
 	words   []string // literals
@@ -116,7 +116,7 @@ func (r *Rules) stanza(s stanza, seen map[string]int) error {
 	switch head := s.fields[0]; head.key {
 	case "id":
 	case "provider":
-		p := provider{name: head.value, line: head.line}
+		p := providerMarks{name: head.value, line: head.line}
 		for _, f := range s.fields[1:] {
 			switch f.key {
 			case "words":

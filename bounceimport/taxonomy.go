@@ -8,22 +8,13 @@ import (
 	"sync"
 )
 
-// Category is one kind of thing that happens to mail, with what it means for
-// the address and when counted events are enough. Days are 24 hours.
+// Category is one kind of thing that happens to mail, and what it means for the
+// address. (How counted events add up: thresholdOf.)
 type Category struct {
 	Name   string
 	Bucket string
 	Side   Side
 	Action Action
-
-	// How events with the action Count (and SuppressNow, whose threshold is 1)
-	// add up. At most one event of a category, address and day counts.
-	Threshold     int  // events; for unknown: of permanent failures
-	ThresholdSoft int  // events with a 4xx code, where that differs; else 0
-	Apart         int  // days from the first to the last event, at least
-	Window        int  // days in which the events must fall; 0: any
-	Expires       int  // days after the last event; 0: never
-	PerDomain     bool // events of all addresses of a domain are counted together
 
 	Meaning string // what happened, one sentence
 	Fix     string // what to check first
@@ -49,18 +40,6 @@ var taxonomy = sync.OnceValue(func() []Category {
 				c.Side = Side(f.value)
 			case "action":
 				c.Action = Action(f.value)
-			case "threshold":
-				c.Threshold, err = strconv.Atoi(f.value)
-			case "threshold-4xx":
-				c.ThresholdSoft, err = strconv.Atoi(f.value)
-			case "apart":
-				c.Apart, err = strconv.Atoi(f.value)
-			case "window":
-				c.Window, err = strconv.Atoi(f.value)
-			case "expires":
-				c.Expires, err = strconv.Atoi(f.value)
-			case "per":
-				c.PerDomain = f.value == "domain"
 			case "weight":
 				c.weight, err = strconv.Atoi(f.value)
 			case "meaning":

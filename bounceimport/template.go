@@ -25,13 +25,13 @@ func Template(reply string) string {
 			b.WriteByte(' ')
 			space = false
 		}
-		if byteClass[c] == isDelim {
+		if byteClass[c] == cDelim {
 			b.WriteByte(c)
 			i++
 			continue
 		}
 		j := i
-		for j < len(reply) && byteClass[reply[j]] != isDelim {
+		for j < len(reply) && byteClass[reply[j]] != cDelim {
 			j++
 		}
 		if k := strings.Index(reply[i:j], "://"); k > 0 {
@@ -57,10 +57,10 @@ func templateWord(b *strings.Builder, w string) {
 	}
 	// Punctuation around the word stays.
 	start, end := 0, len(w)
-	for start < end && byteClass[w[start]]&(isLetter|isDigit|isHigh) == 0 && w[start] != '@' {
+	for start < end && byteClass[w[start]]&(cLetter|cDigit|cHigh) == 0 && w[start] != '@' {
 		start++
 	}
-	for end > start && byteClass[w[end-1]]&(isLetter|isDigit|isHigh) == 0 && w[end-1] != '@' {
+	for end > start && byteClass[w[end-1]]&(cLetter|cDigit|cHigh) == 0 && w[end-1] != '@' {
 		end--
 	}
 	b.WriteString(w[:start])
@@ -131,24 +131,24 @@ func templateCore(b *strings.Builder, w string) {
 	// The word's parts between punctuation. A run of letters and digits that no
 	// person would write is an id.
 	for i := 0; i < len(w); {
-		if byteClass[w[i]]&(isLetter|isDigit|isHigh) == 0 {
+		if byteClass[w[i]]&(cLetter|cDigit|cHigh) == 0 {
 			b.WriteByte(w[i])
 			i++
 			continue
 		}
-		if n := statusAt(w, i); n > 0 && (i == 0 || byteClass[w[i-1]]&(isLetter|isDigit) == 0) {
+		if n := statusAt(w, i); n > 0 && (i == 0 || byteClass[w[i-1]]&(cLetter|cDigit) == 0) {
 			b.WriteString(w[i : i+n])
 			i += n
 			continue
 		}
 		j, digits, letters, turns := i, 0, 0, 0
-		for ; j < len(w) && byteClass[w[j]]&(isLetter|isDigit|isHigh) != 0; j++ {
-			if byteClass[w[j]] == isDigit {
+		for ; j < len(w) && byteClass[w[j]]&(cLetter|cDigit|cHigh) != 0; j++ {
+			if byteClass[w[j]] == cDigit {
 				digits++
 			} else {
 				letters++
 			}
-			if j > i && (byteClass[w[j]] == isDigit) != (byteClass[w[j-1]] == isDigit) {
+			if j > i && (byteClass[w[j]] == cDigit) != (byteClass[w[j-1]] == cDigit) {
 				turns++
 			}
 		}
@@ -190,7 +190,7 @@ func isUUID(w string) bool {
 			if c != '-' {
 				return false
 			}
-		} else if byteClass[c] != isDigit && (c|0x20 < 'a' || c|0x20 > 'f') {
+		} else if byteClass[c] != cDigit && (c|0x20 < 'a' || c|0x20 > 'f') {
 			return false
 		}
 	}

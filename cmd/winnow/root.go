@@ -34,6 +34,7 @@ const (
 // commands are the constructors of all commands, in the order of the help text.
 var commands = []func(*env) *cobra.Command{
 	newCheckCmd,
+	newBouncesCmd,
 	newExportCmd,
 	newPlanCmd,
 	newDiffCmd,

@@ -212,7 +212,7 @@ func judge(r *validate.Result, b *bounceimport.Record, cat category, p *Policy) 
 		return set(a, risky, ReasonRoleNoReply, "A mailbox that nobody reads.")
 	}
 	// Counted soft bounces: suppressed for a time.
-	if mayCondemn && b.Action == bounceimport.Count && (cat.side == sideRecipient || cat.side == sideSoft) {
+	if mayCondemn && b.Action == bounceimport.Count && cat.side != sideSender && cat.side != sideNone {
 		return set(Suppress, risky, cat.reason, sentence(cat, b))
 	}
 	// What a person should look at.

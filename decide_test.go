@@ -1,0 +1,224 @@
+package winnow
+
+import (
+	"bufio"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"winnow/bounceimport"
+	"winnow/validate"
+)
+
+// The categories of the taxonomy by what they may do, written down a second
+// time so that a slip in the table of Decide shows.
+var (
+	atOnce  = strings.Fields("user_unknown address_syntax domain_unknown domain_no_mail mailbox_disabled mailbox_moved recipient_blocked_sender complaint unsubscribe esp_suppressed")
+	counted = strings.Fields("mailbox_full recipient_restricted domain_not_hosted mail_loop expired network_error server_error unknown")
+	never   = strings.Fields(`ip_reputation domain_reputation rate_limit ptr_missing auth_failure tls_required sender_rejected
+		spam_content virus message_too_big message_format policy_block relay_denied protocol_error too_many_rcpts
+		recipient_rate greylisted delayed auto_reply delivered not_spam`)
+)
+
+func allCategories() []string { return slices.Concat(atOnce, counted, never) }
+
+func TestCategories(t *testing.T) {
+	all := allCategories()
+	if len(all) != 39 || len(categories) != 39 {
+		t.Fatalf("%d categories here, %d in Decide, 39 in the taxonomy", len(all), len(categories))
+	}
+	for _, c := range all {
+		if categories[c].reason != "bounce_"+c || categories[c].words == "" {
+			t.Errorf("%s: %+v", c, categories[c])
+		}
+	}
+}
+
+// Every pair of what the DNS says and what a bounce says, under every policy,
+// and whatever action the source asks for: nothing but a proof against the
+// recipient suppresses.
+func TestIgnoranceNeverSuppresses(t *testing.T) {
+	actions := []bounceimport.Action{"", bounceimport.SuppressNow, bounceimport.Count, bounceimport.Report, bounceimport.Ignore, bounceimport.Clear, "nonsense"}
+	suppressedBy := map[string]bool{}
+	for _, verdict := range []validate.DomainVerdict{validate.NotAsked, validate.Accepts, validate.Unknown, validate.DoesNotAccept} {
+		for _, cat := range append(allCategories(), "", "a_category_of_next_year") {
+			for _, action := range actions {
+				for _, held := range []string{"", "an outage"} {
+					for _, kind := range []string{"", "marketing", "transactional", "strict"} {
+						for _, typos := range []string{"", "suppress", "review", "keep"} {
+							r := validate.Result{Address: validate.Address{Local: "a", Domain: "firm.org"}, Answer: validate.Answer{Domain: "firm.org", Verdict: verdict, Reason: "dns_reason"}}
+							b := bounceimport.Record{Category: cat, Action: action, Held: held, Events: 9, Last: march}
+							d := Decide(User{}, &r, &b, &Policy{Kind: kind, Typos: typos})
+							may := verdict == validate.DoesNotAccept ||
+								held == "" && action == bounceimport.SuppressNow && slices.Contains(atOnce, cat) ||
+								held == "" && action == bounceimport.Count && (slices.Contains(atOnce, cat) || slices.Contains(counted, cat))
+							if (d.Action == Suppress) != may {
+								t.Fatalf("DNS %q, bounce %s %s held %q, policy %s: %s %s", verdict, cat, action, held, kind, d.Action, d.Reason)
+							}
+							if d.Action == Suppress && d.Reason != "dns_reason" {
+								suppressedBy[d.Reason] = true
+							}
+							if d.Reason == "" || d.Detail == "" || d.Verdict == "" {
+								t.Fatalf("an empty decision: %+v", d)
+							}
+						}
+					}
+				}
+			}
+		}
+	}
+	if len(suppressedBy) != len(atOnce)+len(counted) {
+		t.Errorf("%d categories can suppress, want %d", len(suppressedBy), len(atOnce)+len(counted))
+	}
+}
+
+// The table of the taxonomy that the rules are made from agrees.
+func TestTaxonomy(t *testing.T) {
+	f, err := os.Open("../shared/data/bounces/taxonomy.tsv")
+	if err != nil {
+		t.Skip("skipped: no shared data")
+	}
+	defer f.Close()
+	n := 0
+	for sc := bufio.NewScanner(f); sc.Scan(); n++ {
+		cols := strings.Split(sc.Text(), "\t")
+		if n == 0 {
+			continue
+		}
+		want := map[string][]string{"suppress_now": atOnce, "count": counted}[cols[3]]
+		if want == nil {
+			want = never
+		}
+		if !slices.Contains(want, cols[0]) {
+			t.Errorf("%s is %s in the taxonomy", cols[0], cols[3])
+		}
+	}
+	if n != 40 {
+		t.Errorf("%d lines", n)
+	}
+}
+
+func TestDecide(t *testing.T) {
+	type v = validate.Result
+	accepts := validate.Answer{Domain: "firm.org", Verdict: validate.Accepts, Reason: "mx_ok"}
+	dead := validate.Answer{Domain: "firm.org", Verdict: validate.DoesNotAccept, Reason: "domain_null_mx"}
+	lost := validate.Answer{Domain: "firm.org", Verdict: validate.Unknown, Reason: "dns_servfail"}
+	gone := &bounceimport.Record{Category: "user_unknown", Action: bounceimport.SuppressNow}
+	full := &bounceimport.Record{Category: "mailbox_full", Action: bounceimport.Count, Events: 4, Last: march, Until: march.AddDate(0, 3, 0)}
+	angry := &bounceimport.Record{Category: "complaint", Action: bounceimport.SuppressNow}
+	badSyntax := &validate.SyntaxError{Code: "syntax_no_at", Detail: "There is no @."}
+	typo := validate.Domain{Name: "gmial.com", Typo: "gmail.com"}
+	throwaway := validate.Domain{Name: "trash.io", Disposable: validate.Confirmed}
+	maybe := validate.Domain{Name: "trash.io", Disposable: validate.Listed}
+	for _, c := range []struct {
+		what   string
+		u      User
+		r      v
+		b      *bounceimport.Record
+		p      *Policy
+		action Action
+		reason string
+		verd   string
+	}{
+		{"nothing", User{}, v{Answer: accepts}, nil, nil, Keep, "ok", deliverable},
+		{"not asked", User{}, v{}, nil, nil, Keep, "dns_not_asked", unknown},
+		{"unknown", User{}, v{Answer: lost}, nil, nil, Keep, "dns_servfail", unknown},
+		{"unknown, strict", User{}, v{Answer: lost}, nil, &Policy{Kind: "strict"}, Review, "dns_servfail", unknown},
+		// Each line holds all that comes after it in the order of precedence.
+		{"block", User{Block: ReasonUserUnsubscribed, Allow: true}, v{Syntax: badSyntax, Answer: dead}, gone, nil, Suppress, "user_unsubscribed", undeliverable},
+		{"block of a good address", User{Block: ReasonUserSuppressed}, v{Answer: accepts}, nil, nil, Suppress, "user_suppressed", deliverable},
+		{"complaint", User{Allow: true}, v{Answer: dead, Domain: typo}, angry, nil, Suppress, "bounce_complaint", undeliverable},
+		{"allow", User{Allow: true}, v{Syntax: badSyntax, Answer: dead}, gone, nil, Keep, "user_allowed", undeliverable},
+		{"allow of a good address", User{Allow: true}, v{Answer: accepts}, nil, nil, Keep, "ok", deliverable},
+		{"syntax", User{}, v{Syntax: badSyntax, Answer: dead}, gone, nil, Suppress, "syntax_no_at", undeliverable},
+		{"bounce", User{}, v{Answer: dead, Domain: typo, Role: validate.System}, gone, nil, Suppress, "bounce_user_unknown", undeliverable},
+		{"dead domain", User{}, v{Answer: dead, Domain: typo, Role: validate.System}, full, nil, Suppress, "domain_null_mx", undeliverable},
+		{"reserved domain", User{}, v{Domain: validate.Domain{Code: "domain_special_use", Detail: "Reserved.", Typo: "x.org"}}, full, nil, Suppress, "domain_special_use", undeliverable},
+		{"typo", User{}, v{Answer: accepts, Domain: typo, Role: validate.System}, full, nil, Suppress, "domain_typo", risky},
+		{"typo, review", User{}, v{Answer: accepts, Domain: typo}, nil, &Policy{Typos: "review"}, Review, "domain_typo", risky},
+		{"typo, keep", User{}, v{Answer: accepts, Domain: typo}, nil, &Policy{Typos: "keep"}, Keep, "ok", risky},
+		{"disposable", User{}, v{Answer: accepts, Domain: throwaway, Role: validate.System}, full, nil, Suppress, "disposable_domain", risky},
+		{"disposable, transactional", User{}, v{Answer: accepts, Domain: throwaway}, nil, &Policy{Kind: "transactional"}, Keep, "ok", risky},
+		{"on one list", User{}, v{Answer: accepts, Domain: maybe}, nil, nil, Review, "disposable_suspected", risky},
+		{"on one list, strict", User{}, v{Answer: accepts, Domain: maybe}, nil, &Policy{Kind: "strict"}, Suppress, "disposable_suspected", risky},
+		{"system", User{}, v{Answer: lost, Role: validate.System}, full, nil, Suppress, "role_system", risky},
+		{"no-reply", User{}, v{Answer: lost, Role: validate.NoReply}, nil, nil, Suppress, "role_no_reply", risky},
+		{"system, transactional", User{}, v{Answer: accepts, Role: validate.System}, nil, &Policy{Kind: "transactional"}, Review, "role_system", risky},
+		{"soft", User{}, v{Answer: lost, Risky: "gmail_length"}, full, nil, Suppress, "bounce_mailbox_full", risky},
+		{"provider rule", User{}, v{Answer: accepts, Risky: "gmail_length"}, nil, nil, Review, "gmail_length", risky},
+		{"exotic", User{}, v{Answer: accepts, Exotic: "quoted_local_part"}, nil, nil, Review, "quoted_local_part", risky},
+		{"exotic, transactional", User{}, v{Answer: accepts, Exotic: "quoted_local_part"}, nil, &Policy{Kind: "transactional"}, Keep, "ok", risky},
+		{"shared", User{}, v{Answer: accepts, Role: validate.Shared}, nil, nil, Keep, "ok", deliverable},
+		{"shared, strict", User{}, v{Answer: accepts, Role: validate.Shared}, nil, &Policy{Kind: "strict"}, Review, "role_shared", risky},
+	} {
+		c.r.Address = validate.Address{Local: "x", Domain: "firm.org"}
+		d := Decide(c.u, &c.r, c.b, c.p)
+		if d.Action != c.action || d.Reason != c.reason || d.Verdict != c.verd {
+			t.Errorf("%s: %s %s %s, want %s %s %s", c.what, d.Action, d.Reason, d.Verdict, c.action, c.reason, c.verd)
+		}
+	}
+	d := Decide(User{}, &v{Answer: accepts, Domain: typo, Address: validate.Address{Local: "x", Domain: "gmial.com"}}, nil, nil)
+	if d.Suggestion != "x@gmail.com" {
+		t.Errorf("suggestion %q", d.Suggestion)
+	}
+	d = Decide(User{}, &v{Answer: accepts}, full, nil)
+	if want := "The mail system answered that the mailbox is full (4 times), last on 2026-03-12; suppressed until 2026-06-12."; d.Detail != want {
+		t.Errorf("detail %q", d.Detail)
+	}
+	d = Decide(User{}, &v{Answer: accepts}, &bounceimport.Record{Category: "user_unknown", Action: bounceimport.SuppressNow, Held: "Gmail was down", Last: time.Now()}, nil)
+	if d.Action != Review || d.Reason != ReasonBounceHeld {
+		t.Errorf("held: %+v", d)
+	}
+}
+
+// The codes are frozen: testdata/reasons.golden only grows.
+func TestReasonsAreFrozen(t *testing.T) {
+	f, err := parser.ParseFile(token.NewFileSet(), "reasons.go", nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var codes []string
+	ast.Inspect(f, func(n ast.Node) bool {
+		s, ok := n.(*ast.ValueSpec)
+		if !ok {
+			return true
+		}
+		for i, name := range s.Names {
+			if strings.HasPrefix(name.Name, "Reason") {
+				code, err := strconv.Unquote(s.Values[i].(*ast.BasicLit).Value)
+				if err != nil {
+					t.Fatal(err)
+				}
+				codes = append(codes, code)
+			}
+		}
+		return false
+	})
+	for _, c := range categories {
+		codes = append(codes, c.reason)
+	}
+	slices.Sort(codes)
+	got := strings.Join(codes, "\n") + "\n"
+	const golden = "testdata/reasons.golden"
+	if os.Getenv("UPDATE_GOLDEN") != "" {
+		if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("the reason codes changed:\n%s", got)
+	}
+	if len(slices.Compact(codes)) != len(strings.Fields(got)) {
+		t.Error("two constants have one code")
+	}
+}

@@ -129,6 +129,31 @@ func Diff(ctx context.Context, was, now string, reveal bool) ([]Change, error) {
 	return all, nil
 }
 
+// Examples returns up to n addresses of each reason of a run, in the order of
+// the reasons of its summary. reveal shows them in full.
+func Examples(ctx context.Context, dir string, n int, reveal bool) ([]export.Example, error) {
+	s, err := export.ReadSummary(dir)
+	if err != nil {
+		return nil, err
+	}
+	found := map[place][]export.Example{}
+	err = eachStand(ctx, dir, func(key []byte, p place) {
+		if p.list == export.Cleaned || len(found[p]) >= n {
+			return
+		}
+		e := export.Example{List: p.list, Reason: p.reason, Address: string(key)}
+		if !reveal {
+			e.Address = mask(e.Address)
+		}
+		found[p] = append(found[p], e)
+	})
+	var all []export.Example
+	for _, r := range s.Reasons {
+		all = append(all, found[place{r.List, r.Reason}]...)
+	}
+	return all, err
+}
+
 // eachStand calls f for every address of a run with the place it is in.
 func eachStand(ctx context.Context, dir string, f func(key []byte, p place)) error {
 	s, err := export.ReadSummary(dir)

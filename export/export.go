@@ -161,6 +161,13 @@ type SegmentCount struct {
 	Lists   map[string]int64 `json:"lists"`
 }
 
+// Example is one address that is on a list for a reason.
+type Example struct {
+	List    string `json:"list"`
+	Reason  string `json:"reason"`
+	Address string `json:"address"`
+}
+
 // DomainCount is a domain whose records were suppressed or held.
 type DomainCount struct {
 	Domain string `json:"domain"`

@@ -19,6 +19,7 @@ type env struct {
 	stdin  io.Reader
 	stdout io.Writer
 	stderr io.Writer
+	run    func(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int // winnow itself, for jobs of several steps
 }
 
 // The exit codes of winnow.
@@ -33,19 +34,23 @@ const (
 
 // commands are the constructors of all commands, in the order of the help text.
 var commands = []func(*env) *cobra.Command{
+	newCleanCmd,
 	newCheckCmd,
+	newDomainsCmd,
 	newBouncesCmd,
+	newReportCmd,
 	newExportCmd,
 	newPlanCmd,
 	newDiffCmd,
 	newVerifyCmd,
-	newDomainsCmd,
+	newRunCmd,
+	newInitCmd,
 	newVersionCmd,
 }
 
 // run is winnow without the process around it: tests call it.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	e := &env{stdin: stdin, stdout: stdout, stderr: stderr}
+	e := &env{stdin: stdin, stdout: stdout, stderr: stderr, run: run}
 	root := &cobra.Command{
 		Use:   "winnow",
 		Short: "Whom on a mailing list you may mail, and why",
@@ -76,37 +81,54 @@ resolver. It never probes a mailbox, never changes an address, never drops a row
 	return e.report(ctx, cmd, err)
 }
 
+// codeOf returns the exit code of an error.
+func codeOf(ctx context.Context, err error) int {
+	var ce *codeError
+	switch {
+	case err == nil:
+		return exitDone
+	case ctx.Err() != nil && errors.Is(err, context.Canceled):
+		return exitInterrupt
+	case isUsage(err):
+		return exitUsage
+	case errors.As(err, &ce):
+		return ce.code
+	}
+	return exitFailed
+}
+
+func isUsage(err error) bool {
+	var ue *usageError
+	return errors.As(err, &ue) || strings.HasPrefix(err.Error(), "unknown command")
+}
+
 // report prints err for a person and returns the exit code.
 func (e *env) report(ctx context.Context, cmd *cobra.Command, err error) int {
-	if err == nil {
-		return exitDone
-	}
-	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+	code := codeOf(ctx, err)
+	switch code {
+	case exitDone:
+		return code
+	case exitInterrupt:
 		fmt.Fprintln(e.stderr, "winnow: interrupted; nothing was changed")
-		return exitInterrupt
-	}
-	var ue *usageError
-	if errors.As(err, &ue) || strings.HasPrefix(err.Error(), "unknown command") {
-		if ue != nil && ue.cmd != nil {
+		return code
+	case exitUsage:
+		var ue *usageError
+		if errors.As(err, &ue) && ue.cmd != nil {
 			cmd = ue.cmd
 		}
 		fmt.Fprintf(e.stderr, "winnow: error: %v\n", err)
 		fmt.Fprintf(e.stderr, "winnow: usage: %s\nwinnow: hint: '%s --help' explains it\n", cmd.UseLine(), cmd.CommandPath())
-		return exitUsage
+		return code
 	}
-	code := exitFailed
 	var ce *codeError
-	if errors.As(err, &ce) {
-		code = ce.code
-		if ce.err == nil {
-			return code
-		}
+	if errors.As(err, &ce) && ce.err == nil {
+		return code
 	}
 	fmt.Fprintf(e.stderr, "winnow: error: %v\n", err)
-	var he *hintError
+	var he interface{ Hint() string }
 	switch {
-	case errors.As(err, &he):
-		fmt.Fprintf(e.stderr, "winnow: hint: %s\n", he.hint)
+	case errors.As(err, &he) && he.Hint() != "":
+		fmt.Fprintf(e.stderr, "winnow: hint: %s\n", he.Hint())
 	case errors.Is(err, syscall.ENOSPC):
 		fmt.Fprintln(e.stderr, "winnow: hint: make room on that disk and run it again; nothing was changed")
 	case errors.Is(err, fs.ErrPermission):
@@ -147,6 +169,7 @@ type hintError struct {
 
 func (e *hintError) Error() string { return e.err.Error() }
 func (e *hintError) Unwrap() error { return e.err }
+func (e *hintError) Hint() string  { return e.hint }
 
 // withHint adds to err what the user can do about it.
 func withHint(err error, format string, args ...any) error {

@@ -55,7 +55,7 @@ Exit code 1 when something is wrong.`,
 				}
 			}
 			if n := len(proof.Problems); n > 0 {
-				return exitCode(exitFailed, withHint(fmt.Errorf("%s: %d things are wrong", args[0], n), "run the cleaning again; do not send from this folder"))
+				return exitCode(exitFailed, withHint(fmt.Errorf("%s is not as the run wrote it: %d of the checks failed", args[0], n), "run the cleaning again; do not send from this folder"))
 			}
 			return nil
 		},

@@ -21,13 +21,8 @@ var pageSource string
 
 // PageOptions say what the page shows beside the run itself.
 type PageOptions struct {
-	Previous *export.Summary // the run before, to show what changed; nil: none
-	Examples []Example       // addresses to show for a reason, masked by the caller unless the user asked to reveal them
-}
-
-// Example is one address that is on a list for a reason.
-type Example struct {
-	List, Reason, Address, Detail string
+	Previous *export.Summary  // the run before, to show what changed; nil: none
+	Examples []export.Example // addresses to show for a reason, masked by the caller unless the user asked to reveal them
 }
 
 // Page writes report.html: one file that asks nothing of any network, is read
@@ -92,7 +87,7 @@ type change struct {
 
 type exampleRow struct {
 	List, Reason string
-	Addresses    []Example
+	Addresses    []export.Example
 }
 
 // heat is a table of counts whose cells are shaded by their size.
@@ -388,7 +383,7 @@ func changes(was, now *export.Summary) []change {
 	return rows
 }
 
-func groupExamples(all []Example) []exampleRow {
+func groupExamples(all []export.Example) []exampleRow {
 	var rows []exampleRow
 	for _, e := range all {
 		i := slices.IndexFunc(rows, func(r exampleRow) bool { return r.List == e.List && r.Reason == e.Reason })

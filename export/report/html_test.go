@@ -75,7 +75,7 @@ func TestPageGolden(t *testing.T) {
 	before := full()
 	before.Lists = maps.Clone(before.Lists)
 	before.Lists["suppressed"] = 2000
-	got := render(t, full(), PageOptions{Previous: before, Examples: []Example{{List: "suppressed", Reason: "domain_not_found", Address: "j***@closed-bakery.com", Detail: "The domain does not exist."}}})
+	got := render(t, full(), PageOptions{Previous: before, Examples: []export.Example{{List: "suppressed", Reason: "domain_not_found", Address: "j***@closed-bakery.com"}}})
 	golden := filepath.Join("testdata", "page.golden.html")
 	if os.Getenv("UPDATE_GOLDEN") != "" {
 		if err := os.MkdirAll("testdata", 0o755); err != nil {

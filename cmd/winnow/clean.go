@@ -1,0 +1,400 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"winnow"
+	"winnow/bounceimport"
+	"winnow/bounceimport/history"
+	"winnow/export"
+	"winnow/export/report"
+)
+
+// cleanOptions is all that a cleaning can be told, by flags or by a job file.
+type cleanOptions struct {
+	out             string
+	column          string
+	by              string
+	bounces         []string
+	history         string
+	rules           string
+	suppress        []string
+	allow           []string
+	hmacKeyFile     string
+	policy          string
+	typos           string
+	dedupe          string
+	memory          string
+	applyFixes      string
+	spreadsheetSafe bool
+	noReport        bool
+	noGates         bool
+	preset          string
+	gates           []string
+	quiet           bool
+	previous        string
+	metrics         string
+	jobName         string // label of the metrics
+	json            bool
+	noDNS           bool
+	dns             dnsOptions
+}
+
+func newCleanCmd(e *env) *cobra.Command {
+	var o cleanOptions
+	cmd := &cobra.Command{
+		Use:   "clean LIST… -o DIR",
+		Short: "Split a list into what may be sent and what must not",
+		Long: `Read contact lists (CSV exports; .gz, .zst, a zip of lists, "-" for standard
+input), judge every address, and make the folder DIR appear at once, with
+
+  cleaned.csv      rows that may be sent, byte for byte as they came
+  suppressed.csv   rows that must not be sent, with the reason and the evidence
+  review.csv       rows a person should look at
+  duplicates.csv   further copies of kept addresses
+  rejected.csv     records that could not be read
+  fixes.csv        likely typos, for a person to accept (--apply-fixes)
+  summary.json, report.html
+
+review, duplicates, rejected and fixes are there only when they have rows. Every
+record of the input is in exactly one list. Several lists keep their own headers:
+each gets a folder of its own in DIR, and duplicates are found across them.
+
+Exit codes: 0 done, 1 failed and nothing was written, 2 usage, 3 done but a gate
+failed, 75 done but the DNS could not be used and what depends on it is unknown.`,
+		Example: `  winnow clean contacts.csv --bounces bounces.csv -o out/
+  winnow clean contacts.csv --history winnow.db --suppress unsubscribed.csv -o out/
+  winnow clean contacts.csv --no-dns -o out/`,
+		Args: usageArgs(cobra.MinimumNArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if o.out == "" {
+				return usagef(cmd, "the output folder is missing: add -o DIR")
+			}
+			limits, err := o.limits()
+			if err != nil {
+				return usagef(cmd, "%v", err)
+			}
+			o.jobName = "clean"
+			_, err = e.clean(cmd.Context(), &o, args, limits)
+			return err
+		},
+	}
+	f := cmd.Flags()
+	f.StringVarP(&o.out, "output", "o", "", "the folder to make; an earlier run in it is replaced")
+	o.addFlags(f)
+	f.BoolVarP(&o.quiet, "quiet", "q", false, "print nothing but errors")
+	f.BoolVar(&o.json, "json", false, "print summary.json instead of the summary for people")
+	return cmd
+}
+
+// addFlags defines the flags that say how to clean.
+func (o *cleanOptions) addFlags(f *pflag.FlagSet) {
+	f.StringVar(&o.column, "column", "", "the address column, by name or number (default: found by header and content)")
+	f.StringSliceVar(&o.bounces, "bounces", nil, "files or folders of bounces, complaints and unsubscribes, in any form (may be repeated); with --history they are imported there")
+	f.StringVar(&o.history, "history", "", "the database of 'winnow bounces import'")
+	f.StringVar(&o.rules, "rules", "", "your own rules for bounce wordings, on top of winnow's")
+	f.StringSliceVar(&o.suppress, "suppress", nil, "files of addresses, @domains or hashes never to mail (may be repeated)")
+	f.StringSliceVar(&o.allow, "allow", nil, "files of addresses or @domains that no list or check may condemn (may be repeated)")
+	f.StringVar(&o.hmacKeyFile, "hmac-key-file", "", "file with the key of HMAC-SHA-256 hashes in --suppress files")
+	f.StringVar(&o.policy, "policy", "marketing", "marketing, transactional or strict")
+	f.StringVar(&o.typos, "typos", "suppress", "rows with a likely typo of a domain: suppress, review or keep")
+	f.StringVar(&o.dedupe, "dedupe", "key", "what makes two addresses the same: exact, key, provider or off")
+	f.StringVar(&o.applyFixes, "apply-fixes", "", "a fixes.csv with the rows a person accepted")
+	f.BoolVar(&o.spreadsheetSafe, "spreadsheet-safe", false, "write copies for looking at in a spreadsheet beside the lists")
+	f.StringVar(&o.memory, "memory", "", "memory to hold before spilling to disk, like 512M or 2G (default: a quarter of the machine)")
+	f.StringVar(&o.by, "by", "", "a column by whose values the report counts, like a source or a sign-up year")
+	f.BoolVar(&o.noReport, "no-report", false, "do not write report.html")
+	f.BoolVar(&o.noGates, "no-gates", false, "judge no gates: exit code 3 never comes")
+	f.StringVar(&o.preset, "gates", "default", "set of gate limits: default, nightly, ses or strict")
+	f.StringArrayVar(&o.gates, "gate", nil, "one limit, as NAME=VALUE, like hard_bounce=1% or jump=off (may be repeated)")
+	f.StringVar(&o.previous, "previous", "", "the run to compare with (default: the one that is replaced)")
+	f.StringVar(&o.metrics, "metrics", "", "write the figures as a Prometheus textfile")
+	f.BoolVar(&o.noDNS, "no-dns", false, "do not ask the DNS")
+	addDNSFlags(f, &o.dns)
+}
+
+// limits returns the limits of the gates.
+func (o *cleanOptions) limits() (report.Limits, error) {
+	l, ok := report.Presets[o.preset]
+	if !ok {
+		return l, fmt.Errorf("--gates %s is not known: use default, nightly, ses or strict", o.preset)
+	}
+	for _, g := range o.gates {
+		name, value, ok := strings.Cut(g, "=")
+		if !ok {
+			return l, fmt.Errorf("--gate %s: write NAME=VALUE, like hard_bounce=1%%", g)
+		}
+		if err := l.Set(name, value); err != nil {
+			return l, err
+		}
+	}
+	return l, nil
+}
+
+// clean runs one cleaning, prints its summary and writes its metrics. The
+// summary is returned also when a gate failed or the DNS was not usable: then
+// it comes with the error that carries the exit code.
+func (e *env) clean(ctx context.Context, o *cleanOptions, lists []string, limits report.Limits) (*winnow.Summary, error) {
+	s, err := e.cleanLists(ctx, o, lists, limits)
+	if o.metrics == "" {
+		return s, err
+	}
+	code := exitDone
+	if err != nil {
+		code = codeOf(ctx, err)
+	}
+	if merr := writeMetrics(o.metrics, s, o.jobName, code); merr != nil {
+		return s, errors.Join(err, merr)
+	}
+	return s, err
+}
+
+// writeMetrics replaces a textfile at once: the collector may read at any time.
+func writeMetrics(path string, s *winnow.Summary, job string, code int) error {
+	var b bytes.Buffer
+	if err := report.Metrics(&b, s, job, code); err != nil {
+		return err
+	}
+	temp := path + ".new"
+	// Others read it, and it holds no addresses.
+	if err := os.WriteFile(temp, b.Bytes(), 0o644); err != nil {
+		return err
+	}
+	return os.Rename(temp, path)
+}
+
+func (e *env) cleanLists(ctx context.Context, o *cleanOptions, lists []string, limits report.Limits) (_ *winnow.Summary, err error) {
+	started := time.Now()
+	job := &winnow.Job{
+		Lists: lists, Column: o.column, By: o.by, Out: o.out, Stdin: e.stdin, Now: started,
+		Policy:   winnow.Policy{Kind: o.policy, Typos: o.typos},
+		Suppress: o.suppress, Allow: o.allow, Dedupe: o.dedupe,
+		ApplyFixes: o.applyFixes, SpreadsheetSafe: o.spreadsheetSafe,
+		Version: versionString(), Command: append([]string{"winnow"}, os.Args[1:]...),
+		Progress: new(winnow.Progress),
+	}
+	if job.Memory, err = parseSize(o.memory); err != nil {
+		return nil, withHint(fmt.Errorf("--memory: %w", err), "write a size like 512M or 2G")
+	}
+	if o.hmacKeyFile != "" {
+		if job.HMACKey, err = readKey(o.hmacKeyFile); err != nil {
+			return nil, err
+		}
+	}
+	finishDNS := func() error { return nil }
+	if !o.noDNS {
+		if job.Resolver, finishDNS, err = o.dns.resolver(); err != nil {
+			return nil, err
+		}
+	}
+	bar := e.startProgress(job.Progress, o.quiet)
+	defer bar.stop()
+	evidence, err := e.evidence(ctx, o, started)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, evidence.close()) }()
+	job.Evidence, job.Protect = evidence.sources, evidence.files
+
+	previous, err := o.lastRun()
+	if err != nil {
+		return nil, err
+	}
+	job.Finish = func(s *winnow.Summary, create func(string) (io.Writer, error)) error {
+		if evidence.summary != nil {
+			evidence.summary.OnList = s.Bounces.OnList
+			s.Bounces = evidence.summary
+		}
+		if d := dnsSummary(job.Resolver); d != nil && s.DNS != nil {
+			s.DNS.Cached, s.DNS.Queries, s.DNS.Resolvers = d.Cached, d.Queries, d.Resolvers
+		}
+		s.Seconds = time.Since(started).Seconds()
+		s.Finished = time.Now().UTC()
+		if !o.noGates {
+			report.Judge(s, previous, limits, started)
+		}
+		if o.noReport {
+			return nil
+		}
+		w, err := create("report.html")
+		if err != nil {
+			return err
+		}
+		return report.Page(w, s, report.PageOptions{Previous: previous})
+	}
+	s, err := winnow.Run(ctx, job)
+	bar.stop()
+	if ferr := finishDNS(); err == nil {
+		err = ferr
+	}
+	if err != nil {
+		return nil, err
+	}
+	if errPrint := e.printSummary(s, o); errPrint != nil {
+		return s, errPrint
+	}
+	if s.DNS != nil && s.DNS.Unusable != "" {
+		return s, exitCode(exitDNS, withHint(fmt.Errorf("the DNS could not be used: %s", s.DNS.Unusable),
+			"the rows it could not judge are unknown and kept; check --resolver and run it again, or use --no-dns"))
+	}
+	if failed := report.Failed(s); len(failed) > 0 {
+		return s, exitCode(exitGate, withHint(fmt.Errorf("%d of %d gates failed: %s", len(failed), len(s.Gates), strings.Join(failed, ", ")),
+			"the lists are in %s; look at report.html there before you send", o.out))
+	}
+	return s, nil
+}
+
+func (e *env) printSummary(s *winnow.Summary, o *cleanOptions) error {
+	switch {
+	case o.json:
+		b, err := json.MarshalIndent(s, "", "  ")
+		if err != nil {
+			return err
+		}
+		_, err = e.stdout.Write(append(b, '\n'))
+		return err
+	case o.quiet:
+		return nil
+	}
+	width, color := terminalOf(e.stdout)
+	return report.Terminal(e.stdout, s, report.TerminalOptions{Width: width, Color: color, Dir: o.out})
+}
+
+// lastRun returns the summary of the run to compare with, nil when there is none.
+func (o *cleanOptions) lastRun() (*winnow.Summary, error) {
+	if o.previous != "" {
+		return export.ReadSummary(o.previous)
+	}
+	s, err := export.ReadSummary(o.out)
+	if err != nil {
+		return nil, nil // what is wrong with the folder is Run's to say
+	}
+	return s, nil
+}
+
+// evidence is what is known of the addresses from earlier mail.
+type evidence struct {
+	sources []bounceimport.Source
+	files   []string
+	store   *history.Store
+	summary *export.BounceSummary // nil: nothing was given
+}
+
+func (ev *evidence) close() error {
+	if ev.store == nil {
+		return nil
+	}
+	return ev.store.Close()
+}
+
+// evidence reads the bounce files and opens the history. With both, the events
+// of the files are added to the history, so that what has to be counted is
+// counted together.
+func (e *env) evidence(ctx context.Context, o *cleanOptions, now time.Time) (_ *evidence, err error) {
+	ev := &evidence{files: slices.Clone(o.bounces)}
+	if len(o.bounces) == 0 && o.history == "" {
+		return ev, nil
+	}
+	classifier, err := loadRules(o.rules)
+	if err != nil {
+		return nil, err
+	}
+	ev.summary = &export.BounceSummary{}
+	add := func(*bounceimport.Event) error { return nil }
+	done := func() error { return nil }
+	switch {
+	case o.history == "":
+		ledger := &bounceimport.Ledger{}
+		ev.sources = []bounceimport.Source{ledger}
+		add = ledger.Add
+	case len(o.bounces) == 0:
+		ev.store, err = history.Open(o.history)
+	default:
+		ev.store, err = history.Create(o.history)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if ev.store != nil {
+		defer func() {
+			if err != nil {
+				err = errors.Join(err, ev.close())
+			}
+		}()
+		ev.sources = []bounceimport.Source{ev.store}
+		ev.files = append(ev.files, o.history)
+		if len(o.bounces) > 0 {
+			imp := ev.store.Begin(ctx)
+			add, done = imp.Add, imp.Done
+		}
+	}
+	for _, path := range o.bounces {
+		account, err := bounceimport.ReadPath(ctx, path, bounceimport.Options{Now: now, Classifier: classifier}, add)
+		if err != nil {
+			return nil, err
+		}
+		e.noteAccount(&account)
+	}
+	return ev, done()
+}
+
+// noteAccount says what of a bounce file could not be used, in a few lines.
+func (e *env) noteAccount(a *bounceimport.Account) {
+	if a.Malformed+a.Unmapped == 0 {
+		return
+	}
+	e.note("%s: %d of %d records could not be used; the others were", a.Name, a.Malformed+a.Unmapped, a.Read)
+	for _, p := range a.Problems[:min(3, len(a.Problems))] {
+		e.note("  %s", p)
+	}
+}
+
+// parseSize reads a size in bytes with an optional K, M, G or T (powers of 1024).
+func parseSize(s string) (int64, error) {
+	if s == "" {
+		return 0, nil
+	}
+	number, unit := strings.TrimRight(strings.ToUpper(s), "IB"), int64(1)
+	if i := strings.IndexAny(number, "KMGT"); i >= 0 && i == len(number)-1 {
+		unit = 1 << (10 * (1 + strings.IndexByte("KMGT", number[i])))
+		number = number[:i]
+	}
+	n, err := strconv.ParseFloat(number, 64)
+	if err != nil || n <= 0 || n*float64(unit) > 1<<60 {
+		return 0, fmt.Errorf("%q is not a size", s)
+	}
+	return int64(n * float64(unit)), nil
+}
+
+// readKey reads a secret from a file that only its owner may read.
+func readKey(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if info.Mode().Perm()&0o077 != 0 {
+		return nil, withHint(fmt.Errorf("%s can be read by others (mode %04o)", path, info.Mode().Perm()), "chmod 600 %s", path)
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	key := bytes.TrimRight(b, "\r\n")
+	if len(key) == 0 {
+		return nil, fmt.Errorf("%s is empty", path)
+	}
+	return key, nil
+}

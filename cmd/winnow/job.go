@@ -1,0 +1,456 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/BurntSushi/toml"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"winnow/export"
+	"winnow/export/report"
+)
+
+//go:embed job.toml
+var jobTemplate []byte
+
+// jobFile is a nightly job. Paths in it are relative to the file's folder.
+type jobFile struct {
+	Name    string         `toml:"name"`
+	Inputs  []string       `toml:"inputs"`  // paths or patterns; at least one file must match each
+	Output  string         `toml:"output"`  // %Y, %m and %d stand for the date
+	History string         `toml:"history"` // made when it is not there
+	Bounces []string       `toml:"bounces"` // paths or patterns, imported into the history first; may match nothing
+	Metrics string         `toml:"metrics"`
+	Clean   map[string]any `toml:"clean"` // flags of winnow clean by their long names
+	Gates   map[string]any `toml:"gates"` // preset, and limits by the names of the gates
+	Exports []struct {
+		To     string         `toml:"to"`
+		Output string         `toml:"output"`
+		Flags  map[string]any `toml:"flags"` // of winnow export
+	} `toml:"export"`
+	Notify struct {
+		Command []string `toml:"command"`
+		On      []string `toml:"on"` // failure (default), gate, dns, success, always
+	} `toml:"notify"`
+
+	path string
+	dir  string
+}
+
+// jobFlags are flags of clean that stand at the top of a job file.
+var jobFlags = []string{"output", "history", "bounces", "gates", "gate"}
+
+func newRunCmd(e *env) *cobra.Command {
+	var check, quiet bool
+	cmd := &cobra.Command{
+		Use:   "run JOB.toml",
+		Short: "Run a nightly job from its file",
+		Long: `Do what a job file says: import the bounces into the history, clean the lists,
+write the exports and the metrics, and call the notify command when something
+went wrong. 'winnow init' writes a job file with comments.
+
+A job can run again at any time: the same inputs give the same lists, bounces
+are counted once, and two runs of one job never work at the same time.
+
+Exit codes are those of 'winnow clean'. With --check nothing is done: the file,
+the inputs and the folders are looked at, and what would be done is printed.`,
+		Example: `  winnow init > nightly.toml
+  winnow run --check nightly.toml
+  winnow run nightly.toml`,
+		Args: usageArgs(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			job, err := readJob(args[0])
+			if err != nil {
+				return err
+			}
+			plan, err := job.plan(e, time.Now())
+			if err != nil {
+				return err
+			}
+			if check {
+				return plan.print(e)
+			}
+			return plan.run(cmd.Context(), e, quiet)
+		},
+	}
+	cmd.Flags().BoolVar(&check, "check", false, "look at everything, do nothing")
+	cmd.Flags().BoolVarP(&quiet, "quiet", "q", false, "print nothing but errors")
+	return cmd
+}
+
+func newInitCmd(e *env) *cobra.Command {
+	return &cobra.Command{
+		Use:   "init [FILE]",
+		Short: "Write a job file with comments, to begin with",
+		Long: `Write a commented job file for 'winnow run' to FILE, or to standard output.
+An existing file is never overwritten.`,
+		Example: `  winnow init nightly.toml`,
+		Args:    usageArgs(cobra.MaximumNArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				_, err := e.stdout.Write(jobTemplate)
+				return err
+			}
+			f, err := os.OpenFile(args[0], os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+			if errors.Is(err, fs.ErrExist) {
+				return withHint(fmt.Errorf("%s is there already", args[0]), "choose another name, or move it away")
+			}
+			if err != nil {
+				return err
+			}
+			_, err = f.Write(jobTemplate)
+			return errors.Join(err, f.Close())
+		},
+	}
+}
+
+// readJob reads a job file. Its errors name the line.
+func readJob(path string) (*jobFile, error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	j := &jobFile{path: path, dir: filepath.Dir(path)}
+	meta, err := toml.Decode(string(b), j)
+	var pe toml.ParseError
+	switch {
+	case errors.As(err, &pe):
+		return nil, withHint(fmt.Errorf("%s:%d: %s", path, pe.Position.Line, pe.Message), "'winnow init' prints an example")
+	case err != nil:
+		return nil, fmt.Errorf("%s: %v", path, err)
+	}
+	for _, key := range meta.Undecoded() {
+		return nil, withHint(fmt.Errorf("%s:%d: %s is not known", path, lineOf(b, key[len(key)-1]), key), "'winnow init' prints an example with every key")
+	}
+	switch {
+	case len(j.Inputs) == 0:
+		return nil, fmt.Errorf("%s: inputs is missing: name the lists to clean", path)
+	case j.Output == "":
+		return nil, fmt.Errorf("%s: output is missing: name the folder to make", path)
+	case len(j.Bounces) > 0 && j.History == "":
+		return nil, fmt.Errorf("%s: bounces needs a history: name a database, it is made when it is not there", path)
+	}
+	for _, on := range j.Notify.On {
+		if !slices.Contains([]string{"failure", "gate", "dns", "success", "always"}, on) {
+			return nil, fmt.Errorf("%s:%d: notify.on: %q is not known: use failure, gate, dns, success or always", path, lineOf(b, "on"), on)
+		}
+	}
+	if j.Name == "" {
+		j.Name = strings.TrimSuffix(filepath.Base(path), filepath.Ext(path))
+	}
+	return j, nil
+}
+
+// lineOf returns the line on which a key is set, for messages.
+func lineOf(b []byte, key string) int {
+	for n, line := range bytes.Split(b, []byte("\n")) {
+		if rest, ok := bytes.CutPrefix(bytes.TrimSpace(line), []byte(key)); ok && bytes.HasPrefix(bytes.TrimSpace(rest), []byte("=")) {
+			return n + 1
+		}
+	}
+	return 1
+}
+
+// jobPlan is a job whose patterns, dates and flags are resolved.
+type jobPlan struct {
+	*jobFile
+	lists    []string
+	bounces  []string
+	clean    cleanOptions
+	limits   report.Limits
+	exports  [][]string // arguments of winnow export
+	previous string
+}
+
+// plan resolves the job for a day and checks all that can be checked without
+// doing anything.
+func (j *jobFile) plan(e *env, now time.Time) (*jobPlan, error) {
+	p := &jobPlan{jobFile: j}
+	var err error
+	if p.lists, err = j.glob("inputs", j.Inputs, true); err != nil {
+		return nil, err
+	}
+	if p.bounces, err = j.glob("bounces", j.Bounces, false); err != nil {
+		return nil, err
+	}
+	flags := pflag.NewFlagSet("clean", pflag.ContinueOnError)
+	p.clean.addFlags(flags)
+	if err := j.setFlags(flags, "clean", j.Clean, jobFlags); err != nil {
+		return nil, err
+	}
+	p.clean.preset = "nightly"
+	for _, name := range slices.Sorted(maps.Keys(j.Gates)) {
+		value := fmt.Sprint(j.Gates[name])
+		if name == "preset" {
+			p.clean.preset = value
+			continue
+		}
+		p.clean.gates = append(p.clean.gates, name+"="+value)
+	}
+	if p.limits, err = p.clean.limits(); err != nil {
+		return nil, fmt.Errorf("%s: gates: %w", j.path, err)
+	}
+	p.clean.out = j.relative(dated(j.Output, now))
+	if j.History != "" {
+		p.clean.history = j.relative(j.History)
+	}
+	if p.clean.metrics == "" && j.Metrics != "" {
+		p.clean.metrics = j.relative(j.Metrics)
+	}
+	p.clean.jobName = j.Name
+	for _, path := range []*string{&p.clean.rules, &p.clean.hmacKeyFile, &p.clean.applyFixes} {
+		if *path != "" {
+			*path = j.relative(*path)
+		}
+	}
+	for _, paths := range [][]string{p.clean.suppress, p.clean.allow} {
+		for i := range paths {
+			paths[i] = j.relative(paths[i])
+		}
+	}
+	p.clean.previous = j.lastRun(p.clean.out)
+	for i, x := range j.Exports {
+		if x.To == "" || x.Output == "" {
+			return nil, fmt.Errorf("%s: export %d: to and output are needed", j.path, i+1)
+		}
+		args := []string{"export", "--to", x.To, "--from", p.clean.out, "-o", j.relative(dated(x.Output, now))}
+		for _, name := range slices.Sorted(maps.Keys(x.Flags)) {
+			for _, value := range values(x.Flags[name]) {
+				args = append(args, "--"+name+"="+value)
+			}
+		}
+		p.exports = append(p.exports, args)
+	}
+	if parent := filepath.Dir(filepath.Clean(p.clean.out)); true {
+		if info, err := os.Stat(parent); err != nil || !info.IsDir() {
+			return nil, withHint(fmt.Errorf("%s: output: the folder %s is not there", j.path, parent), "mkdir -p %s", parent)
+		}
+	}
+	if len(j.Notify.Command) > 0 {
+		if _, err := exec.LookPath(j.Notify.Command[0]); err != nil {
+			return nil, fmt.Errorf("%s: notify.command: %v", j.path, err)
+		}
+	}
+	return p, nil
+}
+
+// setFlags sets flags from a table of the file.
+func (j *jobFile) setFlags(flags *pflag.FlagSet, table string, set map[string]any, elsewhere []string) error {
+	for _, name := range slices.Sorted(maps.Keys(set)) {
+		switch {
+		case slices.Contains(elsewhere, name):
+			return fmt.Errorf("%s: %s.%s: it has its own place at the top of the file", j.path, table, name)
+		case flags.Lookup(name) == nil:
+			return withHint(fmt.Errorf("%s: %s.%s is not a flag of 'winnow %s'", j.path, table, name, table), "'winnow %s --help' lists them", table)
+		}
+		for _, value := range values(set[name]) {
+			if err := flags.Set(name, value); err != nil {
+				return fmt.Errorf("%s: %s.%s: %v", j.path, table, name, err)
+			}
+		}
+	}
+	return nil
+}
+
+// values returns a value of the file as flags take it: one string, or several.
+func values(v any) []string {
+	if list, ok := v.([]any); ok {
+		var all []string
+		for _, one := range list {
+			all = append(all, fmt.Sprint(one))
+		}
+		return all
+	}
+	return []string{fmt.Sprint(v)}
+}
+
+// glob returns the files that the patterns match, in the order of the patterns.
+func (j *jobFile) glob(what string, patterns []string, needed bool) ([]string, error) {
+	var all []string
+	for _, pattern := range patterns {
+		if _, err := os.Stat(j.relative(pattern)); err == nil { // a name with brackets in it
+			all = append(all, j.relative(pattern))
+			continue
+		}
+		found, err := filepath.Glob(j.relative(pattern))
+		if err != nil {
+			return nil, fmt.Errorf("%s: %s: %q is not a pattern", j.path, what, pattern)
+		}
+		if len(found) == 0 && needed {
+			return nil, withHint(fmt.Errorf("%s: %s: nothing matches %s", j.path, what, pattern), "did the export run? Nothing was changed")
+		}
+		all = append(all, found...)
+	}
+	slices.Sort(all)
+	return slices.Compact(all), nil
+}
+
+func (j *jobFile) relative(path string) string {
+	if filepath.IsAbs(path) || j.dir == "." {
+		return path
+	}
+	return filepath.Join(j.dir, path)
+}
+
+// dated puts the date into a path.
+func dated(path string, now time.Time) string {
+	return strings.NewReplacer("%Y", now.Format("2006"), "%m", now.Format("01"), "%d", now.Format("02"), "%%", "%").Replace(path)
+}
+
+// lastRun returns the folder of the run before: the last in order of name that
+// the output's pattern matches, when the output has a date in its name.
+func (j *jobFile) lastRun(out string) string {
+	pattern := j.relative(strings.NewReplacer("%Y", "[0-9][0-9][0-9][0-9]", "%m", "[0-9][0-9]", "%d", "[0-9][0-9]").Replace(j.Output))
+	found, err := filepath.Glob(pattern)
+	if err != nil {
+		return ""
+	}
+	for _, dir := range slices.Backward(found) {
+		if _, err := export.ReadSummary(dir); err == nil && filepath.Clean(dir) < filepath.Clean(out) {
+			return dir
+		}
+	}
+	return ""
+}
+
+// print says what the job would do.
+func (p *jobPlan) print(e *env) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "job      %s\n", p.Name)
+	for _, f := range p.lists {
+		fmt.Fprintf(&b, "list     %s\n", f)
+	}
+	for _, f := range p.bounces {
+		fmt.Fprintf(&b, "bounces  %s\n", f)
+	}
+	if p.clean.history != "" {
+		fmt.Fprintf(&b, "history  %s\n", p.clean.history)
+	}
+	fmt.Fprintf(&b, "output   %s\n", p.clean.out)
+	if p.clean.previous != "" {
+		fmt.Fprintf(&b, "compare  %s\n", p.clean.previous)
+	}
+	for _, x := range p.exports {
+		fmt.Fprintf(&b, "then     winnow %s\n", strings.Join(x, " "))
+	}
+	if p.clean.metrics != "" {
+		fmt.Fprintf(&b, "metrics  %s\n", p.clean.metrics)
+	}
+	if len(p.Notify.Command) > 0 {
+		on := p.Notify.On
+		if len(on) == 0 {
+			on = []string{"failure"}
+		}
+		fmt.Fprintf(&b, "notify   %s (on %s)\n", strings.Join(p.Notify.Command, " "), strings.Join(on, ", "))
+	}
+	b.WriteString("The job file is good. Nothing was done.\n")
+	_, err := e.stdout.Write([]byte(b.String()))
+	return err
+}
+
+// run does the job.
+func (p *jobPlan) run(ctx context.Context, e *env, quiet bool) error {
+	unlock, err := lockJob(p.path)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	p.clean.quiet = quiet
+	err = p.steps(ctx, e)
+	code := exitDone
+	if err != nil {
+		code = codeOf(ctx, err)
+	}
+	if nerr := p.notify(ctx, e, code, err); nerr != nil {
+		e.note("the notify command failed: %v", nerr)
+	}
+	return err
+}
+
+func (p *jobPlan) steps(ctx context.Context, e *env) error {
+	step := func(args ...string) error {
+		out := e.stdout
+		if p.clean.quiet {
+			out = io.Discard
+		}
+		if code := e.run(ctx, args, e.stdin, out, e.stderr); code != exitDone {
+			return exitCode(code, fmt.Errorf("the step 'winnow %s' ended with exit code %d", strings.Join(args[:min(2, len(args))], " "), code))
+		}
+		return nil
+	}
+	if len(p.bounces) > 0 {
+		args := slices.Concat([]string{"bounces", "import"}, p.bounces, []string{"--history", p.clean.history})
+		if p.clean.rules != "" {
+			args = append(args, "--rules", p.clean.rules)
+		}
+		if err := step(args...); err != nil {
+			return err
+		}
+	} else if p.clean.history != "" {
+		if _, err := os.Stat(p.clean.history); errors.Is(err, fs.ErrNotExist) {
+			e.note("the history %s is not there yet and there are no bounces to import: cleaning without it", p.clean.history)
+			p.clean.history = ""
+		}
+	}
+	_, cleanErr := e.clean(ctx, &p.clean, p.lists, p.limits)
+	if cleanErr != nil && codeOf(ctx, cleanErr) != exitDNS {
+		return cleanErr // a gate says that what would be exported is not to be trusted
+	}
+	for _, x := range p.exports {
+		if err := step(x...); err != nil {
+			return err
+		}
+	}
+	return cleanErr
+}
+
+// notify calls the notify command when the outcome is one it wants to hear of.
+// The command gets the outcome in its environment and, as text, on its
+// standard input.
+func (p *jobPlan) notify(ctx context.Context, e *env, code int, err error) error {
+	if len(p.Notify.Command) == 0 {
+		return nil
+	}
+	outcome := "failure"
+	switch code {
+	case exitDone:
+		outcome = "success"
+	case exitGate:
+		outcome = "gate"
+	case exitDNS:
+		outcome = "dns"
+	}
+	on := p.Notify.On
+	if len(on) == 0 {
+		on = []string{"failure"}
+	}
+	wanted := slices.Contains(on, "always") || slices.Contains(on, outcome) || slices.Contains(on, "failure") && code != exitDone
+	if !wanted {
+		return nil
+	}
+	text := fmt.Sprintf("winnow job %s: %s (exit code %d)\n", p.Name, outcome, code)
+	if err != nil {
+		text += err.Error() + "\n"
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, p.Notify.Command[0], p.Notify.Command[1:]...)
+	cmd.Env = append(os.Environ(), "WINNOW_JOB="+p.Name, "WINNOW_OUTCOME="+outcome, fmt.Sprintf("WINNOW_EXIT_CODE=%d", code), "WINNOW_OUTPUT="+p.clean.out)
+	cmd.Stdin = strings.NewReader(text)
+	cmd.Stdout, cmd.Stderr = e.stderr, e.stderr
+	return cmd.Run()
+}

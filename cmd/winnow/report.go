@@ -1,0 +1,85 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"winnow"
+	"winnow/export"
+	"winnow/export/report"
+)
+
+func newReportCmd(e *env) *cobra.Command {
+	var (
+		out, previous string
+		reveal, text  bool
+		examples      int
+	)
+	cmd := &cobra.Command{
+		Use:   "report DIR",
+		Short: "Write the report of a run again",
+		Long: `Make report.html from the summary of a run folder, without the lists being
+judged again. The page is one file that asks nothing of any network. It is
+written beside the run folder as DIR.html, or to the file given with -o: a run
+folder never changes after the run.
+
+--examples shows some addresses of every reason, masked; --reveal shows them in
+full.`,
+		Example: `  winnow report out/
+  winnow report out/ --examples 5 --reveal -o for-support.html
+  winnow report out/ --text`,
+		Args: usageArgs(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			dir := filepath.Clean(args[0])
+			s, err := export.ReadSummary(dir)
+			if err != nil {
+				return err
+			}
+			if text {
+				width, color := terminalOf(e.stdout)
+				return report.Terminal(e.stdout, s, report.TerminalOptions{Width: width, Color: color, Dir: dir})
+			}
+			var opt report.PageOptions
+			if previous != "" {
+				if opt.Previous, err = export.ReadSummary(previous); err != nil {
+					return err
+				}
+			}
+			if reveal && examples == 0 {
+				examples = 3
+			}
+			if examples > 0 {
+				if opt.Examples, err = winnow.Examples(cmd.Context(), dir, examples, reveal); err != nil {
+					return err
+				}
+			}
+			var page bytes.Buffer
+			if err := report.Page(&page, s, opt); err != nil {
+				return err
+			}
+			switch out {
+			case "-":
+				_, err := e.stdout.Write(page.Bytes())
+				return err
+			case "":
+				out = dir + ".html"
+			}
+			if err := os.WriteFile(out, page.Bytes(), 0o600); err != nil {
+				return err
+			}
+			fmt.Fprintln(e.stdout, out)
+			return nil
+		},
+	}
+	f := cmd.Flags()
+	f.StringVarP(&out, "output", "o", "", `the file to write, "-" for standard output (default: DIR.html)`)
+	f.StringVar(&previous, "previous", "", "an earlier run folder, to show what changed")
+	f.IntVar(&examples, "examples", 0, "addresses to show for every reason")
+	f.BoolVar(&reveal, "reveal", false, "show addresses in full")
+	f.BoolVar(&text, "text", false, "print the summary for the terminal instead")
+	return cmd
+}

@@ -217,6 +217,9 @@ func (r *run) finish() error {
 			role = "allow"
 		}
 		s.Inputs = append(s.Inputs, export.InputFile{Name: u.path, Role: role, Bytes: u.size, SHA256: u.sum, Records: u.records})
+		if u.size == 0 {
+			s.Notes = append(s.Notes, filepath.Base(u.path)+" is empty.")
+		}
 		if n := u.unusable.Load(); n > 0 {
 			what := "an address, a domain or a hash"
 			if u.allow {

@@ -192,7 +192,7 @@ func (g *genList) check(t *testing.T, got map[string]string) bool {
 func TestConservation(t *testing.T) {
 	n := 200
 	if testing.Short() {
-		n = 40
+		n = 15
 	}
 	if s := os.Getenv("WINNOW_FILES"); s != "" {
 		var err error

@@ -582,11 +582,11 @@ func (l *list) blocked(c *csvrows.Chunk, i int, buf *[]byte) (blockKind, int) {
 	best, at := noBlock, 0
 	for k := range l.Status {
 		st := &l.Status[k]
-		v := c.Cell(i, st.Column, *buf)
-		if len(v) == 0 || !statusHit(st, v) {
+		kind := st.Hit(c.Cell(i, st.Column, *buf))
+		if kind == "" {
 			continue
 		}
-		if b := blockOf(st.Kind); best == noBlock || b < best {
+		if b := blockOf(kind); best == noBlock || b < best {
 			best, at = b, k
 		}
 	}
@@ -595,11 +595,11 @@ func (l *list) blocked(c *csvrows.Chunk, i int, buf *[]byte) (blockKind, int) {
 
 func blockOf(kind string) blockKind {
 	switch kind {
-	case "complaint":
+	case csvrows.KindComplaint:
 		return blockComplained
-	case "unsubscribe":
+	case csvrows.KindUnsubscribe:
 		return blockUnsubscribed
-	case "bounce":
+	case csvrows.KindBounce:
 		return blockBounced
 	}
 	return blockBlocked
@@ -769,8 +769,6 @@ func plainError(err error) error {
 }
 
 func now() time.Time { return time.Now().UTC() }
-
-func statusHit(st *csvrows.Status, v []byte) bool { return len(v) > 0 }
 
 // hashFile returns the SHA-256 and the length of a file.
 func hashFile(ctx context.Context, path string) (sum string, size int64, err error) {

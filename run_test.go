@@ -2,8 +2,17 @@ package winnow
 
 import (
 	"context"
+	"crypto/hmac"
+	"crypto/md5"
+	"crypto/sha1"
+	"crypto/sha256"
+	"encoding/csv"
+	"encoding/hex"
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -141,5 +150,283 @@ func TestSpreadsheetSafe(t *testing.T) {
 	}
 	if want := "Email;Note\n+tag@firm.org;=1+1\nann@firm.org;\"a;b\"\n"; got["cleaned.csv"] != want {
 		t.Errorf("cleaned.csv changed: %q", got["cleaned.csv"])
+	}
+}
+
+// reasons returns the first and the reason column of a suppressed.csv or review.csv.
+func reasons(text string) string {
+	rows, err := csv.NewReader(strings.NewReader(text)).ReadAll()
+	if err != nil || len(rows) == 0 {
+		return fmt.Sprint(err)
+	}
+	at := slices.Index(rows[0], "winnow_reason")
+	if at < 0 {
+		return "no column winnow_reason"
+	}
+	var s []string
+	for _, r := range rows[1:] {
+		s = append(s, r[0]+":"+r[at])
+	}
+	return strings.Join(s, " ")
+}
+
+func TestStatusColumns(t *testing.T) {
+	// A person who unsubscribed once has unsubscribed, whichever copy says so.
+	got, s := clean(t, Job{}, "Email,UNSUB_TIME,CLEAN_TIME\n"+
+		"a@firm.org,,\nb@firm.org,2024-03-01 10:00:00,\nA@firm.org,2024-03-01 10:00:00,\na@firm.org,,\nc@firm.org,,2024-05-01 00:00:00\nd@firm.org,,\n")
+	if want := "Email,UNSUB_TIME,CLEAN_TIME\nd@firm.org,,\n"; got["cleaned.csv"] != want {
+		t.Errorf("cleaned: %q", got["cleaned.csv"])
+	}
+	if want := "a@firm.org:user_unsubscribed b@firm.org:user_unsubscribed A@firm.org:user_unsubscribed a@firm.org:user_unsubscribed c@firm.org:user_bounced"; reasons(got["suppressed.csv"]) != want {
+		t.Errorf("suppressed: %s", reasons(got["suppressed.csv"]))
+	}
+	in := s.Inputs[0]
+	if len(in.StatusCols) != 2 || in.StatusCols[0].Rows != 2 || in.StatusCols[1].Rows != 1 || in.StatusCols[0].Name != "UNSUB_TIME" {
+		t.Errorf("status columns: %+v", in.StatusCols)
+	}
+	if !strings.Contains(got["suppressed.csv"], `user_unsubscribed (column ""UNSUB_TIME"" of lista.csv)`) {
+		t.Errorf("no evidence of the column:\n%s", got["suppressed.csv"])
+	}
+}
+
+func hexOf(sum []byte) string { return hex.EncodeToString(sum) }
+
+func TestUserLists(t *testing.T) {
+	md := md5.Sum([]byte("b@firm.org"))
+	sh1 := sha1.Sum([]byte("c@firm.org"))
+	sh2 := sha256.Sum256([]byte("d@firm.org"))
+	mac := hmac.New(sha256.New, []byte("key"))
+	mac.Write([]byte("e@firm.org"))
+	other := md5.Sum([]byte("not on the list"))
+	list := "Email\na@firm.org\nB@firm.org\nc@firm.org\nd@firm.org\ne@firm.org\nf@blocked.org\ng@also.net\nh@firm.org\ni@good.org\nj@sub.blocked.org\n"
+	entries := []string{hexOf(md[:]), strings.ToUpper(hexOf(sh1[:])), hexOf(sh2[:]), hexOf(mac.Sum(nil)), hexOf(other[:]), "A@Firm.org", "@blocked.org", "also.net", "i@good.org", "what is this"}
+	const want = "a@firm.org:user_suppressed B@firm.org:user_suppressed c@firm.org:user_suppressed d@firm.org:user_suppressed e@firm.org:user_suppressed f@blocked.org:user_suppressed g@also.net:user_suppressed i@good.org:user_suppressed"
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"hash first": strings.Join(entries, "\n"),
+		"header":     "email\n" + strings.Join(entries, "\r\n") + "\r\n",
+		"columns":    "created,email,reason\n2024-01-01," + strings.Join(entries, ",bounce\n2024-01-01,") + ",bounce\n",
+		"reversed":   func() string { e := slices.Clone(entries); slices.Reverse(e); return strings.Join(e, "\n") + "\n" }(),
+	} {
+		got, s := clean(t, Job{
+			Suppress: []string{write(t, filepath.Join(dir, "never.txt"), text)},
+			Allow:    []string{write(t, filepath.Join(dir, "allow.txt"), "i@good.org\nh@firm.org\n")},
+			HMACKey:  []byte("key"),
+		}, list)
+		if reasons(got["suppressed.csv"]) != want {
+			t.Errorf("%s: %s", name, reasons(got["suppressed.csv"]))
+		}
+		if got["cleaned.csv"] != "Email\nh@firm.org\nj@sub.blocked.org\n" {
+			t.Errorf("%s: cleaned %q", name, got["cleaned.csv"])
+		}
+		if len(s.Inputs) != 3 || s.Inputs[1].Role != "suppress" || s.Inputs[2].Role != "allow" || len(s.Inputs[1].SHA256) != 64 {
+			t.Errorf("%s: inputs %+v", name, s.Inputs)
+		}
+		if name == "reversed" { // the first line may be a header
+			continue
+		}
+		if len(s.Notes) != 1 || !strings.HasPrefix(s.Notes[0], "1 lines of never.txt are not an address") {
+			t.Errorf("%s: notes %q", name, s.Notes)
+		}
+	}
+	// An empty list suppresses nobody.
+	got, _ := clean(t, Job{Suppress: []string{write(t, filepath.Join(dir, "empty.txt"), "")}}, "Email\na@firm.org\n")
+	if got["cleaned.csv"] != "Email\na@firm.org\n" {
+		t.Errorf("cleaned %q", got["cleaned.csv"])
+	}
+}
+
+// What a run suppressed can be given to the next as it is.
+func TestFeedBack(t *testing.T) {
+	list := "Name,Email\nA,a@firm.org\nB,b@firm.org\nC,broken@@firm.org\nD,d@firm.org\nA2,A@firm.org\n"
+	dir := t.TempDir()
+	never := write(t, filepath.Join(dir, "never.txt"), "b@firm.org\n")
+	first, s := clean(t, Job{Suppress: []string{never}}, list)
+	again, s2 := clean(t, Job{Suppress: []string{write(t, filepath.Join(dir, "supp.csv"), first["suppressed.csv"])}}, first["cleaned.csv"])
+	if again["cleaned.csv"] != first["cleaned.csv"] || s2.Lists[export.Cleaned] != s2.Records || s.Lists[export.Cleaned] != 2 {
+		t.Errorf("the second run changed rows: %v\n%s", s2.Lists, again["cleaned.csv"])
+	}
+	third, _ := clean(t, Job{Suppress: []string{write(t, filepath.Join(dir, "supp.csv"), first["suppressed.csv"])}}, list)
+	if third["cleaned.csv"] != first["cleaned.csv"] {
+		t.Errorf("the suppressed list fed back: %q", third["cleaned.csv"])
+	}
+}
+
+func TestSeveralLists(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, "old"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	j := Job{Out: filepath.Join(dir, "out"), Lists: []string{
+		write(t, filepath.Join(dir, "shop.csv"), "Email,Name\na@firm.org,A\nb@firm.org,B\n"),
+		write(t, filepath.Join(dir, "old", "shop.csv"), "Name;E-Mail\r\nA;A@FIRM.org\r\nC;c@firm.org\r\n"),
+		write(t, filepath.Join(dir, "fair.txt"), "d@firm.org\nc@firm.org\n"),
+	}}
+	s, err := Run(context.Background(), &j)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := files(t, j.Out)
+	want := map[string]string{
+		"shop/cleaned.csv":      "Email,Name\na@firm.org,A\nb@firm.org,B\n",
+		"shop/suppressed.csv":   "Email,Name,winnow_reason,winnow_detail,winnow_suggestion,winnow_evidence,winnow_date\n",
+		"shop-2/cleaned.csv":    "Name;E-Mail\r\nC;c@firm.org\r\n",
+		"shop-2/suppressed.csv": "Name;E-Mail;winnow_reason;winnow_detail;winnow_suggestion;winnow_evidence;winnow_date\r\n",
+		"shop-2/duplicates.csv": "Name;E-Mail;winnow_first_record\r\nA;A@FIRM.org;shop:1\r\n",
+		"fair/cleaned.csv":      "d@firm.org\n",
+		"fair/suppressed.csv":   "",
+		"fair/duplicates.csv":   "c@firm.org,shop-2:2\n",
+	}
+	for name, text := range want {
+		if got[name] != text {
+			t.Errorf("%s: %q, want %q", name, got[name], text)
+		}
+	}
+	if len(got) != len(want) || s.Records != 6 || s.Lists[export.Duplicates] != 2 || len(s.Inputs) != 3 {
+		t.Errorf("%d files, %d records, %v", len(got), s.Records, s.Lists)
+	}
+}
+
+func TestDedupe(t *testing.T) {
+	const list = "Email\nAnn.Lee@gmail.com\nann.lee@gmail.com\nannlee+shop@googlemail.com\na.b@firm.org\nab@firm.org\n"
+	never := write(t, filepath.Join(t.TempDir(), "never.txt"), "a.n.n.l.e.e@gmail.com\n")
+	for _, c := range []struct {
+		mode                            string
+		cleaned, duplicates, suppressed int64
+		withSuppress                    int64 // kept when another spelling is suppressed
+	}{
+		{"exact", 5, 0, 0, 5}, {"key", 4, 1, 0, 4}, {"", 4, 1, 0, 4}, {"provider", 3, 2, 0, 2}, {"off", 5, 0, 0, 5},
+	} {
+		_, s := clean(t, Job{Dedupe: c.mode}, list)
+		if s.Lists[export.Cleaned] != c.cleaned || s.Lists[export.Duplicates] != c.duplicates {
+			t.Errorf("%s: %v", c.mode, s.Lists)
+		}
+		_, s = clean(t, Job{Dedupe: c.mode, Suppress: []string{never}}, list)
+		if s.Lists[export.Cleaned] != c.withSuppress {
+			t.Errorf("%s with a suppression: %v", c.mode, s.Lists)
+		}
+	}
+}
+
+func TestApplyFixes(t *testing.T) {
+	list := "Name,Email\nA,annabel.a@gmial.com\nB,annabel.b@gmial.com\nC,\"annabel.c@gmial.com\"\nD,annabel.a@gmail.com\nE,annabel.e@gmial.com\n"
+	got, s := clean(t, Job{}, list)
+	if s.Lists[export.Suppressed] != 4 || len(s.Typos) != 1 || s.Typos[0].N != 4 {
+		t.Fatalf("%v %+v", s.Lists, s.Typos)
+	}
+	fixes := got["fixes.csv"]
+	if want := "address,suggestion,why,rows,accept\nannabel.a@gmial.com,annabel.a@gmail.com,gmial.com is probably gmail.com,1,\n"; !strings.HasPrefix(fixes, want) {
+		t.Fatalf("fixes.csv: %q", fixes)
+	}
+	dir := t.TempDir()
+	path := filepath.Join(dir, "fixes.csv")
+	lines := strings.SplitAfter(fixes, "\n")
+	write(t, path, lines[0]+strings.Replace(lines[1], ",1,", ",1,yes", 1)+lines[2]+strings.Replace(lines[3], ",1,", ",1,Yes", 1)+strings.Replace(lines[4], ",1,", ",1,x", 1))
+	got, s = clean(t, Job{ApplyFixes: path, Suppress: []string{write(t, filepath.Join(dir, "n.txt"), "annabel.e@gmail.com\n")}}, list)
+	if want := "Name,Email\nA,annabel.a@gmail.com\nC,\"annabel.c@gmail.com\"\n"; got["cleaned.csv"] != want {
+		t.Errorf("cleaned: %q", got["cleaned.csv"])
+	}
+	if want := "record,address,fixed\n1,annabel.a@gmial.com,annabel.a@gmail.com\n3,annabel.c@gmial.com,annabel.c@gmail.com\n"; got["fixed.csv"] != want {
+		t.Errorf("fixed: %q, review %q", got["fixed.csv"], got["review.csv"])
+	}
+	if got["duplicates.csv"] != "Name,Email,winnow_first_record\nD,annabel.a@gmail.com,1\n" || reasons(got["suppressed.csv"]) != "B:domain_typo E:user_suppressed" {
+		t.Errorf("duplicates %q, suppressed %s", got["duplicates.csv"], reasons(got["suppressed.csv"]))
+	}
+	if len(s.Notes) != 1 || !strings.HasPrefix(s.Notes[0], "2 addresses were changed") {
+		t.Errorf("notes: %q", s.Notes)
+	}
+	for text, want := range map[string]string{
+		fixes:                                   "no fix is accepted",
+		"address,suggestion\na@b.org,a@c.org\n": `no column "accept"`,
+		"address,suggestion,accept\na@b.org,x@c.org,yes\n":                  "may change the domain",
+		"address,suggestion,accept\na@b.org,a@c.org,perhaps\n":              `write yes or no`,
+		"address,suggestion,accept\na@b.org,a@c.org,y\nA@b.org,A@d.org,y\n": "two different fixes",
+	} {
+		j := Job{Lists: []string{write(t, filepath.Join(dir, "l.csv"), list)}, ApplyFixes: write(t, path, text), Out: filepath.Join(dir, "out")}
+		if _, err := Run(context.Background(), &j); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+}
+
+func TestRejected(t *testing.T) {
+	wide := strings.Repeat("x,", 3000)
+	got, s := clean(t, Job{}, "Email,Note\na@firm.org,x\n"+wide+"\"q\"\nb@firm.org,y\n")
+	if s.Lists[export.Rejected] != 1 || s.Lists[export.Cleaned] != 2 {
+		t.Fatalf("%v", s.Lists)
+	}
+	if rows, err := csv.NewReader(strings.NewReader(got["rejected.csv"])).ReadAll(); err != nil || len(rows) != 2 || rows[1][0] != "3" || rows[1][1] == "" || rows[1][2] != wide+"\"q\"\n" {
+		t.Errorf("%v %q", err, rows)
+	}
+}
+
+// failing is a resolver that gives up.
+type failing struct{}
+
+func (failing) Resolve(ctx context.Context, domains <-chan string, each func(validate.Answer)) error {
+	each(validate.Answer{Domain: <-domains, Verdict: validate.Unknown, Reason: "dns_timeout"})
+	return errors.New("no resolver answers")
+}
+
+func TestUnusableDNS(t *testing.T) {
+	var list strings.Builder
+	list.WriteString("Email\n")
+	for i := range 5000 {
+		fmt.Fprintf(&list, "a@firm%d.org\n", i)
+	}
+	got, s := clean(t, Job{Resolver: failing{}}, list.String())
+	if got["cleaned.csv"] != list.String() {
+		t.Error("a row was lost for a resolver that does not work")
+	}
+	if s.DNS == nil || s.DNS.Unusable != "no resolver answers" || s.DNS.Domains != 5000 || s.DNS.Reasons[ReasonDNSNoAnswer] != 4999 {
+		t.Errorf("%+v", s.DNS)
+	}
+	if s.Verdicts["unknown"] != 5000 {
+		t.Errorf("%v", s.Verdicts)
+	}
+}
+
+func TestCancel(t *testing.T) {
+	dir := t.TempDir()
+	j := Job{Lists: []string{write(t, filepath.Join(dir, "l.csv"), "Email\na@firm.org\n")}, Out: filepath.Join(dir, "out"), Resolver: hanging{}}
+	ctx, cancel := context.WithCancel(context.Background())
+	time.AfterFunc(20*time.Millisecond, cancel)
+	if _, err := Run(ctx, &j); !errors.Is(err, context.Canceled) {
+		t.Errorf("%v", err)
+	}
+	es, err := os.ReadDir(dir)
+	if err != nil || len(es) != 1 {
+		t.Errorf("left behind: %v %v", es, err)
+	}
+}
+
+type hanging struct{}
+
+func (hanging) Resolve(ctx context.Context, _ <-chan string, _ func(validate.Answer)) error {
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+func TestBadJobs(t *testing.T) {
+	dir := t.TempDir()
+	list := write(t, filepath.Join(dir, "l.csv"), "Email\na@firm.org\n")
+	for want, j := range map[string]Job{
+		"no list":             {Out: "x"},
+		"no output":           {Lists: []string{list}},
+		"cannot read":         {Lists: []string{filepath.Join(dir, "none.csv")}, Out: filepath.Join(dir, "out")},
+		"never.txt":           {Lists: []string{list}, Out: filepath.Join(dir, "out"), Suppress: []string{filepath.Join(dir, "never.txt")}},
+		`dedupe "some"`:       {Lists: []string{list}, Out: filepath.Join(dir, "out"), Dedupe: "some"},
+		`policy "loose"`:      {Lists: []string{list}, Out: filepath.Join(dir, "out"), Policy: Policy{Kind: "loose"}},
+		"also an input":       {Lists: []string{list}, Out: list},
+		"not a run of winnow": {Lists: []string{list}, Out: dir},
+		"one list only":       {Lists: []string{"-", "-"}, Out: filepath.Join(dir, "out")},
+	} {
+		_, err := Run(context.Background(), &j)
+		if err == nil || strings.Contains(err.Error(), "\n") || !strings.Contains(err.Error(), want) && want != "not a run of winnow" {
+			t.Errorf("%s: %v", want, err)
+		}
+	}
+	if es, _ := os.ReadDir(dir); len(es) != 1 {
+		t.Errorf("left behind: %v", es)
 	}
 }

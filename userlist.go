@@ -183,6 +183,9 @@ func (w *judgeWorker) digested(key []byte) (uint16, error) {
 // readUserList reads one file: with digests nil everything but the hashes, whose
 // kinds are noted in seen, else the hashes alone.
 func (r *run) readUserList(ctx context.Context, u *userList, digests []digest, seen *[digestKinds]atomic.Bool) error {
+	if st, err := os.Stat(u.path); err == nil && st.Size() == 0 {
+		return nil // nobody has unsubscribed yet; finish says so
+	}
 	opt := csvrows.Options{TempDir: r.out.Temp()}
 	l, err := csvrows.Open(u.path, opt)
 	if err != nil {

@@ -72,6 +72,10 @@ func generate(r *rand.Rand, n int) *genList {
 			addr = strings.ToUpper(addr)
 		case 3:
 			addr = `"` + addr + `"`
+		case 4:
+			addr = " " + addr + " "
+		case 5:
+			addr = "<" + addr + ">"
 		}
 		if key != "" {
 			switch f, again := first[key]; {

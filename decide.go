@@ -145,13 +145,11 @@ var userDetail = map[string]string{
 // judge is Decide without the user's own lists.
 func judge(r *validate.Result, b *bounceimport.Record, cat category, p *Policy) Decision {
 	if r.Syntax != nil {
-		return Decision{Action: Suppress, Verdict: undeliverable, Reason: r.Syntax.Code, Detail: r.Syntax.Detail, Flags: r.Notes}
+		return Decision{Action: Suppress, Verdict: undeliverable, Reason: r.Syntax.Code, Detail: r.Syntax.Detail, Suggestion: r.Suggestion, Flags: r.Notes}
 	}
 	d := Decision{Flags: flags(r, b, cat)}
 	dom, ans := &r.Domain, &r.Answer
-	if dom.Typo != "" {
-		d.Suggestion = r.Address.Local + "@" + dom.Typo
-	}
+	d.Suggestion = r.Suggestion
 	if b != nil && b.Category != "" {
 		d.Evidence = append(d.Evidence, validate.Evidence{What: bounceWhat(b), From: b.Source, When: b.Last})
 	}

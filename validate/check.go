@@ -12,33 +12,57 @@ import (
 
 // Check judges one address by everything that needs no network. An address that
 // is not well-formed may still have a Suggestion.
-func (v *Validator) Check(s string) Result {
-	a, err := ParseAddress(s)
-	if err != nil {
-		r := Result{Address: Address{Raw: s}, Syntax: err.(*SyntaxError)}
-		r.Suggestion = v.suggest(s)
-		return r
+func (v *Validator) Check(s string) (r Result) {
+	var ok bool
+	if r.Address, ok = parseCommon(s); !ok {
+		a, e := parseAny(s)
+		if e != nil {
+			r.Address.Raw, r.Syntax, r.Suggestion = s, e, v.suggest(s)
+			return r
+		}
+		r.Address = a
 	}
-	d := v.CheckDomain(a.Domain)
-	return v.CheckAddress(a, &d)
+	v.checkDomain(&r.Domain, r.Address.Domain)
+	v.checkLocal(&r)
+	return r
 }
 
 // CheckDomain judges a domain, as ParseAddress returns it, by the lists. The
 // order: special-use names, then the lists, then, for what is on none, typos.
-func (v *Validator) CheckDomain(name string) Domain {
-	d := Domain{Name: name}
+func (v *Validator) CheckDomain(name string) (d Domain) {
+	v.checkDomain(&d, name)
+	return d
+}
+
+// CheckAddress judges a parsed address whose domain has been judged already.
+func (v *Validator) CheckAddress(a Address, d *Domain) (r Result) {
+	r.Address, r.Domain = a, *d
+	v.checkLocal(&r)
+	return r
+}
+
+func (v *Validator) lists() *lists.Set {
+	if v.Lists != nil {
+		return v.Lists
+	}
+	return lists.Embedded()
+}
+
+func (v *Validator) checkDomain(d *Domain, name string) {
+	d.Name = name
 	if name == "" || name[0] == '[' {
-		return d
+		return
 	}
 	if d.Code, d.Detail = specialUse(name); d.Code != "" {
-		return d
+		return
 	}
 	set := v.lists()
 	e, ok := set.Domain(name)
 	if !ok {
 		d.Typo = set.Typo(name)
-		return d
+		return
 	}
+	d.Source = e.List.Label()
 	switch e.Kind {
 	case lists.Provider:
 		d.Provider, d.Class = e.Name, e.Class
@@ -49,14 +73,10 @@ func (v *Validator) CheckDomain(name string) Domain {
 		if e.Class == "confirmed" {
 			d.Disposable = Confirmed
 		}
+		d.Source += ": " + e.Name
 	case lists.Free:
 		d.Class = "free"
 	}
-	d.Source = e.List.Label()
-	if e.Kind == lists.Disposable {
-		d.Source += ": " + e.Name
-	}
-	return d
 }
 
 // Evidence returns what the lists say of a result, one observation each. Its
@@ -106,25 +126,9 @@ func (v *Validator) Evidence(r *Result) []Evidence {
 	return ev
 }
 
-// CheckAddress judges a parsed address whose domain has been judged already.
-func (v *Validator) CheckAddress(a Address, d *Domain) Result {
-	r := Result{Address: a, Domain: *d}
-	v.checkLocal(&r)
-	if d.Typo != "" {
-		r.Suggestion = a.Local + "@" + d.Typo
-	}
-	return r
-}
-
-func (v *Validator) lists() *lists.Set {
-	if v.Lists != nil {
-		return v.Lists
-	}
-	return lists.Embedded()
-}
-
+// checkLocal adds to r what is to be said of its local part, given its domain.
 func (v *Validator) checkLocal(r *Result) {
-	a := &r.Address
+	a, d := &r.Address, &r.Domain
 	if a.Local == "" {
 		return
 	}
@@ -134,12 +138,15 @@ func (v *Validator) checkLocal(r *Result) {
 	if a.Domain[0] == '[' {
 		r.Exotic = "domain_literal"
 	}
-	if firstNonASCII(a.Raw) < len(a.Raw) {
+	if !isASCII(a.Raw) {
 		v.noteInternational(r)
 	}
 	r.Role = v.role(a.Local)
-	if r.Domain.Provider != "" {
-		r.Risky = providerRule(r.Domain.Provider, a.Local)
+	if d.Provider != "" {
+		r.Risky = providerRule(d.Provider, a.Local)
+	}
+	if d.Typo != "" {
+		r.Suggestion = a.Local + "@" + d.Typo
 	}
 }
 

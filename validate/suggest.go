@@ -41,8 +41,10 @@ func (v *Validator) suggest(s string) string {
 		dom = strings.ReplaceAll(dom, "..", ".")
 	}
 	dom = strings.Trim(dom, `.-_/\?!*#'"()[]<>:&=+`)
-	if d := v.lists().Typo(dom); d != "" {
-		dom = d
+	if _, known := v.lists().Domain(dom); !known {
+		if d := v.lists().Typo(dom); d != "" {
+			dom = d
+		}
 	}
 	a, err := ParseAddress(local + "@" + dom)
 	if err != nil || a.Raw == s {

@@ -29,7 +29,7 @@ func refuse(s *Set, domain string) string {
 		}
 		d = d[i+1:]
 	}
-	if t := s.typo(domain); t != "" {
+	if t := s.Typo(domain); t != "" {
 		return "looks like a slip for " + t
 	}
 	return ""

@@ -35,25 +35,78 @@ var levels = map[string]level{"word": word, "tld": tld, "one": one, "most": most
 
 // Costs of slips, in tenths of an ordinary one.
 const (
-	slip     = 10 // neighbouring key, look-alike, vowel for vowel, swapped letters
-	omission = 12
-	stray    = 12 // a letter too many
-	doubled  = 8  // a letter twice, or once instead of twice
-	wrongKey = 14 // a key that is not beside the right one
-	never    = 99
+	doubled    = 8  // a letter twice, or once instead of twice
+	slip       = 10 // a neighbouring key, a look-alike, two letters swapped
+	otherVowel = 11
+	omission   = 12
+	stray      = 12 // a letter too many
+	wrongKey   = 14 // a key that is not beside the right one
+	never      = 99
 )
 
-var targets = sync.OnceValue(func() []target {
-	var ts []target
+// speller is what Typo compares with, made from targets.txt at first use.
+type speller struct {
+	targets []target         // by rank
+	exact   map[string]int32 // name -> target
+	fuzzy   [maxName + 3][]int32
+	// fuzzy holds, by the length of what was typed, the targets near enough to be meant, by rank.
+	cost [symbols][symbols]uint8 // of typing the first where the second is meant
+}
+
+const (
+	maxName = 16 // octets of the longest target
+	symbols = 40 // letters, digits, hyphen, anything else
+)
+
+var spelling = sync.OnceValue(func() *speller {
+	sp := &speller{exact: map[string]int32{}}
 	for line := range strings.Lines(targetsText) {
 		f := strings.Split(strings.TrimSuffix(line, "\n"), "\t")
 		if line[0] == '#' || len(f) != 3 {
 			continue
 		}
-		ts = append(ts, target{name: f[0], level: levels[f[1]], letters: letterSet(f[0]), endings: strings.Fields(f[2])})
+		t := target{name: f[0], level: levels[f[1]], letters: letterSet(f[0]), endings: strings.Fields(f[2])}
+		i := int32(len(sp.targets))
+		sp.targets = append(sp.targets, t)
+		sp.exact[t.name] = i
+		if reach := t.reach(); reach > 0 {
+			for n := len(t.name) - reach; n <= len(t.name)+reach; n++ {
+				sp.fuzzy[n] = append(sp.fuzzy[n], i)
+			}
+		}
 	}
-	return ts
+	for _, a := range alphabet {
+		for _, b := range alphabet {
+			sp.cost[symbol(byte(a))][symbol(byte(b))] = uint8(substitution(byte(a), byte(b)))
+		}
+	}
+	return sp
 })
+
+const alphabet = "abcdefghijklmnopqrstuvwxyz0123456789-_"
+
+func symbol(c byte) byte {
+	switch {
+	case c >= 'a' && c <= 'z':
+		return c - 'a'
+	case c >= '0' && c <= '9':
+		return 26 + c - '0'
+	case c == '-':
+		return 36
+	}
+	return 37
+}
+
+// reach is by how many octets a slip may change the length of the name.
+func (t *target) reach() int {
+	switch limit := t.limit(); {
+	case limit == 0:
+		return 0
+	case limit < 2*doubled:
+		return 1
+	}
+	return 2
+}
 
 func letterSet(s string) (set uint64) {
 	for i := 0; i < len(s); i++ {
@@ -63,20 +116,13 @@ func letterSet(s string) (set uint64) {
 }
 
 // Typo returns the provider domain that was probably meant by domain (lower
-// case), or "". A domain that is on any list stands for itself.
+// case), which Domain does not know, or "".
 //
 // The name before the first dot is compared with the ranked targets by an edit
 // distance in which slips of a hand on a QWERTY keyboard are cheap, and the
 // ending with the endings the provider really has. The cheapest target wins, then
 // the higher rank: the result depends on nothing but the domain and the lists.
 func (s *Set) Typo(domain string) string {
-	if l, _ := s.domains.find(domain); l != nil {
-		return ""
-	}
-	return s.typo(domain)
-}
-
-func (s *Set) typo(domain string) string {
 	name, ending, _ := strings.Cut(domain, ".")
 	if len(name) < 2 || len(name) > 24 {
 		return ""
@@ -87,38 +133,40 @@ func (s *Set) typo(domain string) string {
 		}
 		return ""
 	}
-	set := letterSet(name)
+	sp := spelling()
 	best, bestCost := "", never
-	ts := targets()
-	for i := range ts {
-		t := &ts[i]
-		if d := len(name) - len(t.name); d < -2 || d > 2 || bits.OnesCount64(set^t.letters) > 4 {
-			continue
+	consider := func(t *target, cost int) {
+		e, ec := t.ending(ending, cost)
+		if e != "" && cost+ec < bestCost {
+			best, bestCost = t.name+"."+e, cost+ec
 		}
-		limit := t.limit()
-		c := 0
-		if name != t.name {
-			if limit == 0 {
+	}
+	if i, ok := sp.exact[name]; ok {
+		consider(&sp.targets[i], 0)
+	} else if len(name) < len(sp.fuzzy) {
+		set := letterSet(name)
+		for _, i := range sp.fuzzy[len(name)] {
+			t := &sp.targets[i]
+			if bits.OnesCount64(set^t.letters) > 2*t.reach() { // a slip changes at most two letters of the set
 				continue
 			}
-			if c = distance(name, t.name, limit); c > limit {
+			limit := t.limit()
+			c := sp.distance(name, t.name, limit)
+			if c > limit {
 				continue
 			}
 			if a, ok := strings.CutSuffix(name, "mail"); ok && strings.HasSuffix(t.name, "mail") && c > wrongKey &&
-				distance(a, t.name[:len(t.name)-4], wrongKey) > wrongKey {
+				sp.distance(a, t.name[:len(t.name)-4], wrongKey) > wrongKey {
 				continue // everybody's name ends with mail: two slips in what is left are another name
 			}
-		}
-		e, ec := t.ending(ending, c)
-		if e == "" || c+ec >= bestCost {
-			continue
-		}
-		if d := t.name + "." + e; d != domain {
-			best, bestCost = d, c+ec
+			consider(t, c)
 		}
 	}
+	if best == domain {
+		return ""
+	}
 	if best == "" && ending == "" {
-		return s.fused(name)
+		return sp.fused(name)
 	}
 	if best == "" {
 		return topLevelTypo(domain)
@@ -166,7 +214,7 @@ func (t *target) ending(e string, nameCost int) (string, int) {
 		if len(have) < 3 || otherCountry(e, have) { // one slip turns a country into any other
 			continue
 		}
-		if c := distance(e, have, 14); c < cost && c <= 14 {
+		if c := spelling().distance(e, have, wrongKey); c < cost && c <= wrongKey {
 			best, cost = have, c
 		}
 	}
@@ -178,7 +226,7 @@ func (t *target) ending(e string, nameCost int) (string, int) {
 		return first, wrongKey
 	case !real && !strings.Contains(e, ".") && len(e) <= 5:
 		if len(first) == 3 || nameCost == 0 {
-			if c := distance(e, first, 26); c <= 26 || len(e) == 1 {
+			if c := spelling().distance(e, first, 26); c <= 26 || len(e) == 1 {
 				return first, 20
 			}
 		}
@@ -220,10 +268,9 @@ func isRealEnding(e string) bool {
 }
 
 // fused finds the dot that was left out: gmailcom, yahoocouk.
-func (s *Set) fused(name string) string {
-	ts := targets()
-	for i := range ts {
-		t := &ts[i]
+func (sp *speller) fused(name string) string {
+	for i := range sp.targets {
+		t := &sp.targets[i]
 		rest, ok := strings.CutPrefix(name, t.name)
 		if !ok || rest == "" {
 			continue
@@ -261,35 +308,46 @@ func topLevelTypo(domain string) string {
 
 // distance is the weighted optimal string alignment distance from what was typed
 // to what was meant, or more than limit.
-func distance(typed, meant string, limit int) int {
-	const max = 26
-	if len(typed) >= max || len(meant) >= max {
+func (sp *speller) distance(typed, meant string, limit int) int {
+	const size = maxName + 4
+	if len(typed) >= size || len(meant) >= size {
 		return never
 	}
-	var d [3][max]int
+	var d [3][size]int
 	for j := 1; j <= len(meant); j++ {
 		d[0][j] = d[0][j-1] + omission
 	}
 	for i := 1; i <= len(typed); i++ {
 		cur, prev, prev2 := &d[i%3], &d[(i+2)%3], &d[(i+1)%3]
 		a := typed[i-1]
+		ins, cost := stray, &sp.cost[symbol(a)]
+		if i > 1 && typed[i-2] == a {
+			ins = doubled
+		}
 		cur[0] = prev[0] + stray
 		if i == 1 {
-			cur[0] = prev[0] + firstStray(typed, meant)
+			cur[0] = sp.firstStray(typed, meant)
 		}
 		least := cur[0]
 		for j := 1; j <= len(meant); j++ {
 			b := meant[j-1]
-			c := prev[j-1] + substitution(a, b, i == 1 && j == 1, j == 2)
-			ins := stray
-			if i > 1 && typed[i-2] == a {
-				ins = doubled
+			sub := 0
+			if a != b {
+				sub = int(cost[symbol(b)])
+				switch { // the first letters carry the name
+				case i == 1 && j == 1 && sub == slip:
+					sub = omission
+				case i == 1 && j == 1:
+					sub = 3 * slip
+				case j == 2 && sub > otherVowel:
+					sub = 2 * slip
+				}
 			}
 			del := omission
 			if j > 1 && meant[j-2] == b {
 				del = doubled
 			}
-			c = min(c, prev[j]+ins, cur[j-1]+del)
+			c := min(prev[j-1]+sub, prev[j]+ins, cur[j-1]+del)
 			if i > 1 && j > 1 && a == meant[j-2] && b == typed[i-2] && a != b {
 				c = min(c, prev2[j-2]+slip)
 			}
@@ -305,31 +363,25 @@ func distance(typed, meant string, limit int) int {
 
 // firstStray is the cost of a letter before the first: words differ by it (Zoutlook
 // is not Outlook), so only a key beside the first one, or the first twice, is a slip.
-func firstStray(typed, meant string) int {
-	if typed[0] == meant[0] {
+func (sp *speller) firstStray(typed, meant string) int {
+	switch {
+	case typed[0] == meant[0]:
 		return doubled
-	}
-	if neighbours(typed[0], meant[0]) {
+	case sp.cost[symbol(typed[0])][symbol(meant[0])] == slip:
 		return stray
 	}
 	return 2 * stray
 }
 
-func substitution(typed, meant byte, first, second bool) int {
+// substitution is the cost of typing one character where another is meant.
+func substitution(typed, meant byte) int {
 	switch {
 	case typed == meant:
 		return 0
-	case neighbours(typed, meant) || lookAlike(typed, meant):
-		if first {
-			return omission
-		}
+	case neighbours(typed, meant), lookAlike(typed, meant):
 		return slip
-	case first:
-		return 3 * slip
 	case isVowel(typed) && isVowel(meant):
-		return slip
-	case second:
-		return 2 * slip
+		return otherVowel
 	}
 	return wrongKey
 }

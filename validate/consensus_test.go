@@ -61,3 +61,41 @@ func TestConsensus(t *testing.T) {
 	}
 	t.Logf("%d addresses", n)
 }
+
+// The suggestion for a mistyped domain: at least nine tenths right, and none for
+// a domain that is what it looks like.
+func TestTyposDev(t *testing.T) {
+	f, err := os.Open("../../shared/data/addresses/typos_dev.jsonl")
+	if err != nil {
+		t.Skip("skipped: no development data here")
+	}
+	defer f.Close()
+	var v Validator
+	typos, right := 0, 0
+	for sc := bufio.NewScanner(f); sc.Scan(); {
+		var row struct {
+			Typo   string
+			Expect *string
+		}
+		if err := json.Unmarshal(sc.Bytes(), &row); err != nil {
+			t.Fatal(err)
+		}
+		got := v.Check("jane@" + row.Typo).Suggestion
+		switch {
+		case row.Expect == nil:
+			if got != "" {
+				t.Errorf("%s: corrected to %s", row.Typo, got)
+			}
+			continue
+		case got == "jane@"+*row.Expect:
+			right++
+		default:
+			t.Logf("%s: %q, want %s", row.Typo, got, *row.Expect)
+		}
+		typos++
+	}
+	if right*10 < typos*9 {
+		t.Errorf("%d of %d typos right, want nine tenths", right, typos)
+	}
+	t.Logf("%d of %d", right, typos)
+}

@@ -37,7 +37,7 @@ var levels = map[string]level{"word": word, "tld": tld, "one": one, "most": most
 const (
 	doubled    = 8  // a letter twice, or once instead of twice
 	slip       = 10 // a neighbouring key, a look-alike, two letters swapped
-	otherVowel = 11
+	otherVowel = 13
 	omission   = 12
 	stray      = 12 // a letter too many
 	wrongKey   = 14 // a key that is not beside the right one
@@ -124,7 +124,7 @@ func letterSet(s string) (set uint64) {
 // the higher rank: the result depends on nothing but the domain and the lists.
 func (s *Set) Typo(domain string) string {
 	name, ending, _ := strings.Cut(domain, ".")
-	if len(name) < 2 || len(name) > 24 {
+	if name == "" || len(domain) > 64 {
 		return ""
 	}
 	if name == "www" && strings.IndexByte(ending, '.') > 0 {
@@ -152,6 +152,9 @@ func (s *Set) Typo(domain string) string {
 			}
 			limit := t.limit()
 			c := sp.distance(name, t.name, limit)
+			if c > limit && limit >= 2*slip && moved(name, t.name) {
+				c = 2 * slip
+			}
 			if c > limit {
 				continue
 			}
@@ -165,21 +168,42 @@ func (s *Set) Typo(domain string) string {
 	if best == domain {
 		return ""
 	}
-	if best == "" && ending == "" {
-		return sp.fused(name)
+	if best == "" {
+		best = sp.misplacedDot(name, ending)
 	}
 	if best == "" {
-		return topLevelTypo(domain)
+		best = topLevelTypo(domain)
 	}
 	return best
 }
 
+// moved reports whether what was typed is what was meant but for one letter that
+// stands one or two places off: hotimal.
+func moved(typed, meant string) bool {
+	if len(typed) != len(meant) || typed[0] != meant[0] {
+		return false
+	}
+	i, j := 0, len(typed)
+	for i < j && typed[i] == meant[i] {
+		i++
+	}
+	for j > i && typed[j-1] == meant[j-1] {
+		j--
+	}
+	t, m := typed[i:j], meant[i:j]
+	return len(t) == 3 && (t[1:] == m[:2] && t[0] == m[2] || t[:2] == m[1:] && t[2] == m[0])
+}
+
+// limit is the cost up to which a name is taken for a slip of t's: two cheap
+// slips in a long name, one and a half in a short one, one in what few people have.
 func (t *target) limit() int {
 	switch {
-	case t.level >= most && len(t.name) >= 7:
-		return 24
-	case t.level >= most:
-		return 20
+	case t.level == all:
+		return otherVowel + doubled
+	case t.level == most && len(t.name) >= 7:
+		return slip + omission
+	case t.level == most:
+		return 2 * slip
 	case t.level == one && len(t.name) >= 6:
 		return omission
 	case t.level == one:
@@ -267,21 +291,27 @@ func isRealEnding(e string) bool {
 	return icann && suffix == e
 }
 
-// fused finds the dot that was left out: gmailcom, yahoocouk.
-func (sp *speller) fused(name string) string {
+// misplacedDot finds the provider whose domain was typed with its dots left out
+// or elsewhere: gmailcom, gmailc.om, hot.mail.com.
+func (sp *speller) misplacedDot(name, ending string) string {
 	for i := range sp.targets {
 		t := &sp.targets[i]
-		rest, ok := strings.CutPrefix(name, t.name)
-		if !ok || rest == "" {
+		if t.level < most || !strings.HasPrefix(name, t.name) && !strings.HasPrefix(t.name, name) {
 			continue
 		}
 		for _, e := range t.endings {
-			if len(e) > 2 && rest == strings.ReplaceAll(e, ".", "") {
+			if len(e) > 2 && equalButDots(name, ending, t.name, e) {
 				return t.name + "." + e
 			}
 		}
 	}
 	return ""
+}
+
+// equalButDots reports whether ab and cd are the same but for the dots in them.
+func equalButDots(a, b, c, d string) bool {
+	drop := strings.NewReplacer(".", "")
+	return drop.Replace(a+b) == drop.Replace(c+d)
 }
 
 // topLevelTypo corrects a top-level domain that does not exist and that is a

@@ -149,7 +149,9 @@ func judge(r *validate.Result, b *bounceimport.Record, cat category, p *Policy) 
 	}
 	d := Decision{Flags: flags(r, b, cat)}
 	dom, ans := &r.Domain, &r.Answer
-	d.Suggestion = r.Suggestion
+	if dom.Typo != "" {
+		d.Suggestion = r.Address.Local + "@" + dom.Typo
+	}
 	if b != nil && b.Category != "" {
 		d.Evidence = append(d.Evidence, validate.Evidence{What: bounceWhat(b), From: b.Source, When: b.Last})
 	}

@@ -296,7 +296,7 @@ func isRealEnding(e string) bool {
 func (sp *speller) misplacedDot(name, ending string) string {
 	for i := range sp.targets {
 		t := &sp.targets[i]
-		if t.level < most || !strings.HasPrefix(name, t.name) && !strings.HasPrefix(t.name, name) {
+		if t.level < most || t.name[0] != name[0] || !strings.HasPrefix(name, t.name) && !strings.HasPrefix(t.name, name) {
 			continue
 		}
 		for _, e := range t.endings {

@@ -45,6 +45,8 @@ var commands = []func(*env) *cobra.Command{
 	newVerifyCmd,
 	newRunCmd,
 	newInitCmd,
+	newDomainsCmd,
+	newPushCmd,
 	newVersionCmd,
 }
 

@@ -191,7 +191,9 @@ type Target struct {
 	files      []file
 	anyAddress bool // takes whatever was on the list, well-formed or not
 	hash       string
-	open       func(*Config) (provider, error) // nil: files only
+	ScopeHelp  string                      // what --scope names, for a push; "": it has none
+	KeyNames   []string                    // the environment variables of the credentials
+	open       func(*Config) (*api, error) // nil: files only
 }
 
 // CanPush says whether the target has an API that winnow writes to.

@@ -1,5 +1,13 @@
 package esp
 
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"time"
+)
+
 // Mailgun keeps bounces, unsubscribes and complaints for each sending domain
 // (documentation.mailgun.com, suppressions; mailgun-go bounces.go).
 
@@ -61,9 +69,99 @@ var mailgun = &Target{
 			return []mailgunComplaint{{e.Address, date(e.At, mailgunTime)}}
 		})},
 	},
+	ScopeHelp: "the sending domain, e.g. mg.example.com", KeyNames: []string{"MAILGUN_API_KEY"}, open: openMailgun,
 	Steps: []string{
 		"Sending > Suppressions, choose the sending domain at the top.",
 		"On each tab (Bounces, Unsubscribes, Complaints) use 'Import list' with the file of that name.",
 		"Repeat for every domain you send from.",
 	},
+}
+
+// openMailgun speaks the suppressions API: Basic authentication as "api", JSON
+// arrays of up to 1,000 records, which are added or updated. Accounts in the EU
+// have the address https://api.eu.mailgun.net.
+func openMailgun(c *Config) (*api, error) {
+	domain, err := c.scope("the sending domain")
+	if err != nil {
+		return nil, err
+	}
+	keys, err := c.keys("MAILGUN_API_KEY")
+	if err != nil {
+		return nil, err
+	}
+	cl, err := newClient("Mailgun", "https://api.mailgun.net", c, resetEpoch("X-RateLimit-Reset"), 200*time.Millisecond, func(r *http.Request, _ []byte) error {
+		r.SetBasicAuth("api", keys[0].s)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	at := "/v3/" + url.PathEscape(domain) + "/"
+	lists := map[string]string{"bounce": "bounces", "unsubscribe": "unsubscribes", "complaint": "complaints"}
+	var used map[string]bool
+	return &api{
+		c: cl,
+		check: func(ctx context.Context, words map[string]bool) ([]string, error) {
+			used = words
+			err := cl.json(ctx, "GET", "/v3/domains/"+url.PathEscape(domain), nil, nil)
+			if is(err, http.StatusNotFound) {
+				return nil, fmt.Errorf("Mailgun knows no domain %s; EU accounts need --base-url https://api.eu.mailgun.net", domain)
+			}
+			return nil, err
+		},
+		places: func(word string) []string { return []string{word} },
+		lane:   func(word string) string { return word },
+		fetch: func(ctx context.Context, yield func(address, place string)) error {
+			for word, list := range lists {
+				if !used[word] {
+					continue
+				}
+				for next := at + list + "?limit=1000"; next != ""; {
+					var page struct {
+						Items  []struct{ Address string }
+						Paging struct{ Next string }
+					}
+					if err := cl.json(ctx, "GET", next, nil, &page); err != nil {
+						return err
+					}
+					for _, i := range page.Items {
+						yield(i.Address, word)
+					}
+					if next = ""; len(page.Items) > 0 {
+						next = pathOf(page.Paging.Next)
+					}
+				}
+			}
+			return nil
+		},
+		send: func(ctx context.Context, lane string, batch []item) (outcome, error) {
+			var body any
+			switch lane {
+			case "bounce":
+				rows := make([]mailgunBounce, len(batch))
+				for i := range batch {
+					rows[i] = mailgunBounceOf(&batch[i].Entry)
+				}
+				body = rows
+			case "unsubscribe":
+				type row struct {
+					Address string   `json:"address"`
+					Tags    []string `json:"tags"`
+					Created string   `json:"created_at,omitempty"`
+				}
+				rows := make([]row, len(batch))
+				for i := range batch {
+					rows[i] = row{batch[i].Address, []string{"*"}, date(batch[i].At, mailgunTime)}
+				}
+				body = rows
+			default:
+				rows := make([]mailgunComplaint, len(batch))
+				for i := range batch {
+					rows[i] = mailgunComplaint{batch[i].Address, date(batch[i].At, mailgunTime)}
+				}
+				body = rows
+			}
+			return outcome{}, cl.json(ctx, "POST", at+lists[lane], body, nil)
+		},
+	}, nil
 }

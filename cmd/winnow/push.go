@@ -1,0 +1,230 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"winnow/export/esp"
+)
+
+func newPushCmd(e *env) *cobra.Command {
+	var to, from, include, keyFile, journal string
+	var allow []string
+	var o esp.PushOptions
+	cmd := &cobra.Command{
+		Use:   "push --to TARGET --from RUN [--yes]",
+		Short: "Send the suppressions of a run to a provider's API",
+		Long: `push sends the suppressed addresses of a run to a provider, which then refuses
+to mail them. Without --yes it only says what it would do: it checks the key,
+the scope and the provider's settings, asks what is there already, and counts.
+
+It sends what 'winnow export' would write and what is not there yet, in batches,
+at the provider's own pace. A journal records every batch: after a break the
+same command goes on where it stopped. The balance at the end says where every
+entry is; the exit code is 1 when it is not known of any.
+
+Keys come from the environment or from a private file (mode 0600) with lines
+NAME=value; they are never printed. Nothing is ever deleted at the provider.
+
+Targets, what --scope names there, and where the key is looked for:
+` + pushHelp(),
+		Example: `  MAILGUN_API_KEY=… winnow push --to mailgun --scope mg.example.com --from out
+  winnow push --to ses --scope eu-west-1 --key-file aws.env --from out --yes
+  winnow push --to mailchimp --scope AUDIENCE --from out --allow creates-contacts --yes
+  winnow push --to mailgun --scope mg.example.com --base-url https://api.eu.mailgun.net --from out --yes`,
+		Args: usageArgs(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			t, err := findTarget(cmd, to)
+			if err != nil {
+				return err
+			}
+			if o.Include, err = esp.ParseInclude(include); err != nil {
+				return usagef(cmd, "%v", err)
+			}
+			for _, a := range allow {
+				if a != "creates-contacts" && a != "destructive" {
+					return usagef(cmd, "--allow takes creates-contacts and destructive, not %q", a)
+				}
+			}
+			if o.MaxNew < 0 || o.MaxPercent < 0 || o.MaxPercent > 100 {
+				return usagef(cmd, "--max-new takes a count and --max-percent a share up to 100")
+			}
+			if o.Key, err = esp.Keys(keyFile, os.Getenv); err != nil {
+				return err
+			}
+			src, err := openSuppressions(cmd, from)
+			if err != nil {
+				return err
+			}
+			o.Allow, o.Journal = allow, journal
+			if journal == "" {
+				o.Journal = filepath.Clean(from) + ".push" + string(filepath.Separator) + t.Name + "-" + fileName(o.Scope)
+			}
+			o.Note = func(s string) { e.note("%s", s) }
+			if isTerminal(e.stderr) {
+				last := time.Now()
+				o.Progress = func(done, total int64) {
+					if now := time.Now(); now.Sub(last) > time.Second || done == total {
+						last = now
+						fmt.Fprintf(e.stderr, "\rwinnow: %d of %d   ", done, total)
+						if done == total {
+							fmt.Fprintln(e.stderr)
+						}
+					}
+				}
+			}
+			b, err := esp.Push(cmd.Context(), t, src, o)
+			return reportPush(e, t, b, err)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&to, "to", "", "the `TARGET`, one of those above")
+	f.StringVar(&from, "from", "", "the directory of a `RUN` ('winnow clean -o RUN')")
+	f.StringVar(&o.Scope, "scope", "", "the sending domain, stream, audience … that the entries are for")
+	f.BoolVar(&o.Yes, "yes", false, "send; without it nothing is changed")
+	f.StringVar(&include, "include", "", "let these leave too: soft, disposable, role, typo, stale")
+	f.Int64Var(&o.MaxNew, "max-new", 0, "send nothing when more than `N` entries are new (0: no limit)")
+	f.Float64Var(&o.MaxPercent, "max-percent", 25, "send nothing when more than `P` percent of the list is new (0: no limit)")
+	f.StringSliceVar(&allow, "allow", nil, "allow what the target does beside: creates-contacts, destructive")
+	f.BoolVar(&o.Verify, "verify", false, "ask for the list again afterwards, also where the answers are clear")
+	f.StringVar(&keyFile, "key-file", "", "read the keys from a private `FILE` instead of the environment")
+	f.StringVar(&o.BaseURL, "base-url", "", "the `URL` of the API, for other regions and your own servers")
+	f.StringVar(&journal, "journal", "", "the `DIR` of the journal (default RUN.push/TARGET-SCOPE)")
+	return cmd
+}
+
+// pushHelp lists the targets with an API.
+func pushHelp() string {
+	var b strings.Builder
+	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	for _, t := range esp.Targets() {
+		if !t.CanPush() {
+			continue
+		}
+		scope := t.ScopeHelp
+		if scope == "" {
+			scope = "-"
+		}
+		fmt.Fprintf(w, "  %s\t%s\n", t.Name, scope)
+		fmt.Fprintf(w, "  \t%s\n", strings.Join(t.KeyNames, ", "))
+	}
+	w.Flush()
+	return strings.TrimRight(b.String(), "\n")
+}
+
+// fileName makes a part of a file name of what a user typed.
+func fileName(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '.' || r == '-' {
+			return r
+		}
+		return '_'
+	}, s)
+	if s == "" || strings.Trim(s, ".") == "" {
+		return "all"
+	}
+	return s
+}
+
+// reportPush prints the balance and turns it into an exit code.
+func reportPush(e *env, t *esp.Target, b *esp.Balance, err error) error {
+	var brake *esp.ErrBrake
+	var nokey *esp.ErrNoKey
+	var cut *esp.ErrInterrupted
+	if b != nil && (err == nil || b.Sent+b.Rejected+b.Unknown > 0) {
+		printPush(e.stdout, t, b)
+	}
+	switch {
+	case err == nil:
+	case errors.As(err, &brake):
+		return withHint(err, "look at what is new ('winnow export'), then raise the limit or give the flag; see 'winnow push --help'")
+	case errors.As(err, &nokey):
+		return withHint(err, "'winnow push --help' tells which key each target needs")
+	case errors.As(err, &cut):
+		done := int64(0)
+		if b != nil {
+			done = b.Sent
+		}
+		return exitCode(exitInterrupt, fmt.Errorf("interrupted after %d entries; the same command goes on from there", done))
+	case b != nil && b.Pending > 0 && b.Sent > 0:
+		return withHint(err, "the same command goes on where this one stopped")
+	default:
+		return err
+	}
+	if b.Unknown > 0 {
+		return withHint(fmt.Errorf("it is not known of %s whether they arrived", plural(b.Unknown, "entry", "entries")),
+			"run the same command again: it asks what is there and sends the rest")
+	}
+	return nil
+}
+
+func printPush(w io.Writer, t *esp.Target, b *esp.Balance) {
+	if b.DryRun {
+		fmt.Fprintf(w, "%s: %s would be sent (dry run, nothing was changed)\n", t.Title, plural(b.Written, "entry", "entries"))
+	} else {
+		fmt.Fprintf(w, "%s: %s sent\n", t.Title, plural(b.Sent, "entry", "entries"))
+	}
+	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	line := func(n int64, always bool, format string, args ...any) {
+		if n > 0 || always {
+			fmt.Fprintf(tw, "%d\t  %s\n", n, fmt.Sprintf(format, args...))
+		}
+	}
+	line(b.Entries, true, "rows in %s", b.Source)
+	if b.DryRun {
+		line(b.Written, true, "new: would be sent in %s%s", plural(b.Calls, "call", "calls"), atLeast(b.Least))
+	} else {
+		line(b.Sent, true, "sent")
+	}
+	line(b.There, !b.Offline, "already there")
+	for _, k := range slices.Sorted(maps.Keys(b.CannotHold)) {
+		line(b.CannotHold[k], false, "not expressible: %s", k)
+	}
+	for _, k := range slices.Sorted(maps.Keys(b.Held)) {
+		line(b.Held[k], false, "held back: %s (--include %s)", k, strings.TrimSuffix(string(k), "_bounce"))
+	}
+	for _, k := range slices.Sorted(maps.Keys(b.NoGround)) {
+		line(b.NoGround[k], false, "no ground to tell a provider: %s", k)
+	}
+	line(b.Repeated, false, "further rows of the same address")
+	if !b.DryRun {
+		line(b.Rejected, true, "rejected by %s", t.Title)
+		line(b.Unknown, true, "unknown")
+		line(b.Pending, false, "not tried")
+	}
+	tw.Flush()
+	for _, l := range b.Lists {
+		fmt.Fprintf(w, "See %s\n", l)
+	}
+	for _, n := range b.Notes {
+		wrap(w, "Note: ", n)
+	}
+	if b.Resumed {
+		fmt.Fprintln(w, "This went on with a push that had been cut off.")
+	}
+	if b.Stopped != "" {
+		wrap(w, "With --yes it would stop: ", b.Stopped)
+	} else if b.DryRun && b.Written > 0 && !b.Offline {
+		fmt.Fprintln(w, "Send it with --yes.")
+	}
+	if b.DryRun && t.Beside != "" {
+		wrap(w, "Know before: ", t.Beside+".")
+	}
+}
+
+func atLeast(d time.Duration) string {
+	if d < 10*time.Second {
+		return ""
+	}
+	return fmt.Sprintf(", %s at least", d.Round(time.Second))
+}

@@ -1,0 +1,630 @@
+package esp
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// fake is a provider on loopback: it keeps what it is told, lists it in pages,
+// and misbehaves in its own way when it is asked to.
+type fake struct {
+	t     testing.TB
+	name  string // of the target
+	srv   *httptest.Server
+	serve func(f *fake, w http.ResponseWriter, r *http.Request, body []byte)
+
+	mu       sync.Mutex
+	state    map[string]string // "place address" -> word
+	log      []string          // method and path of every call
+	writes   int               // calls that may change something
+	jobs     map[string]string // id -> status
+	faults   map[int]string    // by the number of the writing call: throttle, partial, reset, slow, refuse
+	left     int               // entries that are still taken before the answer becomes a 503; -1: all
+	object   map[string][]byte // of the S3 beside it
+	odd      func(address string) bool
+	authed   func(r *http.Request) bool
+	onCall   func(n int) // after a writing call
+	failJobs bool
+	failed   map[string]int // id -> records that a job left out
+}
+
+const canaryKey = "CANARY-KEY-7f3a9c-us21"
+
+// fakes has a fake for every target that can be pushed to.
+var fakes = map[string]func(*fake, http.ResponseWriter, *http.Request, []byte){
+	"mailgun": fakeMailgun, "sendgrid": fakeSendGrid, "sendgrid-group": fakeSendGrid, "ses": fakeSES, "ses-import": fakeSES,
+	"postmark": fakePostmark, "sparkpost": fakeSparkPost, "mailchimp": fakeMailchimp, "brevo": fakeBrevo, "klaviyo": fakeKlaviyo, "listmonk": fakeListmonk,
+}
+
+var fakeScope = map[string]string{
+	"mailgun": "mg.example.com", "sendgrid-group": "42", "ses": "eu-west-1", "ses-import": "s3://bucket/winnow/in", "postmark": "broadcast", "mailchimp": "aud1", "brevo": "7",
+}
+
+func newFake(t testing.TB, target string) *fake {
+	f := &fake{t: t, name: target, serve: fakes[target], state: map[string]string{}, jobs: map[string]string{}, failed: map[string]int{}, faults: map[int]string{}, object: map[string][]byte{}, left: -1}
+	f.odd = func(a string) bool { return strings.Contains(a, "odd") }
+	f.authed = func(r *http.Request) bool {
+		user, pass, _ := r.BasicAuth()
+		switch target {
+		case "mailgun":
+			return user == "api" && pass == canaryKey
+		case "mailchimp":
+			return pass == canaryKey
+		case "sendgrid", "sendgrid-group":
+			return r.Header.Get("Authorization") == "Bearer "+canaryKey
+		case "postmark":
+			return r.Header.Get("X-Postmark-Server-Token") == canaryKey
+		case "sparkpost":
+			return r.Header.Get("Authorization") == canaryKey
+		case "brevo":
+			return r.Header.Get("api-key") == canaryKey
+		case "klaviyo":
+			return r.Header.Get("Authorization") == "Klaviyo-API-Key "+canaryKey && r.Header.Get("revision") != ""
+		case "listmonk":
+			return r.Header.Get("Authorization") == "token user:"+canaryKey
+		}
+		return strings.Contains(r.Header.Get("Authorization"), "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/")
+	}
+	f.srv = httptest.NewServer(f)
+	f.srv.Config.ErrorLog = nil
+	t.Cleanup(f.srv.Close)
+	return f
+}
+
+func (f *fake) keys(name string) Secret {
+	switch name {
+	case "AWS_ACCESS_KEY_ID":
+		return NewSecret("AKIDEXAMPLE")
+	case "AWS_REGION":
+		return NewSecret("eu-west-1")
+	case "AWS_SESSION_TOKEN", "AWS_DEFAULT_REGION":
+		return Secret{}
+	case "LISTMONK_TOKEN":
+		return NewSecret("user:" + canaryKey)
+	}
+	return NewSecret(canaryKey)
+}
+
+func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return
+	}
+	f.mu.Lock()
+	f.log = append(f.log, r.Method+" "+r.URL.Path)
+	if !f.authed(r) {
+		f.mu.Unlock()
+		http.Error(w, `{"message":"the key `+canaryKey+` is not good"}`, http.StatusUnauthorized)
+		return
+	}
+	fault, n := "", 0
+	if r.Method != "GET" && r.Method != "DELETE" {
+		f.writes++
+		n = f.writes
+		fault = f.faults[n]
+	}
+	f.left = -1
+	rec := httptest.NewRecorder()
+	switch fault {
+	case "throttle":
+		f.throttle(rec)
+	case "partial":
+		f.left = 2
+		f.serve(f, rec, r, body)
+		rec = httptest.NewRecorder()
+		rec.WriteHeader(http.StatusServiceUnavailable)
+	default:
+		f.serve(f, rec, r, body)
+	}
+	f.left = -1
+	after := f.onCall
+	f.mu.Unlock()
+	if after != nil && n > 0 {
+		after(n)
+	}
+	switch fault {
+	case "reset": // done, but nobody is told
+		c, _, _ := http.NewResponseController(w).Hijack()
+		c.(*net.TCPConn).SetLinger(0)
+		c.Close()
+		return
+	case "slow":
+		w.WriteHeader(200)
+		http.NewResponseController(w).Flush()
+		<-r.Context().Done()
+		return
+	}
+	maps.Copy(w.Header(), rec.Header())
+	w.WriteHeader(rec.Code)
+	w.Write(rec.Body.Bytes())
+}
+
+// throttle answers as the provider does: no two do it alike.
+func (f *fake) throttle(w http.ResponseWriter) {
+	switch f.name {
+	case "mailgun":
+		w.Header().Set("X-RateLimit-Reset", strconv.FormatInt(time.Now().Add(7500*time.Millisecond).UnixMilli(), 10))
+	case "sendgrid", "sendgrid-group":
+		w.Header().Set("X-RateLimit-Reset", strconv.FormatInt(time.Now().Unix()+8, 10))
+	case "ses":
+		w.Header().Set("X-Amzn-Errortype", "ThrottlingException")
+		w.WriteHeader(400)
+		fmt.Fprint(w, `{"message":"Rate exceeded"}`)
+		return
+	case "mailchimp":
+		w.WriteHeader(403)
+		fmt.Fprint(w, "<html>Access denied</html>")
+		return
+	case "brevo":
+		w.Header().Set("x-sib-ratelimit-reset", "7")
+	case "klaviyo":
+		w.Header().Set("Retry-After", "7")
+	}
+	w.WriteHeader(429)
+	fmt.Fprint(w, `{"message":"slow down"}`)
+}
+
+// patient are the fakes that say how long to wait: about 7 seconds.
+var patient = []string{"mailgun", "sendgrid", "sendgrid-group", "brevo", "klaviyo"}
+
+// put takes one entry, unless the fault of the call says that it is lost.
+func (f *fake) put(place, address, word string) {
+	if f.left == 0 {
+		return
+	}
+	if f.left > 0 {
+		f.left--
+	}
+	f.state[place+" "+strings.ToLower(address)] = word
+}
+
+// list returns the addresses of a place, sorted.
+func (f *fake) list(place string) []string {
+	var as []string
+	for k := range f.state {
+		if p, a, _ := strings.Cut(k, " "); p == place {
+			as = append(as, a)
+		}
+	}
+	slices.Sort(as)
+	return as
+}
+
+func page[T any](all []T, offset, limit int) []T {
+	offset = min(max(offset, 0), len(all))
+	return all[offset:min(offset+limit, len(all))]
+}
+
+func reply200(w http.ResponseWriter, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	json.NewEncoder(w).Encode(v)
+}
+
+func refuse(w http.ResponseWriter, format string, args ...any) {
+	w.WriteHeader(400)
+	json.NewEncoder(w).Encode(map[string]string{"message": fmt.Sprintf(format, args...)})
+}
+
+func number(r *http.Request, name string) int {
+	n, _ := strconv.Atoi(r.URL.Query().Get(name))
+	return n
+}
+
+func fakeMailgun(f *fake, w http.ResponseWriter, r *http.Request, body []byte) {
+	parts := strings.Split(strings.Trim(r.URL.Path, "/"), "/")
+	switch {
+	case r.URL.Path == "/v3/domains/mg.example.com":
+		reply200(w, map[string]any{"domain": map[string]string{"name": "mg.example.com"}})
+	case len(parts) == 3 && parts[1] == "mg.example.com" && r.Method == "GET":
+		const size = 100 // smaller than asked for
+		at := number(r, "at")
+		var items []map[string]string
+		for _, a := range page(f.list(parts[2]), at, size) {
+			items = append(items, map[string]string{"address": a})
+		}
+		reply200(w, map[string]any{"items": items, "paging": map[string]string{"next": fmt.Sprintf("https://api.mailgun.net%s?at=%d", r.URL.Path, at+size)}})
+	case len(parts) == 3 && parts[1] == "mg.example.com" && r.Method == "POST":
+		var rows []struct{ Address, Code, Error, Created_at string }
+		if err := json.Unmarshal(body, &rows); err != nil || len(rows) > 1000 {
+			refuse(w, "bad body")
+			return
+		}
+		for _, x := range rows {
+			if f.odd(x.Address) {
+				refuse(w, "%s is not a valid address", x.Address)
+				return
+			}
+		}
+		for _, x := range rows {
+			f.put(parts[2], x.Address, x.Code)
+		}
+		reply200(w, map[string]string{"message": "added"})
+	default:
+		w.WriteHeader(404)
+	}
+}
+
+func fakeSendGrid(f *fake, w http.ResponseWriter, r *http.Request, body []byte) {
+	place := "global"
+	if strings.HasPrefix(r.URL.Path, "/v3/asm/groups/42") {
+		place = "group"
+	}
+	switch {
+	case r.URL.Path == "/v3/scopes" || r.URL.Path == "/v3/asm/groups/42":
+		reply200(w, map[string]any{"scopes": []string{"asm.groups.suppressions.create"}})
+	case r.Method == "GET" && r.URL.Path == "/v3/suppression/unsubscribes":
+		out := []map[string]string{}
+		for _, a := range page(f.list(place), number(r, "offset"), number(r, "limit")) {
+			out = append(out, map[string]string{"email": a})
+		}
+		reply200(w, out)
+	case r.Method == "GET" && r.URL.Path == "/v3/asm/groups/42/suppressions":
+		reply200(w, f.list(place))
+	case r.Method == "POST" && (r.URL.Path == "/v3/asm/suppressions/global" || r.URL.Path == "/v3/asm/groups/42/suppressions"):
+		var in struct{ Recipient_emails []string }
+		json.Unmarshal(body, &in)
+		for _, a := range in.Recipient_emails {
+			if f.odd(a) {
+				refuse(w, "invalid email %s", a)
+				return
+			}
+		}
+		for _, a := range in.Recipient_emails {
+			f.put(place, a, "x")
+		}
+		w.WriteHeader(201)
+		json.NewEncoder(w).Encode(in)
+	default:
+		w.WriteHeader(404)
+	}
+}
+
+func fakeSES(f *fake, w http.ResponseWriter, r *http.Request, body []byte) {
+	switch {
+	case r.URL.Path == "/v2/email/account":
+		reply200(w, map[string]any{"ProductionAccessEnabled": true, "SuppressionAttributes": map[string]any{"SuppressedReasons": []string{"BOUNCE", "COMPLAINT"}}})
+	case r.Method == "GET" && r.URL.Path == "/v2/email/suppression/addresses":
+		at, _ := strconv.Atoi(strings.TrimPrefix(r.URL.Query().Get("NextToken"), "a/b+c="))
+		var out []map[string]string
+		all := f.list("ses")
+		for _, a := range page(all, at, 50) {
+			out = append(out, map[string]string{"EmailAddress": a, "Reason": "BOUNCE"})
+		}
+		v := map[string]any{"SuppressedDestinationSummaries": out}
+		if at+50 < len(all) {
+			v["NextToken"] = fmt.Sprintf("a/b+c=%d", at+50)
+		}
+		reply200(w, v)
+	case r.Method == "PUT" && r.URL.Path == "/v2/email/suppression/addresses":
+		var in struct{ EmailAddress, Reason string }
+		json.Unmarshal(body, &in)
+		if f.odd(in.EmailAddress) || in.Reason != "BOUNCE" && in.Reason != "COMPLAINT" {
+			refuse(w, "Invalid email address<%s>.", in.EmailAddress)
+			return
+		}
+		f.put("ses", in.EmailAddress, in.Reason)
+		reply200(w, struct{}{})
+	case r.Method == "PUT" && strings.HasPrefix(r.URL.Path, "/bucket/winnow/in/"):
+		f.object["s3:/"+r.URL.Path] = body
+	case r.Method == "DELETE" && strings.HasPrefix(r.URL.Path, "/bucket/winnow/in/"):
+		delete(f.object, "s3:/"+r.URL.Path)
+		w.WriteHeader(204)
+	case r.Method == "POST" && r.URL.Path == "/v2/email/import-jobs":
+		var in struct {
+			ImportDestination struct {
+				SuppressionListDestination struct{ SuppressionListImportAction string }
+			}
+			ImportDataSource struct{ S3Url, DataFormat string }
+		}
+		json.Unmarshal(body, &in)
+		data, ok := f.object[in.ImportDataSource.S3Url]
+		if !ok || in.ImportDataSource.DataFormat != "CSV" || in.ImportDestination.SuppressionListDestination.SuppressionListImportAction != "PUT" {
+			refuse(w, "no such object")
+			return
+		}
+		id := fmt.Sprintf("job/%d", len(f.jobs)+1)
+		if f.failJobs {
+			f.jobs[id] = "FAILED"
+		} else {
+			f.jobs[id] = "PROCESSING"
+			for line := range strings.Lines(string(data)) {
+				a, reason, _ := strings.Cut(strings.TrimSpace(line), ",")
+				if f.odd(a) {
+					f.failed[id]++
+					continue
+				}
+				f.put("ses", a, reason)
+			}
+		}
+		reply200(w, map[string]string{"JobId": id})
+	case r.Method == "GET" && strings.HasPrefix(r.URL.Path, "/v2/email/import-jobs/"):
+		id := strings.TrimPrefix(r.URL.Path, "/v2/email/import-jobs/")
+		st := f.jobs[id]
+		if st == "PROCESSING" {
+			f.jobs[id] = "COMPLETED" // at the second look
+		}
+		reply200(w, map[string]any{"JobStatus": st, "FailedRecordsCount": f.failed[id], "FailureInfo": map[string]string{"ErrorMessage": "no access for canary@example.com"}})
+	default:
+		w.WriteHeader(404)
+	}
+}
+
+func fakePostmark(f *fake, w http.ResponseWriter, r *http.Request, body []byte) {
+	type row struct{ EmailAddress, Status, Message string }
+	switch {
+	case r.URL.Path == "/message-streams/broadcast":
+		reply200(w, map[string]any{"ID": "broadcast", "ArchivedAt": nil})
+	case r.URL.Path == "/message-streams/broadcast/suppressions/dump":
+		var out []row
+		for _, a := range f.list("pm") {
+			out = append(out, row{EmailAddress: a})
+		}
+		reply200(w, map[string]any{"Suppressions": out})
+	case r.Method == "POST" && r.URL.Path == "/message-streams/broadcast/suppressions":
+		var in struct{ Suppressions []row }
+		json.Unmarshal(body, &in)
+		if len(in.Suppressions) > 50 {
+			w.WriteHeader(422)
+			return
+		}
+		for i := range in.Suppressions {
+			s := &in.Suppressions[i]
+			if s.Status = "Suppressed"; f.odd(s.EmailAddress) {
+				s.Status, s.Message = "Failed", "An invalid email address was provided: "+s.EmailAddress
+				continue
+			}
+			f.put("pm", s.EmailAddress, "ManualSuppression")
+		}
+		reply200(w, in)
+	default:
+		w.WriteHeader(404)
+	}
+}
+
+func fakeSparkPost(f *fake, w http.ResponseWriter, r *http.Request, body []byte) {
+	const at = "/api/v1/suppression-list"
+	switch {
+	case r.URL.Path == at+"/summary":
+		reply200(w, map[string]any{"results": map[string]int{"total": len(f.state)}})
+	case r.Method == "GET" && r.URL.Path == at:
+		var all []map[string]string
+		for _, place := range []string{"transactional", "non_transactional"} {
+			for _, a := range f.list(place) {
+				all = append(all, map[string]string{"recipient": a, "type": place})
+			}
+		}
+		n := number(r, "cursor")
+		links := []map[string]string{{"href": at + "?cursor=initial", "rel": "first"}}
+		if n+60 < len(all) {
+			links = append(links, map[string]string{"href": fmt.Sprintf("%s?cursor=%d", at, n+60), "rel": "next"})
+		}
+		reply200(w, map[string]any{"results": page(all, n, 60), "links": links})
+	case r.Method == "PUT" && r.URL.Path == at:
+		var in struct{ Recipients []sparkpostRow }
+		json.Unmarshal(body, &in)
+		if len(in.Recipients) > 10000 {
+			w.WriteHeader(413)
+			return
+		}
+		for _, x := range in.Recipients {
+			if f.odd(x.Recipient) {
+				w.WriteHeader(400)
+				fmt.Fprintf(w, `{"errors":[{"message":"Recipient %s is invalid"}]}`, x.Recipient)
+				return
+			}
+		}
+		for _, x := range in.Recipients {
+			f.put(x.Type, x.Recipient, x.Description)
+		}
+		reply200(w, map[string]any{"results": map[string]string{"message": "Suppression List successfully updated"}})
+	default:
+		w.WriteHeader(404)
+	}
+}
+
+func fakeMailchimp(f *fake, w http.ResponseWriter, r *http.Request, body []byte) {
+	switch {
+	case r.Method == "GET" && r.URL.Path == "/3.0/lists/aud1":
+		reply200(w, map[string]string{"id": "aud1"})
+	case r.Method == "GET" && r.URL.Path == "/3.0/lists/aud1/members":
+		var out []map[string]string
+		for _, a := range page(f.list(r.URL.Query().Get("status")), number(r, "offset"), number(r, "count")) {
+			out = append(out, map[string]string{"email_address": a})
+		}
+		reply200(w, map[string]any{"members": out})
+	case r.Method == "POST" && r.URL.Path == "/3.0/lists/aud1":
+		var in struct {
+			Members         []struct{ Email_address, Status string }
+			Update_existing bool
+		}
+		json.Unmarshal(body, &in)
+		if len(in.Members) > 500 || !in.Update_existing {
+			refuse(w, "too many")
+			return
+		}
+		var errs []map[string]string
+		for _, m := range in.Members {
+			if f.odd(m.Email_address) {
+				errs = append(errs, map[string]string{"email_address": m.Email_address, "error": m.Email_address + " looks fake", "error_code": "ERROR_GENERIC"})
+				continue
+			}
+			f.put(m.Status, m.Email_address, "x")
+		}
+		reply200(w, map[string]any{"errors": errs, "error_count": len(errs)})
+	default:
+		w.WriteHeader(404)
+	}
+}
+
+func fakeBrevo(f *fake, w http.ResponseWriter, r *http.Request, body []byte) {
+	switch {
+	case r.URL.Path == "/v3/contacts/lists/7":
+		reply200(w, map[string]int{"id": 7})
+	case r.Method == "GET" && r.URL.Path == "/v3/contacts":
+		var out []map[string]any
+		for _, a := range page(f.list("black"), number(r, "offset"), number(r, "limit")) {
+			out = append(out, map[string]any{"email": a, "emailBlacklisted": true})
+		}
+		reply200(w, map[string]any{"contacts": out})
+	case r.Method == "POST" && r.URL.Path == "/v3/contacts/import":
+		var in struct {
+			JsonBody       []struct{ Email string }
+			ListIds        []int
+			EmailBlacklist bool
+		}
+		if json.Unmarshal(body, &in); !in.EmailBlacklist || len(in.ListIds) != 1 {
+			refuse(w, "bad import")
+			return
+		}
+		id := fmt.Sprint(len(f.jobs) + 1)
+		if f.jobs[id] = "queued"; f.failJobs {
+			f.jobs[id] = "failed"
+		} else {
+			for _, c := range in.JsonBody {
+				if !f.odd(c.Email) {
+					f.put("black", c.Email, "x")
+				}
+			}
+		}
+		w.WriteHeader(202)
+		fmt.Fprintf(w, `{"processId":%s}`, id)
+	case strings.HasPrefix(r.URL.Path, "/v3/processes/"):
+		id := strings.TrimPrefix(r.URL.Path, "/v3/processes/")
+		st := f.jobs[id]
+		if next := map[string]string{"queued": "in_process", "in_process": "completed"}[st]; next != "" {
+			f.jobs[id] = next
+		}
+		fmt.Fprintf(w, `{"id":%s,"status":%q}`, id, st)
+	default:
+		w.WriteHeader(404)
+	}
+}
+
+func fakeKlaviyo(f *fake, w http.ResponseWriter, r *http.Request, body []byte) {
+	const jobs = "/api/profile-suppression-bulk-create-jobs"
+	switch {
+	case r.URL.Path == "/api/accounts":
+		reply200(w, map[string]any{"data": []any{}})
+	case r.URL.Path == "/api/profiles":
+		q := r.URL.Query()
+		if !strings.HasPrefix(q.Get("filter"), "greater-than(subscriptions.email.marketing.suppression.timestamp,") {
+			refuse(w, "bad filter")
+			return
+		}
+		at := number(r, "page[cursor]")
+		var out []any
+		all := f.list("kl")
+		for _, a := range page(all, at, 100) {
+			out = append(out, map[string]any{"type": "profile", "id": "1", "attributes": map[string]string{"email": a}})
+		}
+		links := map[string]any{"next": nil}
+		if at+100 < len(all) {
+			q.Set("page[cursor]", fmt.Sprint(at+100))
+			links["next"] = "https://a.klaviyo.com/api/profiles?" + q.Encode()
+		}
+		reply200(w, map[string]any{"data": out, "links": links})
+	case r.Method == "POST" && r.URL.Path == jobs:
+		var in klaviyoData[klaviyoObject[klaviyoProfiles]]
+		json.Unmarshal(body, &in)
+		ps := in.Data.Attributes.Profiles.Data
+		if len(ps) > 100 || r.Header.Get("Content-Type") != "application/vnd.api+json" {
+			refuse(w, "bad job")
+			return
+		}
+		for _, p := range ps {
+			if f.odd(p.Attributes.Email) {
+				w.WriteHeader(400)
+				fmt.Fprintf(w, `{"errors":[{"title":"Invalid input.","detail":"Invalid email address %s"}]}`, p.Attributes.Email)
+				return
+			}
+		}
+		id := fmt.Sprint(len(f.jobs) + 1)
+		if f.jobs[id] = "processing"; f.failJobs {
+			f.jobs[id] = "cancelled"
+		} else {
+			for _, p := range ps {
+				f.put("kl", p.Attributes.Email, "x")
+			}
+		}
+		w.WriteHeader(202)
+		fmt.Fprintf(w, `{"data":{"type":"profile-suppression-bulk-create-job","id":%q}}`, id)
+	case strings.HasPrefix(r.URL.Path, jobs+"/"):
+		id := strings.TrimPrefix(r.URL.Path, jobs+"/")
+		st := f.jobs[id]
+		if st == "processing" {
+			f.jobs[id] = "complete"
+		}
+		fmt.Fprintf(w, `{"data":{"type":"profile-suppression-bulk-create-job","id":%q,"attributes":{"status":%q}}}`, id, st)
+	default:
+		w.WriteHeader(404)
+	}
+}
+
+func fakeListmonk(f *fake, w http.ResponseWriter, r *http.Request, body []byte) {
+	switch {
+	case r.Method == "GET" && r.URL.Path == "/api/import/subscribers":
+		st := f.jobs["import"]
+		if st == "" {
+			st = "none"
+		}
+		if st == "importing" {
+			f.jobs["import"] = "finished"
+		}
+		fmt.Fprintf(w, `{"data":{"status":%q,"total":0,"imported":0}}`, st)
+	case r.Method == "GET" && r.URL.Path == "/api/subscribers":
+		var out []map[string]string
+		size := number(r, "per_page")
+		for _, a := range page(f.list("lm"), (number(r, "page")-1)*size, size) {
+			out = append(out, map[string]string{"email": a})
+		}
+		reply200(w, map[string]any{"data": map[string]any{"results": out}})
+	case r.Method == "POST" && r.URL.Path == "/api/import/subscribers":
+		if f.jobs["import"] == "importing" {
+			refuse(w, "An import is already running.")
+			return
+		}
+		r.Body = io.NopCloser(strings.NewReader(string(body)))
+		if err := r.ParseMultipartForm(1 << 24); err != nil || !strings.Contains(r.FormValue("params"), `"mode":"blocklist"`) {
+			refuse(w, "bad form")
+			return
+		}
+		file, _, err := r.FormFile("file")
+		if err != nil {
+			refuse(w, "no file")
+			return
+		}
+		if f.jobs["import"] = "importing"; f.failJobs {
+			f.jobs["import"] = "failed"
+			reply200(w, map[string]any{})
+			return
+		}
+		sc := bufio.NewScanner(file)
+		for n := 0; sc.Scan(); n++ {
+			if n == 0 {
+				if sc.Text() != "email" {
+					f.jobs["import"] = "failed"
+					break
+				}
+				continue
+			}
+			if !f.odd(sc.Text()) {
+				f.put("lm", sc.Text(), "x")
+			}
+		}
+		reply200(w, map[string]any{"data": map[string]string{"status": "importing"}})
+	default:
+		w.WriteHeader(404)
+	}
+}

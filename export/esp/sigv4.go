@@ -1,0 +1,110 @@
+package esp
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+)
+
+// awsKeys are the credentials of an AWS account.
+type awsKeys struct {
+	id      string
+	secret  Secret
+	session Secret // of temporary credentials
+	region  string
+}
+
+// sign puts a Signature Version 4 on a request (AWS General Reference, "Create
+// a signed AWS API request"). Path segments are encoded twice except for S3.
+func (k *awsKeys) sign(r *http.Request, body []byte, service string, now time.Time) {
+	sum := sha256.Sum256(body)
+	payload := hex.EncodeToString(sum[:])
+	stamp := now.UTC().Format("20060102T150405Z")
+	day := stamp[:8]
+	r.Header.Set("X-Amz-Date", stamp)
+	if k.session.s != "" {
+		r.Header.Set("X-Amz-Security-Token", k.session.s)
+	}
+	if service == "s3" {
+		r.Header.Set("X-Amz-Content-Sha256", payload)
+	}
+
+	// Only these headers are signed: the others may be changed by a proxy.
+	head := map[string]string{"host": r.URL.Host}
+	if r.Host != "" {
+		head["host"] = r.Host
+	}
+	for name, v := range r.Header {
+		if n := strings.ToLower(name); n == "content-type" || strings.HasPrefix(n, "x-amz-") {
+			head[n] = strings.Join(strings.Fields(strings.Join(v, ",")), " ")
+		}
+	}
+	names := make([]string, 0, len(head))
+	for n := range head {
+		names = append(names, n)
+	}
+	slices.Sort(names)
+	var canonical strings.Builder
+	path := r.URL.EscapedPath()
+	if path == "" {
+		path = "/"
+	}
+	if service != "s3" {
+		path = awsEscape(path, true)
+	}
+	canonical.WriteString(r.Method + "\n" + path + "\n" + awsQuery(r.URL.Query()) + "\n")
+	for _, n := range names {
+		canonical.WriteString(n + ":" + head[n] + "\n")
+	}
+	signed := strings.Join(names, ";")
+	canonical.WriteString("\n" + signed + "\n" + payload)
+
+	scope := day + "/" + k.region + "/" + service + "/aws4_request"
+	digest := sha256.Sum256([]byte(canonical.String()))
+	key := []byte("AWS4" + k.secret.s)
+	for _, part := range []string{day, k.region, service, "aws4_request"} {
+		key = mac(key, part)
+	}
+	sig := mac(key, "AWS4-HMAC-SHA256\n"+stamp+"\n"+scope+"\n"+hex.EncodeToString(digest[:]))
+	r.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential="+k.id+"/"+scope+", SignedHeaders="+signed+", Signature="+hex.EncodeToString(sig))
+}
+
+func mac(key []byte, s string) []byte {
+	m := hmac.New(sha256.New, key)
+	m.Write([]byte(s))
+	return m.Sum(nil)
+}
+
+// awsQuery returns the query sorted by name and value, encoded as RFC 3986 has it.
+func awsQuery(q url.Values) string {
+	var pairs []string
+	for name, vs := range q {
+		for _, v := range vs {
+			pairs = append(pairs, awsEscape(name, false)+"="+awsEscape(v, false))
+		}
+	}
+	slices.Sort(pairs)
+	return strings.Join(pairs, "&")
+}
+
+// awsEscape encodes all but the unreserved characters of RFC 3986 2.3.
+func awsEscape(s string, path bool) string {
+	const hexdigits = "0123456789ABCDEF"
+	var b strings.Builder
+	for i := range len(s) {
+		c := s[i]
+		if c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.IndexByte("-._~", c) >= 0 || path && c == '/' {
+			b.WriteByte(c)
+		} else {
+			b.WriteByte('%')
+			b.WriteByte(hexdigits[c>>4])
+			b.WriteByte(hexdigits[c&15])
+		}
+	}
+	return b.String()
+}

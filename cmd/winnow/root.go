@@ -40,13 +40,12 @@ var commands = []func(*env) *cobra.Command{
 	newBouncesCmd,
 	newReportCmd,
 	newExportCmd,
+	newPushCmd,
 	newPlanCmd,
 	newDiffCmd,
 	newVerifyCmd,
 	newRunCmd,
 	newInitCmd,
-	newDomainsCmd,
-	newPushCmd,
 	newVersionCmd,
 }
 

@@ -311,9 +311,9 @@ func bounceWhat(b *bounceimport.Record) string {
 
 // dnsDetail makes a sentence of the first evidence of an answer.
 func dnsDetail(a *validate.Answer) string {
-	what := strings.ReplaceAll(a.Reason, "_", " ")
-	if len(a.Evidence) > 0 && a.Evidence[0].What != "" {
-		what = a.Evidence[0].What
+	what := a.Detail
+	if what == "" {
+		what = strings.ReplaceAll(a.Reason, "_", " ")
 	}
 	if a.Verdict == validate.DoesNotAccept {
 		return a.Domain + " takes no mail: " + what + "."

@@ -470,7 +470,13 @@ func (r *run) readEvidence(ctx context.Context) error {
 	}
 	for _, src := range r.job.Evidence {
 		err := src.Records(ctx, now, want, func(k string, rec bounceimport.Record) error {
+			if rec.Held == "" && (rec.Action == bounceimport.Ignore || rec.Action == bounceimport.Clear) {
+				return nil // says nothing against the address
+			}
 			if name, ok := strings.CutPrefix(k, "@"); ok {
+				if rec.Action == bounceimport.Report {
+					return nil // what was said to one address of the domain is no evidence on another
+				}
 				if d := r.domains.find(name); d != nil && (d.rec == nil || heavier(&rec, d.rec)) {
 					d.rec = &rec
 				}

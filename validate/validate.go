@@ -51,6 +51,7 @@ type Answer struct {
 	Domain     string        `json:"domain"` // lower-case A-labels, no final dot
 	Verdict    DomainVerdict `json:"verdict"`
 	Reason     string        `json:"reason"`             // frozen code: domain_…, mx_…, dns_…
+	Detail     string        `json:"-"`                  // the reason as a clause for a person, lower case, no full stop
 	MX         []string      `json:"mx,omitempty"`       // mail hosts in order of preference, lower case, no final dot
 	Provider   string        `json:"provider,omitempty"` // by MX suffix, e.g. "google-workspace"
 	Warnings   []string      `json:"warnings,omitempty"` // codes that inform and never condemn, e.g. "mx_ok_partial"

@@ -247,7 +247,7 @@ func (e *env) cleanLists(ctx context.Context, o *cleanOptions, lists []string, l
 		return s, errPrint
 	}
 	if s.DNS != nil && s.DNS.Unusable != "" {
-		return s, exitCode(exitDNS, withHint(fmt.Errorf("the DNS could not be used: %s", s.DNS.Unusable),
+		return s, exitCode(exitDNS, withHint(errors.New(s.DNS.Unusable),
 			"the rows it could not judge are unknown and kept; check --resolver and run it again, or use --no-dns"))
 	}
 	if failed := report.Failed(s); len(failed) > 0 {

@@ -227,7 +227,7 @@ func (t *terminal) gates(s *export.Summary) {
 func (t *terminal) warnings(s *export.Summary) {
 	var all []string
 	if d := s.DNS; d != nil && d.Unusable != "" {
-		all = append(all, "DNS: "+d.Unusable+". Nothing was suppressed because of it; those rows are unknown.")
+		all = append(all, capital(d.Unusable)+". Nothing was suppressed because of it; those rows are unknown.")
 	}
 	if b := s.Bounces; b != nil {
 		if b.SenderSide > 0 {
@@ -328,6 +328,14 @@ func plural(n int64, word string) string {
 		return strings.TrimSuffix(word, "y") + "ies"
 	}
 	return pick(n, word, word+"s")
+}
+
+// capital starts s with an upper-case letter.
+func capital(s string) string {
+	if s == "" {
+		return s
+	}
+	return strings.ToUpper(s[:1]) + s[1:]
 }
 
 // cut shortens s to n columns.

@@ -1,19 +1,29 @@
 // Command gendemo writes the demo: a contact list as a shop would export it,
-// the bounces of its last campaigns, and the DNS zone of the domains in it.
-// Every name is invented; the same program writes the same bytes.
+// the bounces of its last campaigns, and a recording of what the DNS says of the
+// domains in it. People and companies are invented, and the recording is made
+// from a zone text by a resolver on loopback, so what the DNS says of them in
+// the demo is invented too. The same program writes the same bytes.
 //
 //	go run ./internal/gendemo testdata
 package main
 
 import (
 	"bufio"
+	"bytes"
+	"context"
 	"fmt"
 	"log"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"time"
+
+	"winnow/validate"
+	"winnow/validate/dnsmx"
+	"winnow/validate/dnsmx/dnstest"
 )
 
 var (
@@ -62,7 +72,11 @@ func main() {
 		log.Fatal("usage: gendemo DIR")
 	}
 	list, bounces := generate()
-	for name, content := range map[string]string{"lists/demo.csv": list, "bounces/demo.csv": bounces} {
+	tape, err := record()
+	if err != nil {
+		log.Fatal(err)
+	}
+	for name, content := range map[string]string{"lists/demo.csv": list, "bounces/demo.csv": bounces, "dns/demo.tape": tape} {
 		path := filepath.Join(os.Args[1], name)
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			log.Fatal(err)
@@ -150,4 +164,69 @@ func generate() (list, bounces string) {
 		log.Fatal(err) // a strings.Builder does not fail
 	}
 	return b.String(), bb.String()
+}
+
+// mailHosts are the mail hosts of the free providers, as the DNS names them.
+var mailHosts = map[string]string{
+	"gmail.com": "gmail-smtp-in.l.google.com", "outlook.com": "outlook-com.olc.protection.outlook.com",
+	"hotmail.com": "hotmail-com.olc.protection.outlook.com", "yahoo.com": "mta5.am0.yahoodns.net", "icloud.com": "mx01.mail.icloud.com",
+	"gmx.de": "mx00.emig.gmx.net", "web.de": "mx-ha02.web.de", "orange.fr": "smtp-in.orange.fr", "libero.it": "smtp-in.libero.it",
+	"seznam.cz": "mx1.seznam.cz",
+}
+
+// zone is what the DNS says in the demo.
+func zone() string {
+	var b strings.Builder
+	host := func(name string) { fmt.Fprintf(&b, "%s. A 198.41.0.4\n", name) }
+	for _, d := range slices.Compact(slices.Sorted(slices.Values(free))) {
+		fmt.Fprintf(&b, "%s. MX 10 %s.\n", d, mailHosts[d])
+		host(mailHosts[d])
+	}
+	for i, d := range company {
+		mx := []string{"aspmx.l.google.com", "mx." + d, d[:strings.IndexByte(d, '-')] + ".mail.protection.outlook.com", "mxa-001.pphosted.com"}[i%4]
+		fmt.Fprintf(&b, "%s. MX 10 %s.\n", d, mx)
+		host(mx)
+	}
+	for _, d := range append(slices.Clone(disposable), "gmial.com", "hotmial.com", "gmail.co") {
+		fmt.Fprintf(&b, "%s. MX 10 mx.%s.\n", d, d)
+		host("mx." + d)
+	}
+	// closed-bakery.com, expired-shop.net and gone-agency.de are in no zone: NXDOMAIN.
+	b.WriteString("nullmx-parking.com. MX 0 .\n")
+	b.WriteString("dangling-mx.org. MX 10 mail.dangling-mx.org.\n")
+	b.WriteString("loopback-mx.net. MX 10 localhost.\n")
+	b.WriteString("no-hosts.com. TXT \"v=spf1 -all\"\n")
+	b.WriteString("! slow-dns.com * timeout\n")
+	return b.String()
+}
+
+// recorded is the day of the recording.
+const recorded = "2026-11-20T06:00:00Z"
+
+// record asks a resolver on loopback for every domain of the demo and returns
+// the recording, with a fixed time and in a fixed order.
+func record() (string, error) {
+	server, err := dnstest.New(zone())
+	if err != nil {
+		return "", err
+	}
+	defer server.Close()
+	var tape bytes.Buffer
+	r := &dnsmx.Resolver{Servers: []string{server.Addr}, Record: &tape, Timeout: 100 * time.Millisecond}
+	domains := make(chan string)
+	go func() {
+		defer close(domains)
+		for _, d := range slices.Compact(slices.Sorted(slices.Values(slices.Concat(free, company, dead, typos, disposable, []string{"slow-dns.com"})))) {
+			domains <- d
+		}
+	}()
+	if err := r.Resolve(context.Background(), domains, func(validate.Answer) {}); err != nil {
+		return "", err
+	}
+	head, body, _ := strings.Cut(tape.String(), "\n")
+	body = strings.ReplaceAll(body, server.Addr, "127.0.0.1:53")
+	body = regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ`).ReplaceAllString(body, recorded)
+	lines := strings.SplitAfter(body, "\n")
+	slices.Sort(lines)
+	return head + "\n" + strings.Join(lines, ""), nil
 }

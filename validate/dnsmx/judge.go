@@ -480,7 +480,7 @@ func probeName(tld string) string {
 
 // answer makes the Answer that goes out.
 func (j *judgement) answer(domain string, look func(question) []reply, d distrust) validate.Answer {
-	a := validate.Answer{Domain: domain, Verdict: verdictOf(j.code), Reason: j.code, MX: j.mx, Warnings: j.notes}
+	a := validate.Answer{Domain: domain, Verdict: verdictOf(j.code), Reason: j.code, Detail: Explain(j.code), MX: j.mx, Warnings: j.notes}
 	for _, h := range j.mx {
 		if p, _ := lists.MXProvider(h); p != "" { // of the most preferred host that is known
 			a.Provider = p

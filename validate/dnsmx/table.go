@@ -134,7 +134,7 @@ func (t *Table) readCSV(r io.Reader) error {
 			}
 			return ""
 		}
-		a := validate.Answer{Domain: get("domain"), Verdict: validate.DomainVerdict(get("verdict")), Reason: get("reason"),
+		a := validate.Answer{Domain: get("domain"), Verdict: validate.DomainVerdict(get("verdict")), Reason: get("reason"), Detail: Explain(get("reason")),
 			MX: fields(get("mx")), Provider: get("provider"), Warnings: fields(get("warnings"))}
 		if s := get("observed_at"); s != "" {
 			if a.ObservedAt, err = time.Parse(time.RFC3339, s); err != nil {
@@ -190,7 +190,7 @@ func (t *Table) Resolve(ctx context.Context, domains <-chan string, each func(va
 		if code == "" {
 			code = "dns_not_recorded"
 		}
-		return validate.Answer{Domain: d, Verdict: verdictOf(code), Reason: code}
+		return validate.Answer{Domain: d, Verdict: verdictOf(code), Reason: code, Detail: Explain(code)}
 	})
 }
 

@@ -16,7 +16,6 @@ var targetsText string
 type target struct {
 	name    string
 	level   level
-	letters uint64 // set of the characters of name
 	endings []string
 }
 
@@ -46,11 +45,19 @@ const (
 
 // speller is what Typo compares with, made from targets.txt at first use.
 type speller struct {
-	targets []target         // by rank
-	exact   map[string]int32 // name -> target
-	fuzzy   [maxName + 3][]int32
-	// fuzzy holds, by the length of what was typed, the targets near enough to be meant, by rank.
-	cost [symbols][symbols]uint8 // of typing the first where the second is meant
+	targets []target                // by rank
+	exact   map[string]int32        // name -> target
+	near    [maxName + 3][]near     // by the length of what was typed: the targets that may be meant
+	first   [256][]int32            // by the first letter: the targets worth looking for a misplaced dot
+	cost    [symbols][symbols]uint8 // of typing the first where the second is meant
+}
+
+// near is a target that what was typed is compared with when their sets of
+// characters differ little.
+type near struct {
+	letters uint64 // set of the characters of the name
+	differ  int32  // how many of them may differ: a slip changes two at most
+	target  int32
 }
 
 const (
@@ -65,14 +72,17 @@ var spelling = sync.OnceValue(func() *speller {
 		if line[0] == '#' || len(f) != 3 {
 			continue
 		}
-		t := target{name: f[0], level: levels[f[1]], letters: letterSet(f[0]), endings: strings.Fields(f[2])}
+		t := target{name: f[0], level: levels[f[1]], endings: strings.Fields(f[2])}
 		i := int32(len(sp.targets))
 		sp.targets = append(sp.targets, t)
 		sp.exact[t.name] = i
 		if reach := t.reach(); reach > 0 {
 			for n := len(t.name) - reach; n <= len(t.name)+reach; n++ {
-				sp.fuzzy[n] = append(sp.fuzzy[n], i)
+				sp.near[n] = append(sp.near[n], near{letterSet(t.name), int32(2 * reach), i})
 			}
+		}
+		if t.level >= most {
+			sp.first[t.name[0]] = append(sp.first[t.name[0]], i)
 		}
 	}
 	for _, a := range alphabet {
@@ -143,13 +153,13 @@ func (s *Set) Typo(domain string) string {
 	}
 	if i, ok := sp.exact[name]; ok {
 		consider(&sp.targets[i], 0)
-	} else if len(name) < len(sp.fuzzy) {
+	} else if len(name) < len(sp.near) {
 		set := letterSet(name)
-		for _, i := range sp.fuzzy[len(name)] {
-			t := &sp.targets[i]
-			if bits.OnesCount64(set^t.letters) > 2*t.reach() { // a slip changes at most two letters of the set
+		for _, n := range sp.near[len(name)] {
+			if bits.OnesCount64(set^n.letters) > int(n.differ) {
 				continue
 			}
+			t := &sp.targets[n.target]
 			limit := t.limit()
 			c := sp.distance(name, t.name, limit)
 			if c > limit && limit >= 2*slip && moved(name, t.name) {
@@ -294,9 +304,9 @@ func isRealEnding(e string) bool {
 // misplacedDot finds the provider whose domain was typed with its dots left out
 // or elsewhere: gmailcom, gmailc.om, hot.mail.com.
 func (sp *speller) misplacedDot(name, ending string) string {
-	for i := range sp.targets {
+	for _, i := range sp.first[name[0]] {
 		t := &sp.targets[i]
-		if t.level < most || t.name[0] != name[0] || !strings.HasPrefix(name, t.name) && !strings.HasPrefix(t.name, name) {
+		if !strings.HasPrefix(name, t.name) && !strings.HasPrefix(t.name, name) {
 			continue
 		}
 		for _, e := range t.endings {

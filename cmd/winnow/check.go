@@ -19,6 +19,8 @@ import (
 
 func newCheckCmd(e *env) *cobra.Command {
 	var c checker
+	var dns dnsOptions
+	var noDNS bool
 	cmd := &cobra.Command{
 		Use:   "check ADDRESS… | -",
 		Short: "Judge single addresses, with all evidence",
@@ -52,7 +54,16 @@ The exit code is 0 whatever the verdicts, 75 when the DNS could not be used.`,
 			if c.nul && (len(args) != 1 || args[0] != "-") {
 				return usagef(cmd, "-0 says how standard input is read: give \"-\" as the only argument")
 			}
-			return c.run(cmd.Context(), e, args)
+			if noDNS {
+				return c.run(cmd.Context(), e, args)
+			}
+			resolver, done, err := dns.resolver()
+			if err != nil {
+				return err
+			}
+			c.resolver = resolver
+			err = c.run(cmd.Context(), e, args)
+			return errors.Join(err, done())
 		},
 	}
 	f := cmd.Flags()
@@ -60,23 +71,24 @@ The exit code is 0 whatever the verdicts, 75 when the DNS could not be used.`,
 	f.BoolVarP(&c.nul, "null", "0", false, "addresses on standard input end with NUL, not with a newline")
 	f.StringVar(&c.policy.Kind, "policy", "marketing", "marketing, transactional or strict")
 	f.StringVar(&c.policy.Typos, "typos", "suppress", "a likely typo of a domain: suppress, review or keep")
-	f.BoolVar(&c.noDNS, "no-dns", false, "do not ask the DNS whether domains take mail")
+	f.BoolVar(&noDNS, "no-dns", false, "do not ask the DNS")
+	addDNSFlags(f, &dns)
 	return cmd
 }
 
 // checker answers addresses one by one, in batches that are as large as what is
 // there to be read, so that a pipe is answered at once and a file quickly.
 type checker struct {
-	json, nul, noDNS bool
-	policy           winnow.Policy
-	validator        validate.Validator
-	resolver         validate.Resolver
-	answers          map[string]validate.Answer // of the DNS
-	unusable         error                      // the resolver as a whole failed
+	json, nul bool
+	policy    winnow.Policy
+	validator validate.Validator
+	resolver  validate.Resolver          // nil: the DNS is not asked
+	answers   map[string]validate.Answer // of the DNS
+	unusable  error                      // the resolver as a whole failed
 }
 
 const (
-	checkBatch   = 1000
+	checkBatch   = 5000
 	checkAnswers = 1 << 20 // domains whose answers are held
 	checkLongest = 1 << 16 // octets of an address on standard input; the rest is cut off and cannot matter
 )
@@ -136,10 +148,7 @@ func (c *checker) run(ctx context.Context, e *env, args []string) error {
 	if err := out.Flush(); err != nil {
 		return err
 	}
-	if c.unusable != nil {
-		return exitCode(exitDNS, withHint(fmt.Errorf("the DNS could not be used: %w", c.unusable), "check the resolver, or use --no-dns"))
-	}
-	return nil
+	return c.unusable
 }
 
 // input answers the addresses of r.
@@ -249,7 +258,7 @@ func (c *checker) resolve(ctx context.Context, ask []string) error {
 		return ctx.Err()
 	}
 	if err != nil {
-		c.unusable = err
+		c.unusable = dnsError(err)
 	}
 	return nil
 }

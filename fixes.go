@@ -99,24 +99,24 @@ func (t *fixTable) load(path string) error {
 
 // fixed makes an accepted fix in a record that is kept, or says that it cannot
 // be made. text is the address cell.
-func (w *judgeWorker) fixed(s *slot, rw *row, i int, text []byte, d *Decision) {
+func (w *judgeWorker) fixed(s *slot, rw *row, i int, text []byte, cell []validate.CellAddress, fix *validate.Address, d *Decision) {
 	c := &s.chunk
-	if len(w.addrs) != 1 || len(w.addrs[0].Repairs) > 0 || w.addrs[0].Address != string(text) || bytes.Count(c.Raw(i), text) != 1 {
+	if len(cell) != 1 || len(cell[0].Repairs) > 0 || cell[0].Address != string(text) || bytes.Count(c.Raw(i), text) != 1 {
 		// It cannot be found in the record as it stands (another charset, a repaired
 		// cell, twice in it): a person has to change it.
 		if d.Action != Suppress {
-			*d = Decision{Action: Review, Verdict: risky, Reason: ReasonFixNotApplied, Suggestion: w.fix.String(),
+			*d = Decision{Action: Review, Verdict: risky, Reason: ReasonFixNotApplied, Suggestion: fix.String(),
 				Detail: "The accepted fix cannot be made in this record without touching more than the address."}
 			rw.fate, rw.reason = review, d.Reason
 		}
 		return
 	}
 	if rw.fate == kept {
-		rw.fix = w.fix
+		rw.fix = fix
 		return
 	}
 	d.Detail = "With the accepted fix: " + lowerFirst(d.Detail)
-	d.Suggestion = w.fix.String()
+	d.Suggestion = fix.String()
 }
 
 // appendFixed writes a line of fixed.csv. The addresses are plain: load and

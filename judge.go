@@ -61,21 +61,19 @@ func changedError(l *list) error {
 // judgeWorker is one worker of the second pass.
 type judgeWorker struct {
 	r        *run
+	p        cellParser
 	tally    tally
 	cell     []byte
 	other    []byte
 	digester digester
-	key      []byte
 	dkey     []byte
 	fact     []byte
-	addrs    []validate.CellAddress
 	res      validate.Result
 	several  []Decision
-	fix      *validate.Address // the accepted fix of the present record
 }
 
 func (r *run) newJudge() (func(context.Context, *slot) error, func() error) {
-	w := &judgeWorker{r: r, tally: newTally(len(r.providers)), cell: make([]byte, 0, 512), other: make([]byte, 0, 512)}
+	w := &judgeWorker{r: r, p: newParser(r), tally: newTally(len(r.providers)), cell: make([]byte, 0, 512), other: make([]byte, 0, 512)}
 	end := func() error {
 		r.tallyMu.Lock()
 		defer r.tallyMu.Unlock()
@@ -89,9 +87,19 @@ func (r *run) newJudge() (func(context.Context, *slot) error, func() error) {
 // done in turn: the duplicates, and the writing.
 func (w *judgeWorker) do(ctx context.Context, s *slot) error {
 	s.rows, s.decs, s.cands, s.keys, s.fixes = s.rows[:0], s.decs[:0], s.cands[:0], s.keys[:0], s.fixes[:0]
-	for i := range s.chunk.Len() {
-		if err := w.record(s, i); err != nil {
-			return err
+	for i0 := 0; i0 < s.chunk.Len(); i0 += blockSize {
+		i1 := min(i0+blockSize, s.chunk.Len())
+		w.p.block(&s.chunk, s.list, i0, i1)
+		if f := w.r.special; f != nil {
+			for k := range w.p.list { // see block
+				w.p.sink += f.place(w.p.list[k].hash)[0].Load()
+			}
+		}
+		for i := i0; i < i1; i++ {
+			from, to := w.p.from[i-i0], w.p.from[i-i0+1]
+			if err := w.record(s, i, w.p.text[i-i0], w.p.addrs[from:to], w.p.list[from:to]); err != nil {
+				return err
+			}
 		}
 	}
 	if err := wait(ctx, s.resolveTurn); err != nil {
@@ -121,17 +129,15 @@ func wait(ctx context.Context, turn <-chan struct{}) error {
 	}
 }
 
-// record judges record i of the chunk.
-func (w *judgeWorker) record(s *slot, i int) error {
+// record judges record i of the chunk, whose address cell holds text and in it
+// the addresses found.
+func (w *judgeWorker) record(s *slot, i int, text []byte, cell []validate.CellAddress, found []parsed) error {
 	c, l := &s.chunk, s.list
 	if p := c.Problem(i); p != "" {
 		s.rows = append(s.rows, row{fate: rejected, reason: p, dec: -1})
 		return nil
 	}
-	row := row{dec: -1, count: 1}
-	w.fix = nil
-	text := c.Cell(i, l.Column, w.cell)
-	w.addrs = validate.ParseCell(w.addrs[:0], stringOf(text))
+	row := row{dec: -1, count: int32(len(found))}
 	var user User
 	if len(l.Status) > 0 {
 		if k, at := l.blocked(c, i, &w.other); k != noBlock {
@@ -141,30 +147,30 @@ func (w *judgeWorker) record(s *slot, i int) error {
 	}
 	var d Decision
 	switch {
-	case len(w.addrs) == 0 || len(w.addrs) == 1 && w.addrs[0].Address == "":
+	case len(cell) == 0 || len(cell) == 1 && cell[0].Address == "":
 		d = Decision{Action: Suppress, Verdict: undeliverable, Reason: ReasonNoAddress, Detail: "The address cell is empty."}
 		if user.Block != "" {
 			d.Reason, d.Detail = user.Block, userDetail[user.Block]
 		}
-	case len(w.addrs) == 1:
-		var err error
-		if d, err = w.address(s, &row, 0, user); err != nil {
+	case len(cell) == 1:
+		row.dom = found[0].dom
+		if err := w.address(s, &cell[0], &found[0], user, &d); err != nil {
 			return err
 		}
 	default:
-		row.count = int32(len(w.addrs))
+		row.dom = found[0].dom
 		w.several = w.several[:0]
-		for k := range w.addrs {
-			d, err := w.address(s, &row, k, user)
-			if err != nil {
+		for k := range cell {
+			var one Decision
+			if err := w.address(s, &cell[k], &found[k], user, &one); err != nil {
 				return err
 			}
-			w.several = append(w.several, d)
+			w.several = append(w.several, one)
 		}
-		d = combine(w.addrs, w.several)
+		d = combine(cell, w.several)
 	}
-	for k := range w.addrs {
-		for _, rep := range w.addrs[k].Repairs {
+	for k := range cell {
+		for _, rep := range cell[k].Repairs {
 			w.tally.repairs[rep]++
 		}
 	}
@@ -179,8 +185,11 @@ func (w *judgeWorker) record(s *slot, i int) error {
 	case Suppress:
 		row.fate = suppressed
 	}
-	if w.fix != nil {
-		w.fixed(s, &row, i, text, &d)
+	for k := range found {
+		if found[k].fix != nil {
+			w.fixed(s, &row, i, text, cell, found[k].fix, &d)
+			break
+		}
 	}
 	if row.fate != kept {
 		row.dec = int32(len(s.decs))
@@ -190,51 +199,47 @@ func (w *judgeWorker) record(s *slot, i int) error {
 	return nil
 }
 
-// address judges address k of the cell of the next row.
-func (w *judgeWorker) address(s *slot, row *row, k int, user User) (Decision, error) {
+// address judges one address of the next row of s and puts what is decided into d.
+func (w *judgeWorker) address(s *slot, cell *validate.CellAddress, x *parsed, user User, d *Decision) error {
 	r := w.r
-	a, err := validate.ParseAddress(w.addrs[k].Address)
-	if err != nil {
-		res := validate.Result{Address: validate.Address{Raw: w.addrs[k].Address}}
-		if se, ok := err.(*validate.SyntaxError); ok {
+	if x.err != nil {
+		res := &w.res
+		*res = validate.Result{Address: validate.Address{Raw: cell.Address}}
+		if se, ok := x.err.(*validate.SyntaxError); ok {
 			res.Syntax = se
 		} else {
-			res.Syntax = &validate.SyntaxError{Code: "syntax", Detail: err.Error()}
+			res.Syntax = &validate.SyntaxError{Code: "syntax", Detail: x.err.Error()}
 		}
-		return Decide(user, &res, nil, &r.job.Policy), nil
+		*d = Decide(user, res, nil, &r.job.Policy)
+		return nil
 	}
-	if fix := r.fixes.of(a); fix != nil {
-		a, w.fix = *fix, fix
-	}
-	dom := r.domains.find(a.Domain)
+	dom := x.dom
 	if dom == nil { // not there in the first pass
-		return Decision{}, changedError(s.list)
+		return changedError(s.list)
 	}
-	if k == 0 {
-		row.dom = dom
-	}
-	w.key = a.AppendKey(w.key[:0])
 	if len(r.digests) > 0 && user.Block == "" {
-		src, err := w.digested(w.key)
+		w.p.key = x.addr.AppendKey(w.p.key[:0])
+		src, err := w.digested(w.p.key)
 		if err != nil {
-			return Decision{}, err
+			return err
 		}
 		if src > 0 {
 			user = User{Block: ReasonUserSuppressed, Source: r.sources[src-1]}
 		}
 	}
-	w.key = r.identity(w.key)
-	h := r.hash(w.key)
+	h := x.hash
 
 	// What the lists and sources say.
 	fact := dom.user
 	var rec *bounceimport.Record
 	var own bounceimport.Record
 	special := r.special != nil && r.special.has(h)
+	var key []byte
 	if special {
-		found, err := r.facts.get(h, w.key, &fact, &own, &w.fact)
+		key = w.p.identity(x)
+		found, err := r.facts.get(h, key, &fact, &own, &w.fact)
 		if err != nil {
-			return Decision{}, err
+			return err
 		}
 		if found {
 			w.tally.onList++
@@ -259,25 +264,24 @@ func (w *judgeWorker) address(s *slot, row *row, k int, user User) (Decision, er
 	// What the address and its domain are.
 	facts := *dom.facts
 	facts.Name = dom.name
-	w.res = r.job.Validator.CheckAddress(a, &facts)
+	w.res = r.job.Validator.CheckAddress(x.addr, &facts)
 	if dom.ans != nil {
 		w.res.Answer = *dom.ans
 		w.res.Answer.Domain = dom.name
 	} else if r.asker != nil && dom.asked() {
 		w.res.Answer = validate.Answer{Domain: dom.name, Verdict: validate.Unknown, Reason: ReasonDNSNoAnswer}
 	}
-	d := Decide(user, &w.res, rec, &r.job.Policy)
+	*d = Decide(user, &w.res, rec, &r.job.Policy)
 	if d.Suggestion != "" && d.Action != Keep || d.Suggestion != "" && r.job.Policy.Typos == "keep" {
-		s.fixes = append(s.fixes, foundFix{address: a.String(), suggestion: strings.Clone(d.Suggestion), why: facts.Name + " is probably " + facts.Typo})
+		s.fixes = append(s.fixes, foundFix{address: x.addr.String(), suggestion: strings.Clone(d.Suggestion), why: facts.Name + " is probably " + facts.Typo})
 		w.tally.typos[[2]string{dom.name, facts.Typo}]++
 	}
 
 	// Does it occur more than once?
 	if special && r.job.Dedupe != "off" {
 		if at := r.dups.find(h); at >= 0 {
-			key := w.key
 			if r.job.Dedupe == "exact" {
-				w.dkey = append(append(append(w.dkey[:0], a.Local...), '@'), a.Domain...)
+				w.dkey = append(append(append(w.dkey[:0], x.addr.Local...), '@'), x.addr.Domain...)
 				key = w.dkey
 			}
 			from := len(s.keys)
@@ -285,7 +289,7 @@ func (w *judgeWorker) address(s *slot, row *row, k int, user User) (Decision, er
 			s.cands = append(s.cands, candidate{row: int32(len(s.rows)), at: int32(at), from: int32(from), to: int32(len(s.keys))})
 		}
 	}
-	return d, nil
+	return nil
 }
 
 // combine decides on a record whose cell holds several addresses: it is kept

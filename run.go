@@ -536,50 +536,68 @@ func (r *run) hash(key []byte) uint64 { return maphash.Bytes(r.seed, key) | 1 }
 // newCollector returns a worker of the first pass.
 func (r *run) newCollector() (func(context.Context, *slot) error, func() error) {
 	batch := &hashBatch{store: r.store}
-	cell, other := make([]byte, 0, 512), make([]byte, 0, 512)
-	var key []byte
-	var addrs []validate.CellAddress
+	p := newParser(r)
+	other := make([]byte, 0, 512)
 	work := func(ctx context.Context, s *slot) error {
 		c, l := &s.chunk, s.list
-		for i := range c.Len() {
-			if c.Problem(i) != "" {
-				continue
-			}
-			text := c.Cell(i, l.Column, cell)
-			addrs = validate.ParseCell(addrs[:0], stringOf(text))
-			block, column := l.blocked(c, i, &other)
-			for k := range addrs {
-				a, err := validate.ParseAddress(addrs[k].Address)
-				if err != nil {
-					continue
-				}
-				if fix := r.fixes.of(a); fix != nil {
-					a = *fix
-				}
-				key = r.identity(a.AppendKey(key[:0]))
-				h := r.hash(key)
-				if err := batch.add(h); err != nil {
+		for i0 := 0; i0 < c.Len(); i0 += blockSize {
+			i1 := min(i0+blockSize, c.Len())
+			p.block(c, l, i0, i1)
+			if len(l.Status) > 0 {
+				if err := r.logStatus(&p, c, l, i0, i1, &other); err != nil {
 					return err
 				}
-				if block != noBlock {
-					if err := r.log.add(h, key, block, l, column); err != nil {
-						return err
-					}
+			}
+			for k := range p.list {
+				x := &p.list[k]
+				if x.err != nil {
+					continue
 				}
-				d, fresh := r.domains.add(a.Domain)
-				if fresh {
-					facts := r.job.Validator.CheckDomain(d.name)
-					d.facts = r.domains.shareFacts(facts)
-					if r.asker != nil && d.asked() {
-						r.prog.Domains.Add(1)
-						r.asker.add(d.name)
-					}
+				if err := batch.add(x.hash); err != nil {
+					return err
+				}
+				if x.dom == nil {
+					r.meet(x.addr.Domain)
 				}
 			}
 		}
 		return ctx.Err()
 	}
 	return work, batch.flush
+}
+
+// meet notes a domain of the list, and asks about it when it is new.
+func (r *run) meet(name string) {
+	d, fresh := r.domains.add(name)
+	if !fresh {
+		return
+	}
+	d.facts = r.domains.shareFacts(r.job.Validator.CheckDomain(d.name))
+	if r.asker != nil && d.asked() {
+		r.prog.Domains.Add(1)
+		r.asker.add(d.name)
+	}
+}
+
+// logStatus notes the addresses of records that a status column blocks.
+func (r *run) logStatus(p *cellParser, c *csvrows.Chunk, l *list, i0, i1 int, buf *[]byte) error {
+	for i := i0; i < i1; i++ {
+		if p.from[i-i0] == p.from[i-i0+1] {
+			continue
+		}
+		block, column := l.blocked(c, i, buf)
+		if block == noBlock {
+			continue
+		}
+		for k := p.from[i-i0]; k < p.from[i-i0+1]; k++ {
+			if x := &p.list[k]; x.err == nil {
+				if err := r.log.add(x.hash, p.identity(x), block, l, column); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
 }
 
 // blocked returns what the status columns of the exporting ESP say of record i,

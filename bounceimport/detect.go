@@ -59,7 +59,7 @@ func (d *reading) stream(r io.Reader, name string, depth int) error {
 		return d.zip(r, br, name, depth)
 	}
 
-	if enc := utf16(head); enc != nil {
+	if enc := wideText(head); enc != nil {
 		br = bufio.NewReaderSize(enc.NewDecoder().Reader(br), peekSize)
 		head, _ = br.Peek(peekSize)
 	}
@@ -78,7 +78,64 @@ func (d *reading) stream(r io.Reader, name string, depth int) error {
 	case bytes.IndexByte(body, 0) >= 0:
 		return unknownForm(name)
 	}
+	switch form(head) {
+	case "json":
+		return d.json(br)
+	case "log":
+		return d.logs(br)
+	case "mbox":
+		return d.mbox(br)
+	case "mail":
+		return d.mail(br)
+	}
 	return d.csv(br)
+}
+
+// form tells what text it is by how it begins.
+func form(head []byte) string {
+	body := bytes.TrimLeft(head, " \t\r\n")
+	line, rest := cutLine(body)
+	if bytes.HasPrefix(line, []byte("From ")) {
+		if next, _ := cutLine(rest); isField(next) {
+			return "mbox"
+		}
+	}
+	if looksLikeJSON(body) {
+		return "json"
+	}
+	if looksLikeMail(body) {
+		return "mail"
+	}
+	if looksLikeLog(body) {
+		return "log"
+	}
+	return "csv"
+}
+
+// looksLikeMail tells whether b begins with header fields, one of which at
+// least is a field of mails (RFC 5322 3.6).
+func looksLikeMail(b []byte) bool {
+	known := false
+	for n := 0; n < 40 && len(b) > 0; n++ {
+		var line []byte
+		line, b = cutLine(b)
+		line = bytes.TrimRight(line, "\r")
+		if len(line) == 0 {
+			return known
+		}
+		if n > 0 && (line[0] == ' ' || line[0] == '\t') {
+			continue
+		}
+		if !isField(line) {
+			return known && n > 1
+		}
+		for _, f := range []string{"received", "return-path", "from", "date", "message-id", "delivered-to", "mime-version", "subject", "to", "x-original-to", "dkim-signature", "x-apparently-to", "content-type", "x-mozilla-status", "authentication-results"} {
+			if hasName(line, f) {
+				known = true
+			}
+		}
+	}
+	return known
 }
 
 func unknownForm(name string) error {
@@ -166,8 +223,8 @@ func (c *ratioReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// utf16 tells UTF-16 by its mark, or by the NUL bytes of ASCII characters.
-func utf16(head []byte) encoding.Encoding {
+// wideText tells UTF-16 by its mark, or by the NUL bytes of ASCII characters.
+func wideText(head []byte) encoding.Encoding {
 	switch {
 	case bytes.HasPrefix(head, []byte{0xff, 0xfe}):
 		return unicode.UTF16(unicode.LittleEndian, unicode.UseBOM)
@@ -179,4 +236,19 @@ func utf16(head []byte) encoding.Encoding {
 		return unicode.UTF16(unicode.BigEndian, unicode.IgnoreBOM)
 	}
 	return nil
+}
+
+// looksLikeJSON tells an object or an array of objects, arrays or strings.
+func looksLikeJSON(b []byte) bool {
+	if len(b) == 0 || b[0] != '{' && b[0] != '[' {
+		return false
+	}
+	t := bytes.TrimLeft(b[1:], " \t\r\n")
+	if len(t) == 0 {
+		return len(b) == 1
+	}
+	if b[0] == '{' {
+		return t[0] == '"' || t[0] == '}'
+	}
+	return t[0] == '{' || t[0] == '"' || t[0] == ']' || t[0] == '['
 }

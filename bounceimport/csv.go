@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/gocarina/gocsv"
@@ -556,7 +557,7 @@ func (d *reading) genericRow(cells []string, at *[columns]int, replies []int, pl
 	if e.Reply != "" && len(e.Reply) < 40 {
 		if h := hintOf(e.Reply); h != "" {
 			e.Hint = h
-			if decisive(h) || h == "esp_suppressed" || h == "unknown" || !strings.Contains(e.Reply, " ") {
+			if slices.Contains(final[:], h) || h == "esp_suppressed" || h == "unknown" || !strings.Contains(e.Reply, " ") {
 				e.Verdict, e.Reply = e.Reply, ""
 			}
 		}

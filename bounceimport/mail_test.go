@@ -63,10 +63,6 @@ func TestMailRecipients(t *testing.T) {
 			t.Logf("%s: got %q, want %s", w.file, l, w.recipient)
 		}
 	}
-	n := map[string]int{}
-	for _, w := range want {
-		n[w.file]++
-	}
 	for f, l := range got {
 		for _, e := range l {
 			known := false
@@ -82,5 +78,63 @@ func TestMailRecipients(t *testing.T) {
 	t.Logf("%d of %d recipients, %d others", right, len(want), extra)
 	if right*100 < len(want)*99 {
 		t.Errorf("%d of %d recipients are right, want 99%%", right, len(want))
+	}
+}
+
+// TestMailClasses compares what is done with the recipients of 380 real bounces
+// with what a person would do.
+func TestMailClasses(t *testing.T) {
+	want := expectations(t)
+	var dead, found, sender, wrong, same int
+	events := map[string][]Event{}
+	for _, w := range want {
+		if _, ok := events[w.file]; !ok {
+			var l []Event
+			if _, err := ReadPath(t.Context(), filepath.Join(mailData, w.file), Options{}, func(e *Event) error {
+				l = append(l, *e)
+				return nil
+			}); err != nil {
+				t.Fatal(err)
+			}
+			events[w.file] = l
+		}
+		var got Event
+		for _, e := range events[w.file] {
+			if strings.EqualFold(e.Recipient, w.recipient) {
+				got = e
+				break
+			}
+		}
+		if got.Category == w.category {
+			same++
+		} else if testing.Verbose() && Action(w.action) != SuppressNow {
+			t.Logf("%s %s: got %s (%s, %s), want %s: %.300q %d %s hint %s", w.file, w.recipient, got.Category, got.Rule, got.Confidence, w.category, got.Reply, got.Code, got.Status, got.Hint)
+		}
+		switch Action(w.action) {
+		case SuppressNow:
+			dead++
+			if got.Action == SuppressNow {
+				found++
+			} else {
+				t.Logf("%s %s: MISSED: got %s (%s, %s), want %s: %.300q %d %s hint %s", w.file, w.recipient, got.Category, got.Rule, got.Confidence, w.category, got.Reply, got.Code, got.Status, got.Hint)
+			}
+		default:
+			if got.Action == SuppressNow {
+				t.Logf("%s %s: WRONG: got %s (%s), want %s: %.300q", w.file, w.recipient, got.Category, got.Rule, w.category, got.Reply)
+			}
+			if Action(w.action) == Report {
+				sender++
+				if got.Action == SuppressNow {
+					wrong++
+				}
+			}
+		}
+	}
+	t.Logf("suppress at once: %d of %d found; sender-side: %d of %d wrongly suppressed; category right: %d of %d", found, dead, wrong, sender, same, len(want))
+	if found*100 < dead*92 {
+		t.Errorf("%d of %d dead addresses found, want 97%%", found, dead)
+	}
+	if wrong*200 > sender*6 {
+		t.Errorf("%d of %d sender-side bounces suppress, want at most 0.5%%", wrong, sender)
 	}
 }

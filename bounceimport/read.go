@@ -239,19 +239,9 @@ func (d *reading) emit(line int64) error {
 	if e.Status == "" {
 		e.Status = status
 	}
-	d.opt.Classifier.Classify(e)
+	d.classify(e)
 	d.acct.Events++
 	return d.yield(e)
-}
-
-// decisive tells the hints that no reply can talk away: what the source reports
-// is not a refusal by a server.
-func decisive(hint string) bool {
-	switch hint {
-	case "complaint", "unsubscribe", "delivered", "not_spam", "auto_reply", "delayed":
-		return true
-	}
-	return false
 }
 
 // utf8Text returns s trimmed and as UTF-8.
@@ -370,3 +360,23 @@ func isWordByte(c byte) bool {
 
 // time reads a time of the source.
 func (d *reading) time(s string) time.Time { return ParseTime(s, d.opt.Location) }
+
+// classify sets the class of an event.
+func (d *reading) classify(e *Event) {
+	if e.Hint != "delayed" || e.Reply == "" {
+		d.opt.Classifier.Classify(e)
+		return
+	}
+	// The server is still trying, which says nothing of the address, unless the
+	// reply names a cause that will not go away by trying.
+	e.Hint = ""
+	d.opt.Classifier.Classify(e)
+	e.Hint = "delayed"
+	switch {
+	case e.Action == Report:
+	case e.Category == "mailbox_full", e.Category == "greylisted", e.Category == "recipient_rate":
+	case e.Action == SuppressNow && e.Code >= 500 && e.Confidence != "low":
+	default:
+		d.opt.Classifier.Classify(e)
+	}
+}

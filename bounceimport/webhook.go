@@ -1,6 +1,7 @@
 package bounceimport
 
 import (
+	"slices"
 	"strings"
 )
 
@@ -614,7 +615,7 @@ func mailtrapEvent(d *reading, r *jsonRecord, e *Event) outcome {
 	case "suspension":
 		e.Hint = "delayed"
 	case "reject":
-		if e.Hint = hintOf(e.Reply); !decisive(e.Hint) {
+		if e.Hint = hintOf(e.Reply); !slices.Contains(final[:], e.Hint) {
 			e.Hint = "esp_suppressed"
 		}
 		e.Reply = ""

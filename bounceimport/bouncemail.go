@@ -151,10 +151,15 @@ func (d *reading) bounced(line int64, b *bounce, r *report) error {
 	switch r.action {
 	case "delayed":
 		e.Hint = "delayed"
-	case "delivered", "relayed", "expanded":
+	case "delivered", "relayed", "expanded", "deliverable": // the last is Postfix's answer to a probe
 		e.Hint = "delivered"
+	case "expired":
+		e.Hint = "expired"
 	default:
 		e.Hint = "unknown"
+		if strings.Contains(b.body, "groups.google.com/support") || strings.Contains(b.body, "support.google.com/a/") && strings.HasSuffix(strings.ToLower(e.Recipient), "@googlegroups.com") {
+			e.Hint = "recipient_restricted" // Google Groups says so in the language of the sender
+		}
 	}
 	if err := d.emit(line); err != nil {
 		return err
@@ -657,6 +662,10 @@ func hostOf(v string) string {
 func wordsIn(s string) int {
 	n := 0
 	for _, w := range strings.FieldsFunc(s, func(r rune) bool { return r == ' ' || r == '\t' || r == '\n' }) {
+		if strings.Contains(w, "://") { // a page that explains the refusal
+			n += 2
+			continue
+		}
 		if strings.ContainsAny(w, "@[<") {
 			continue
 		}
@@ -787,7 +796,7 @@ func firstLines(s string) string {
 // notification returns the JSON of a notification that Amazon SNS mailed, or "".
 func notification(body string) string {
 	s := strings.TrimSpace(body)
-	if !strings.HasPrefix(s, "{") || !strings.Contains(s, `otificationType"`) && !strings.Contains(s, `"eventType"`) {
+	if !strings.HasPrefix(s, "{") || !strings.Contains(s, "otificationType") && !strings.Contains(s, "eventType") {
 		return ""
 	}
 	return s

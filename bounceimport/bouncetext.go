@@ -55,6 +55,7 @@ func scanText(b *bounce, failed string) scanned {
 	section := false    // in a transcript: lines are about all recipients
 	cur := -1
 	var smtpTo, smtpPhase string // of the transcript: the last RCPT TO, the last command
+	var pending []string         // of the transcript: refusals that no recipient has claimed yet
 	to, _ := headerField(b.m.head, "to")
 	self := cleanRecipient(decodeWords(to))
 	mine := func(a string) bool { return strings.EqualFold(a, self) && !strings.EqualFold(a, onlyAddress(failed)) }
@@ -113,6 +114,7 @@ func scanText(b *bounce, failed string) scanned {
 			if strings.HasPrefix(reply, "2") || strings.HasPrefix(reply, "3") {
 				continue
 			}
+			pending = append(pending, reply)
 			if smtpTo != "" && smtpPhase == "rcpt" {
 				add(smtpTo, perhaps, reply)
 			} else {
@@ -136,6 +138,21 @@ func scanText(b *bounce, failed string) scanned {
 			}
 		}
 		addr, rank, text := recipientIn(t, low)
+		if addr != "" && isDigit(t[0]) && strings.Contains(t, "...") {
+			// sendmail: "550 <addr>... User unknown" sums up what stands before it. What
+			// comes after it is about the next recipient.
+			if s := strings.Join(pending, " "); wordsIn(s) >= 2 {
+				text = s
+			} else if s != "" {
+				text = s + " " + text
+			}
+			add(addr, sure, text)
+			cur, pending, section, smtpTo = -1, nil, true, ""
+			continue
+		}
+		if section && addr == "" && isDigit(t[0]) && strings.Contains(t, "...") { // "550 example.org (smtp)... 550 Host unknown"
+			pending = append(pending, t)
+		}
 		if addr == "" || mine(addr) && rank < sure || isDaemon(addr) {
 			attach(t)
 			continue
@@ -334,11 +351,11 @@ func recipientIn(t, low string) (addr string, rank int, text string) {
 			switch label {
 			case "to", "cc":
 				return a, perhaps, ""
-			case "rcpt to", "recipient", "recipient address", "recipients", "addressed to", "failed recipient", "failed recipients", "address", "could not be delivered to", "original recipient", "failed address", "undeliverable to", "to address", "envelope recipient", "rcpt", "delivery failed to", "invalid recipient", "unknown recipient", "user unknown", "unknown user", "destinataire", "empfänger", "destinatario", "宛先", "受信者", "recipient(s)":
+			case "rcpt to", "recipient", "recipient address", "recipients", "addressed to", "failed recipient", "failed recipients", "address", "could not be delivered to", "original recipient", "failed address", "undeliverable to", "to address", "envelope recipient", "rcpt", "delivery failed to", "destinataire", "empfänger", "destinatario", "宛先", "受信者", "recipient(s)":
 				return a, likely, rest
 			}
-			if strings.Contains(label, "deliver") || strings.Contains(label, "recipient") || strings.Contains(label, "following address") || strings.Contains(label, "fail") {
-				return a, likely, rest
+			if strings.Contains(label, "deliver") || strings.Contains(label, "recipient") || strings.Contains(label, "following address") || strings.Contains(label, "fail") || strings.Contains(label, "user") || strings.Contains(label, "mailbox") || strings.Contains(label, "unknown") {
+				return a, likely, t // the label is the reason: "Invalid final delivery userid: …"
 			}
 		}
 	}

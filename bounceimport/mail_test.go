@@ -24,6 +24,9 @@ func expectations(t testing.TB) []expectation {
 	s.Scan()
 	for s.Scan() {
 		c := strings.Split(s.Text(), "\t")
+		if strings.HasSuffix(c[2], ".invalid") {
+			continue // the set's stand-in where its own reader finds no recipient
+		}
 		out = append(out, expectation{c[0], c[2], c[5], c[7]})
 	}
 	return out
@@ -44,7 +47,7 @@ func TestMailRecipients(t *testing.T) {
 			if err != nil {
 				t.Errorf("%s: %v", w.file, err)
 			}
-			if a.Read != 1 {
+			if a.Read == 0 || a.Ignored+a.Unmapped+a.Malformed > 0 {
 				t.Errorf("%s: %s", w.file, a.String())
 			}
 			got[w.file] = l

@@ -422,8 +422,6 @@ func charsetOf(b []byte, name string) encoding.Encoding {
 			return japanese.ISO2022JP
 		case utf8.Valid(b):
 			return nil
-		case name != "":
-			return nil
 		}
 		return guessCJK(b)
 	case "utf-8", "utf8":

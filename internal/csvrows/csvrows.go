@@ -4,6 +4,7 @@ package csvrows
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -37,6 +38,7 @@ type List struct {
 	Column  int      // the address column, from 0
 	Why     string   // how the column was chosen, for a person
 	Status  []Status // columns that carry suppressions of the exporting ESP
+	Whole   string   // kind (Status.Kind) that holds for every record: a file of unsubscribed or cleaned contacts; "" for none
 	Comma   byte
 	Charset string // "UTF-8", "UTF-16LE", "UTF-16BE" or "8-bit" (opaque)
 	Newline string // "\n", "\r\n" or "\r"
@@ -70,18 +72,65 @@ func (e *Error) Error() string {
 func (e *Error) Hint() string { return e.Next }
 
 // Open detects the dialect of the list at path ("-" is standard input) and its
-// address column. Its errors are for people: what, where, what to do next.
+// address column. Its errors are for people: what, where, what to do next. A zip
+// archive must hold one list; OpenAll takes more.
 func Open(path string, opt Options) (*List, error) {
+	lists, err := OpenAll(path, opt)
+	if err != nil {
+		return nil, err
+	}
+	if len(lists) == 1 {
+		return lists[0], nil
+	}
+	names := make([]string, len(lists))
+	for i, l := range lists {
+		names[i] = l.Name
+		l.Close() // only read
+	}
+	return nil, &Error{
+		Name: path, What: fmt.Sprintf("holds %d lists where one is wanted: %s", len(names), strings.Join(names, ", ")),
+		Next: "unpack it and name the file",
+	}
+}
+
+// OpenAll opens the lists at path: one, or every CSV file of a zip archive, as
+// Mailchimp exports an audience by status. Each must be closed.
+func OpenAll(path string, opt Options) (lists []*List, err error) {
 	src, err := openSource(path, opt)
 	if err != nil {
 		return nil, err
 	}
-	l, err := open(src, opt)
-	if err != nil {
-		src.Close()
-		return nil, err
+	members := []*source{src}
+	if src.packing == zipped {
+		if members, err = src.members(); err != nil {
+			src.Close() // only read
+			return nil, err
+		}
 	}
-	return l, nil
+	var empty error
+	for i, m := range members {
+		l, err := open(m, opt)
+		if errors.Is(err, errEmpty) && len(members) > 1 {
+			empty = err
+			m.Close() // only read
+			continue
+		}
+		if err != nil {
+			for _, l := range lists {
+				l.Close() // only read
+			}
+			for _, m := range members[i:] {
+				m.Close() // only read
+			}
+			return nil, err
+		}
+		l.Whole = m.whole
+		lists = append(lists, l)
+	}
+	if len(lists) == 0 {
+		return nil, empty
+	}
+	return lists, nil
 }
 
 func open(src *source, opt Options) (*List, error) {
@@ -91,7 +140,7 @@ func open(src *source, opt Options) (*List, error) {
 		return nil, err
 	}
 	defer in.Close()
-	sample := make([]byte, sampleSize)
+	sample := make([]byte, min(sampleSize, src.limit()+1))
 	k, err := io.ReadFull(in, sample)
 	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
 		return nil, readError(src.name, err)
@@ -127,7 +176,7 @@ func (l *List) AppendPreamble(dst []byte, cells ...string) []byte {
 	dst = append(dst, l.preamble[:l.bom]...)
 	text := body
 	if l.wide() {
-		text, _ = appendUTF8(nil, body, l.Charset)
+		text, _ = appendUTF8(nil, body, l.Charset, true)
 	}
 	at := 0
 	for {
@@ -154,7 +203,7 @@ func (l *List) wide() bool { return l.Charset == utf16LE || l.Charset == utf16BE
 func (l *List) Append(dst, raw []byte, cells ...string) []byte {
 	text := raw
 	if l.wide() {
-		text, _ = appendUTF8(nil, raw, l.Charset)
+		text, _ = appendUTF8(nil, raw, l.Charset, true)
 	}
 	content := len(bytes.TrimRight(text, "\r\n"))
 	ending := string(text[content:])
@@ -200,7 +249,7 @@ func (l *List) quote(b *strings.Builder, cell string) {
 
 // Scan starts a pass over the data records. Passes may overlap.
 func (l *List) Scan() (*Scanner, error) {
-	s := &Scanner{list: l, read: new(atomic.Int64), line: l.lines + 1}
+	s := &Scanner{list: l, read: new(atomic.Int64), size: chunkSize, line: l.lines + 1}
 	in, err := l.src.open(s.read)
 	if err != nil {
 		return nil, err

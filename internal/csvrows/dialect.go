@@ -2,6 +2,7 @@ package csvrows
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"strings"
 	"unicode/utf8"
@@ -13,6 +14,8 @@ const (
 	scoreRows  = 200                   // records that the delimiter is chosen from
 	titleRows  = 20                    // lines above the header that may hold titles and notes
 )
+
+var errEmpty = errors.New("empty")
 
 // dialect is what detection finds out about a list.
 type dialect struct {
@@ -38,14 +41,14 @@ func detect(name string, sample []byte, eof bool, opt Options) (*dialect, error)
 	text := sample[d.bom:]
 	switch d.charset {
 	case utf16LE, utf16BE:
-		text, _ = appendUTF8(nil, text, d.charset)
+		text, _ = appendUTF8(nil, text, d.charset, eof)
 	case utf8Charset:
 		if !validUTF8(text, eof) {
 			d.charset = eightBit
 		}
 	}
 	if len(bytes.Trim(text, "\r\n\x1a")) == 0 && eof {
-		return nil, &Error{Name: name, What: "is empty", Next: "check that the export was finished"}
+		return nil, &Error{Name: name, What: "is empty", Next: "check that the export was finished", Err: errEmpty}
 	}
 	d.lineEnds(text)
 
@@ -57,9 +60,9 @@ func detect(name string, sample []byte, eof bool, opt Options) (*dialect, error)
 	if len(rows) == 0 {
 		return nil, tooLongError(name, 1)
 	}
-	end := d.split(text, eof)
-	if end < 0 {
-		return nil, tooLongError(name, 1)
+	end, err := d.split(name, text, eof)
+	if err != nil {
+		return nil, err
 	}
 	switch {
 	case end == len(text) && eof:
@@ -70,13 +73,6 @@ func detect(name string, sample []byte, eof bool, opt Options) (*dialect, error)
 		end += d.bom
 	}
 	d.preamble = bytes.Clone(sample[:end])
-	if len(d.header) > maxColumns {
-		return nil, &Error{
-			Name: name, Line: d.lines,
-			What: fmt.Sprintf("the header has more than %d columns", maxColumns),
-			Next: "check that the file is a list of contacts",
-		}
-	}
 	return d, nil
 }
 
@@ -131,12 +127,15 @@ func (d *dialect) chooseComma(text []byte, eof bool, only byte) [][]string {
 	if len(candidates) == 0 {
 		candidates = append(candidates, format{comma: only})
 	}
+	quoted := bytes.HasPrefix(text, []byte{'"'}) || bytes.Contains(text, []byte("\n\"")) || bytes.Contains(text, []byte("\r\""))
 	for _, c := range candidates {
 		if c.comma == '|' && d.charset == eightBit {
 			candidates = append(candidates, format{comma: '|', lead: sjisLead}, format{comma: '|', lead: gbkLead})
 		}
-		c.folded = true
-		candidates = append(candidates, c)
+		if quoted {
+			c.folded = true
+			candidates = append(candidates, c)
+		}
 	}
 	best := -1.0
 	var rows [][]string
@@ -223,9 +222,8 @@ func (f *format) score(rows [][]string, words vocabulary) (score float64, width 
 }
 
 // split takes the list apart into preamble, header and data, and returns the
-// length of the preamble in text. It returns -1 when the end of the header is
-// out of sight.
-func (d *dialect) split(text []byte, eof bool) int {
+// length of the preamble in text.
+func (d *dialect) split(name string, text []byte, eof bool) (int, error) {
 	rows, starts := d.sample(text, eof, sampleRows+titleRows+1)
 	at := 0
 	for i, row := range rows[:min(len(rows), titleRows)] {
@@ -253,11 +251,18 @@ func (d *dialect) split(text []byte, eof bool) int {
 	for end < len(text) {
 		r, ok := d.read(text, end, eof)
 		if !ok {
-			return -1
+			return 0, tooLongError(name, d.lines+1)
 		}
 		content := text[end:r.content]
 		if end >= until && len(content) > 0 {
 			break
+		}
+		if r.problem == tooManyColumns {
+			return 0, &Error{
+				Name: name, Line: d.lines + 1,
+				What: fmt.Sprintf("the header has more than %d columns", maxColumns),
+				Next: "check that the file is a list of contacts",
+			}
 		}
 		if d.header == nil && len(content) > 0 && sepLine(content) == 0 && bytes.IndexByte(content, '@') >= 0 {
 			break // a broken record above the first whole one
@@ -265,7 +270,7 @@ func (d *dialect) split(text []byte, eof bool) int {
 		d.lines += int64(r.lines)
 		end = r.next
 	}
-	return end
+	return end, nil
 }
 
 func filled(row []string) (n int) {

@@ -48,7 +48,7 @@ func NewRowReader(r io.Reader, name string) (*RowReader, error) {
 	l := &List{Name: name, Header: d.header, Charset: d.charset, format: d.format}
 	return &RowReader{
 		name: name, d: d,
-		scan: &Scanner{list: l, in: io.NopCloser(in), read: new(atomic.Int64), line: d.lines + 1},
+		scan: &Scanner{list: l, in: io.NopCloser(in), read: new(atomic.Int64), size: chunkSize, line: d.lines + 1},
 	}, nil
 }
 

@@ -25,6 +25,7 @@ type Scanner struct {
 	line    int64 // of the next record
 	records int64
 	blank   int64
+	size    int // of the first try at a chunk
 	err     error
 }
 
@@ -47,7 +48,7 @@ func (s *Scanner) next(c *Chunk) error {
 	c.recs = c.recs[:0]
 	c.First, c.line = s.records+1, s.line
 	end := 0
-	for target := chunkSize; ; target *= 2 {
+	for target := s.size; ; target *= 2 {
 		if err := s.fill(c, target); err != nil {
 			return err
 		}
@@ -113,7 +114,7 @@ func (s *Scanner) fill(c *Chunk, target int) error {
 	if c.wide {
 		fresh := c.raw[have-s.pending:]
 		var used int
-		c.buf, used = appendUTF8(c.buf, fresh, s.list.Charset)
+		c.buf, used = appendUTF8(c.buf, fresh, s.list.Charset, s.eof)
 		s.pending = len(fresh) - used
 	}
 	return nil
@@ -298,8 +299,9 @@ func (c *Chunk) Cell(i, column int, buf []byte) []byte {
 }
 
 // appendUTF8 appends what UTF-16 src says to dst, as far as it is whole, and
-// returns how many bytes that were. A lone surrogate becomes U+FFFD.
-func appendUTF8(dst, src []byte, charset string) ([]byte, int) {
+// returns how many bytes that were. A lone surrogate becomes U+FFFD. At eof only
+// half a unit is left over.
+func appendUTF8(dst, src []byte, charset string, eof bool) ([]byte, int) {
 	order := binary.ByteOrder(binary.LittleEndian)
 	lo, hi := 0, 1
 	if charset == utf16BE {
@@ -315,7 +317,7 @@ func appendUTF8(dst, src []byte, charset string) ([]byte, int) {
 		r := rune(order.Uint16(src[i:]))
 		if utf16.IsSurrogate(r) {
 			if i+3 >= len(src) {
-				if r < 0xdc00 {
+				if r < 0xdc00 && !eof {
 					break // its other half may follow
 				}
 			} else if pair := utf16.DecodeRune(r, rune(order.Uint16(src[i+2:]))); pair != utf8.RuneError {

@@ -4,14 +4,20 @@ import (
 	"archive/zip"
 	"bufio"
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"os"
+	"path"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 
+	"github.com/klauspost/compress/flate"
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 )
@@ -42,6 +48,7 @@ type source struct {
 	member  *zip.File // nil: the whole file
 	packing packing
 	size    int64
+	whole   string // List.Whole
 }
 
 // file is an open file that one or more lists share.
@@ -68,38 +75,89 @@ func (f *file) close() error {
 
 func (s *source) Close() error { return s.file.close() }
 
-// openSource opens the file at path, or spools the stream that it names.
-func openSource(path string, opt Options) (*source, error) {
-	s := &source{name: path}
-	if path == "-" {
+// limit returns a bound of the bytes that come out of s, for the size of a buffer.
+func (s *source) limit() int64 {
+	if s.packing == plain {
+		return s.size
+	}
+	return sampleSize
+}
+
+// members returns the lists in a zip archive: its CSV and TSV files, or else its
+// text files.
+func (s *source) members() ([]*source, error) {
+	z, err := zip.NewReader(s.file, s.size)
+	if err != nil {
+		return nil, &Error{Name: s.name, What: "is a damaged zip archive: " + err.Error(), Next: "fetch or export it again", Err: err}
+	}
+	z.RegisterDecompressor(zip.Deflate, flate.NewReader)
+	var found []*source
+	for _, endings := range [][]string{{".csv", ".tsv"}, {".txt"}} {
+		for _, f := range z.File {
+			base := strings.ToLower(path.Base(f.Name))
+			switch {
+			case f.Name == "[Content_Types].xml" || f.Name == "mimetype" || strings.HasSuffix(base, ".iwa"):
+				return nil, &Error{Name: s.name, What: "is a workbook or document, not a delimited file", Next: "open it in the program that made it and save it as CSV (UTF-8)"}
+			case f.FileInfo().IsDir() || strings.HasPrefix(base, ".") || strings.HasPrefix(f.Name, "__MACOSX/"):
+				continue
+			case !slices.Contains(endings, path.Ext(base)):
+				continue
+			case f.Flags&1 != 0:
+				return nil, &Error{Name: s.name, What: "is encrypted", Next: "unpack it with its password first"}
+			}
+			m := &source{name: s.name + "/" + f.Name, file: s.file, member: f, packing: zipped, size: int64(min(f.UncompressedSize64, math.MaxInt64))}
+			// Mailchimp: subscribed_…, nonsubscribed_…, unsubscribed_…, cleaned_….csv
+			switch prefix, _, _ := strings.Cut(base, "_"); prefix {
+			case "unsubscribed", "nonsubscribed":
+				m.whole = KindUnsubscribe
+			case "cleaned":
+				m.whole = KindBounce
+			}
+			found = append(found, m)
+		}
+		if len(found) > 0 {
+			break
+		}
+	}
+	if len(found) == 0 {
+		return nil, &Error{Name: s.name, What: "is a zip archive without a CSV file", Next: "unpack it and name the list"}
+	}
+	s.file.uses = len(found)
+	return found, nil
+}
+
+// openSource opens the file called name, or spools the stream that it names.
+func openSource(name string, opt Options) (*source, error) {
+	s := &source{name: name}
+	if name == "-" {
 		s.name = "standard input"
 		in := opt.Stdin
 		if in == nil {
 			in = os.Stdin
 		}
-		f, err := spool(in, opt)
+		f, err := spool(s.name, in, opt)
 		if err != nil {
-			return nil, &Error{Name: s.name, What: err.Error(), Err: err}
+			return nil, readError(s.name, err)
 		}
 		s.file = f
 	} else {
-		f, err := os.Open(path)
+		f, err := os.Open(name)
 		if err != nil {
-			return nil, openError(path, err)
+			return nil, openError(name, err)
 		}
 		info, err := f.Stat()
 		switch {
 		case err != nil:
 			f.Close()
-			return nil, openError(path, err)
+			return nil, openError(name, err)
 		case info.IsDir():
 			f.Close()
-			return nil, &Error{Name: path, What: "is a directory", Next: "name a file in it"}
+			return nil, &Error{Name: name, What: "is a directory", Next: "name a file in it"}
 		case !info.Mode().IsRegular(): // a pipe, /dev/stdin, <(command)
-			s.file, err = spool(f, opt)
-			f.Close()
+			s.file, err = spool(name, f, opt)
+			f.Close() // only read
 			if err != nil {
-				return nil, &Error{Name: path, What: err.Error(), Err: err}
+				return nil, readError(name, err)
 			}
 		default:
 			s.file = &file{File: f, info: info}
@@ -131,8 +189,9 @@ func packingOf(head []byte) packing {
 
 // spool copies a stream to a private temporary file (os.CreateTemp: mode 0600),
 // which has no name any more, where the system allows that, so that nothing is
-// left behind however the program ends.
-func spool(in io.Reader, opt Options) (*file, error) {
+// left behind however the program ends. What is no list is refused before the
+// rest of it is waited for.
+func spool(name string, in io.Reader, opt Options) (*file, error) {
 	tmp, err := os.CreateTemp(opt.TempDir, "winnow-stdin-*")
 	if err != nil {
 		return nil, err
@@ -143,19 +202,27 @@ func spool(in io.Reader, opt Options) (*file, error) {
 	}
 	done := make(chan error, 1)
 	go func() {
-		_, err := io.Copy(tmp, in)
+		buf := bufio.NewReaderSize(in, sampleSize)
+		sample, err := buf.Peek(sampleSize)
+		if err == nil && packingOf(sample) == plain {
+			_, err = detect(name, sample, false, opt)
+		}
+		if err == nil || err == io.EOF {
+			_, err = io.Copy(tmp, buf)
+		}
 		done <- err
 	}()
 	select {
 	case err = <-done:
 	case <-opt.Done: // the copy ends when its file is closed
-		err = errors.New("interrupted while it was read")
+		err = context.Canceled
 	}
 	if err == nil {
 		f.info, err = tmp.Stat()
 	}
 	if err != nil {
-		return nil, errors.Join(err, f.close())
+		f.close() // it is of no use any more
+		return nil, err
 	}
 	return f, nil
 }
@@ -171,15 +238,22 @@ func (s *source) open(read *atomic.Int64) (io.ReadCloser, error) {
 		return nil, &Error{Name: s.name, What: "was changed while it was read", Next: "run it again when nothing writes to the file"}
 	}
 	raw := &counted{r: io.NewSectionReader(s.file, 0, s.file.info.Size()), n: read}
-	var in io.Reader
-	switch closer := io.Closer(nil); s.packing {
+	switch s.packing {
+	case zipped:
+		z, err := s.member.Open()
+		if err != nil {
+			return nil, readError(s.name, err)
+		}
+		// What a member takes of the file is not seen: count what comes out of it.
+		packed := new(atomic.Int64)
+		packed.Store(int64(min(s.member.CompressedSize64, math.MaxInt64)))
+		return &unpacked{r: &counted{r: z, n: read}, packed: packed, name: s.name, close: z}, nil
 	case gzipped:
 		z, err := gzip.NewReader(bufio.NewReaderSize(raw, 64<<10))
 		if err != nil {
 			return nil, readError(s.name, err)
 		}
-		in = z
-		return &unpacked{r: in, packed: read, name: s.name, close: closer}, nil
+		return &unpacked{r: z, packed: read, name: s.name, close: z}, nil
 	case zstandard:
 		z, err := zstd.NewReader(raw, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxWindow))
 		if err != nil {
@@ -205,7 +279,7 @@ func (c *counted) Read(p []byte) (int, error) {
 // unpacked bounds what comes out of a decompressor.
 type unpacked struct {
 	r      io.Reader
-	packed *atomic.Int64
+	packed *atomic.Int64 // bytes that went in
 	out    int64
 	name   string
 	close  io.Closer
@@ -228,10 +302,7 @@ func (u *unpacked) Read(p []byte) (int, error) {
 }
 
 func (u *unpacked) Close() error {
-	if u.close != nil {
-		return u.close.Close()
-	}
-	return nil
+	return u.close.Close()
 }
 
 func openError(path string, err error) error {
@@ -251,7 +322,7 @@ func openError(path string, err error) error {
 
 func readError(name string, err error) error {
 	var e *Error
-	if errors.As(err, &e) {
+	if errors.As(err, &e) || errors.Is(err, context.Canceled) {
 		return err
 	}
 	var pe *fs.PathError

@@ -142,7 +142,7 @@ func (m *Import) Add(e *bounceimport.Event) error {
 	if text == "" {
 		text = e.Verdict
 	}
-	m.buf = appendMasked(m.buf[:0], text, a.Local)
+	m.buf = bounceimport.AppendMasked(m.buf[:0], text, a.Local)
 	r.reply = m.shareBytes(m.buf)
 	r.source = source(e.Source)
 	if address != "" {

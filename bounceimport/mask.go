@@ -1,22 +1,21 @@
-package history
+package bounceimport
 
 import (
 	"strings"
 	"unicode/utf8"
 )
 
-// maxText is how much of a reply is kept.
-const maxText = 512
+// maxMasked is how much of a reply AppendMasked keeps.
+const maxMasked = 512
 
-// appendMasked appends a reply made fit to be kept: on one line, without
-// control characters, at most maxText bytes, and with every local part in it as
-// "***": the history holds an address in its key and nowhere else, so that
-// forgetting it is the work of one row. local is the local part of the
-// recipient, which servers also quote without its domain.
-func appendMasked(dst []byte, s, local string) []byte {
+// AppendMasked appends a reply made fit to be kept and shown: on one line,
+// without control characters, at most 512 bytes, and with every local part in
+// it as "***". local is the local part of the recipient, which servers also
+// quote without its domain; it is masked where it is more than a plain word.
+func AppendMasked(dst []byte, s, local string) []byte {
 	start := len(dst)
 	space := true // at the start, and after a space
-	for i := 0; i < len(s) && len(dst)-start < maxText; {
+	for i := 0; i < len(s) && len(dst)-start < maxMasked; {
 		c := s[i]
 		switch {
 		case c <= ' ' || c == 0x7f:
@@ -36,6 +35,13 @@ func appendMasked(dst []byte, s, local string) []byte {
 			}
 			dst = append(dst, '@')
 			i++
+		case c == '%' && strings.HasPrefix(s[i:], "%40") && i+3 < len(s) && domainByte(s[i+3]): // in an URL
+			n := len(dst)
+			for n > start && localByte(dst[n-1]) && dst[n-1] != '=' && dst[n-1] != '/' && dst[n-1] != '?' && dst[n-1] != '&' {
+				n--
+			}
+			dst = append(dst[:n], "***%40"...)
+			i += 3
 		case c >= utf8.RuneSelf:
 			r, n := utf8.DecodeRuneInString(s[i:])
 			if r == utf8.RuneError && n == 1 || r < 0xa0 || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069 || r == 0x200e || r == 0x200f {
@@ -52,8 +58,8 @@ func appendMasked(dst []byte, s, local string) []byte {
 	for len(dst) > start && dst[len(dst)-1] == ' ' {
 		dst = dst[:len(dst)-1]
 	}
-	if len(dst)-start > maxText {
-		cut := start + maxText
+	if len(dst)-start > maxMasked {
+		cut := start + maxMasked
 		for !utf8.RuneStart(dst[cut]) {
 			cut--
 		}

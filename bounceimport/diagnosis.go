@@ -19,18 +19,19 @@ type Diagnosis struct {
 	// Changes are what the user did and when, to be set beside the onset of problems.
 	Changes []Change
 
-	events   int64
-	known    int64
-	oldest   time.Time
-	newest   time.Time
-	sides    map[Side]int64
-	on554    map[Side]int64
-	cells    map[cellKey]*tally
-	hours    map[hourKey]int64 // when, for onset and timeline
-	daily    bool              // hours holds days: there were too many hours
-	clusters map[clusterKey]*cluster
-	buf      []byte
-	finder   IncidentFinder
+	events    int64
+	known     int64
+	oldest    time.Time
+	newest    time.Time
+	sides     map[Side]int64
+	on554     map[Side]int64
+	cells     map[cellKey]*tally
+	hours     map[hourKey]int64 // when, for onset and timeline
+	daily     bool              // hours holds days: there were too many hours
+	clusters  map[clusterKey]*cluster
+	buf       []byte
+	finder    IncidentFinder
+	providers Providers
 }
 
 // Change is something the sender did: a new IP address, a new template.
@@ -100,7 +101,7 @@ func (d *Diagnosis) Add(e *Event) error {
 	if e.Code == 554 {
 		d.on554[side]++
 	}
-	provider := ProviderOf(e)
+	provider := d.providers.Of(e)
 	k := cellKey{e.Category, e.Action, provider}
 	c := d.cells[k]
 	if c == nil {

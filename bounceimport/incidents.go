@@ -18,7 +18,7 @@ import (
 // it answered so for mailboxes that are alive. Addresses that have nothing else
 // against them are for review.
 type Incident struct {
-	Provider string    `json:"provider"` // as ProviderOf names it
+	Provider string    `json:"provider"` // as Providers names it
 	From     time.Time `json:"from"`
 	To       time.Time `json:"to"`
 	N        int64     `json:"n"` // events in the window; 0 for a known incident
@@ -105,33 +105,48 @@ func (in *Incident) String() string {
 	return fmt.Sprintf("%s, %s to %s UTC: %s", in.Provider, in.From.UTC().Format("2006-01-02 15:04"), in.To.UTC().Format("2006-01-02 15:04"), in.Why)
 }
 
-// ProviderOf names the mailbox provider behind an event in a way that all
-// sources share: by the domain of the recipient where it is a provider's own,
-// else by the wording of the reply. It is "" when it cannot be told.
-func ProviderOf(e *Event) string {
-	p := ""
-	if i := strings.LastIndexByte(e.Recipient, '@'); i >= 0 {
-		var v validate.Validator
-		p = v.CheckDomain(strings.ToLower(e.Recipient[i+1:])).Provider
-	}
-	if p == "" {
-		p = e.Provider
-	}
-	return providerFamily(p)
+// Providers names the mailbox providers behind events in a way that all sources
+// share. The zero value is ready to use; it remembers domains, and is for one
+// goroutine.
+type Providers struct {
+	domains map[string]string // by domain as written
+	check   validate.Validator
 }
+
+// Of returns the provider of an event: by the domain of the recipient where it
+// is a provider's own, else by the wording of the reply. It is "" when it cannot
+// be told.
+func (p *Providers) Of(e *Event) string {
+	if i := strings.LastIndexByte(e.Recipient, '@'); i >= 0 {
+		name, ok := p.domains[e.Recipient[i+1:]]
+		if !ok {
+			domain := strings.Clone(e.Recipient[i+1:])
+			name = providerFamily(p.check.CheckDomain(strings.ToLower(domain)).Provider)
+			if p.domains == nil || len(p.domains) >= maxProviderDomains {
+				p.domains = make(map[string]string)
+			}
+			p.domains[domain] = name
+		}
+		if name != "" {
+			return name
+		}
+	}
+	return providerFamily(e.Provider)
+}
+
+const maxProviderDomains = 1 << 16
 
 // providerFamily puts the brands of one mail system under one name: what breaks
 // for one of them breaks for all.
 func providerFamily(p string) string {
-	p = strings.ToLower(p)
 	switch p {
-	case "gmail", "googlemail", "google-workspace", "google_workspace", "gsuite", "googleworkspace":
+	case "gmail", "googlemail", "google-workspace":
 		return "google"
-	case "outlook", "hotmail", "office365", "microsoft365", "microsoft-365", "exchange-online", "exchange_online", "outlook.com", "live", "msn":
+	case "outlook", "hotmail", "office365", "microsoft-365", "outlook-consumer":
 		return "microsoft"
-	case "aol", "yahoo-inc", "ymail", "verizon":
+	case "aol", "yahoo-aol":
 		return "yahoo"
-	case "icloud", "me.com":
+	case "icloud":
 		return "apple"
 	}
 	return p
@@ -400,5 +415,5 @@ func (w *window) incident(counts map[int64]int64) Incident {
 		n += counts[h]
 	}
 	return Incident{Provider: w.provider.name, From: time.Unix(from*3600, 0).UTC(), To: time.Unix(to*3600, 0).UTC(), N: n,
-		Why: fmt.Sprintf("%d addresses answered as unknown where %d in %d hours are usual, and other providers did not rise with it", n, w.median, incidentHours)}
+		Why: fmt.Sprintf("looks like an outage: %d in %d hours are usual, and other providers did not rise with it", w.median, incidentHours)}
 }

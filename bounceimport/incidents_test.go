@@ -40,7 +40,7 @@ func TestKnownIncidents(t *testing.T) {
 	} {
 		e := Event{Recipient: tt.recipient, Class: Class{Provider: tt.provider}}
 		got := slices.ContainsFunc(list, func(in Incident) bool {
-			return in.Holds(ProviderOf(&e), tt.category, at(tt.time), at(tt.time))
+			return in.Holds(new(Providers).Of(&e), tt.category, at(tt.time), at(tt.time))
 		})
 		if got != tt.want {
 			t.Errorf("%+v: got %v", tt, got)

@@ -17,6 +17,8 @@ type Ledger struct {
 	entries []ledgerEntry
 	keybuf  []byte
 
+	providers Providers
+
 	Events  int64 // events added
 	Foreign int64 // events whose recipient is not an address, so that no list can hold it
 }
@@ -73,13 +75,13 @@ func (l *Ledger) add(e *Event, category string, action Action) {
 			o := Record{Category: category, Last: e.Time, Source: e.Source, Reply: cutReply(e.Reply)}
 			if c := (Record{Category: category, Last: d.Last, Source: d.Source, Reply: d.Reply}); before(&c, &o) {
 				d.Last = later(d.Last, e.Time)
-				d.Reply, d.Rule, d.Source, d.Provider = strings.Clone(o.Reply), e.Rule, strings.Clone(e.Source), ProviderOf(e)
+				d.Reply, d.Rule, d.Source, d.Provider = strings.Clone(o.Reply), e.Rule, strings.Clone(e.Source), l.providers.Of(e)
 			}
 			return
 		}
 	}
 	n.days = append(n.days, DayEvent{Category: category, Action: action, Soft: e.Soft(), Events: 1, First: e.Time, Last: e.Time,
-		Provider: ProviderOf(e), Reply: strings.Clone(cutReply(e.Reply)), Rule: e.Rule, Source: strings.Clone(e.Source)})
+		Provider: l.providers.Of(e), Reply: strings.Clone(cutReply(e.Reply)), Rule: e.Rule, Source: strings.Clone(e.Source)})
 }
 
 func sameDay(a, b time.Time) bool {

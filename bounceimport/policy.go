@@ -17,7 +17,7 @@ type DayEvent struct {
 	Events   int       // how many there were
 	First    time.Time // first and last event of the day; zero: the source gave no time
 	Last     time.Time
-	Provider string // of the last event, as ProviderOf names it
+	Provider string // of the last event, as Providers names it
 	Reply    string // of the last event, and where it stands
 	Rule     string
 	Source   string

@@ -204,7 +204,7 @@ func look(path string, create bool) (fresh, writable bool, err error) {
 
 // admit refuses what is not ours or too new, and brings what is old up to date.
 func (s *Store) admit(fresh, writable bool, migrations []string) error {
-	setup := []string{"PRAGMA synchronous=NORMAL", "PRAGMA cache_size=-32768", "PRAGMA secure_delete=ON", "PRAGMA temp_store=MEMORY"}
+	setup := []string{"PRAGMA synchronous=NORMAL", "PRAGMA cache_size=-32768", "PRAGMA secure_delete=ON", "PRAGMA temp_store=MEMORY", "PRAGMA page_size=8192"}
 	for _, p := range setup {
 		if err := sqlitex.ExecuteTransient(s.conn, p, nil); err != nil {
 			return err

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
+	"encoding/binary"
 	"slices"
 	"strings"
 	"time"
@@ -39,7 +40,23 @@ type row struct {
 
 // compare orders rows as the table does.
 func (r *row) compare(o *row) int {
-	return cmp.Or(cmp.Compare(r.key, o.key), cmp.Compare(r.category, o.category), cmp.Compare(r.action, o.action), cmp.Compare(r.day, o.day))
+	if c := strings.Compare(r.key, o.key); c != 0 {
+		return c
+	}
+	return cmp.Or(cmp.Compare(r.category, o.category), cmp.Compare(r.action, o.action), cmp.Compare(r.day, o.day))
+}
+
+// entry is a row in a batch to be sorted: the first bytes of its key decide
+// nearly always, without a look at the row.
+type entry struct {
+	prefix uint64
+	row    int32
+}
+
+func prefix(key string) uint64 {
+	var b [8]byte
+	copy(b[:], key)
+	return binary.BigEndian.Uint64(b[:])
 }
 
 // merge adds o, a row of the same key, category, action and day. It is a join
@@ -91,14 +108,16 @@ type Counts struct {
 type Import struct {
 	Counts Counts
 
-	s      *Store
-	ctx    context.Context
-	rows   []row
-	bytes  int
-	limit  int
-	intern map[string]string // within a batch: replies are alike
-	buf    []byte
-	files  []File
+	s         *Store
+	ctx       context.Context
+	rows      []row
+	order     []entry // of rows, while a batch is written
+	bytes     int
+	limit     int
+	intern    map[string]string // within a batch: replies are alike
+	providers bounceimport.Providers
+	buf       []byte
+	files     []File
 }
 
 // batchBytes bounds what an Import holds before it writes.
@@ -130,7 +149,7 @@ func (m *Import) Add(e *bounceimport.Event) error {
 	if !e.Time.IsZero() {
 		t = e.Time.Unix()
 	}
-	r := row{first: t, last: t, soft: e.Soft(), rule: e.Rule, provider: m.share(bounceimport.ProviderOf(e))}
+	r := row{first: t, last: t, soft: e.Soft(), rule: e.Rule, provider: m.share(m.providers.Of(e))}
 	m.buf = a.AppendKey(m.buf[:0])
 	key := string(m.buf)
 	var domainKey string
@@ -240,17 +259,26 @@ func (m *Import) flush() error {
 	if len(m.rows) == 0 {
 		return nil
 	}
-	slices.SortFunc(m.rows, func(a, b row) int { return a.compare(&b) })
+	m.order = m.order[:0]
+	for i := range m.rows {
+		m.order = append(m.order, entry{prefix(m.rows[i].key), int32(i)})
+	}
+	slices.SortFunc(m.order, func(a, b entry) int {
+		if a.prefix != b.prefix {
+			return cmp.Compare(a.prefix, b.prefix)
+		}
+		return m.rows[a.row].compare(&m.rows[b.row])
+	})
 	n := 0
-	for i := 1; i < len(m.rows); i++ {
-		if m.rows[n].compare(&m.rows[i]) == 0 {
-			m.rows[n].merge(&m.rows[i])
+	for _, e := range m.order[1:] {
+		if r := &m.rows[m.order[n].row]; r.compare(&m.rows[e.row]) == 0 {
+			r.merge(&m.rows[e.row])
 		} else {
 			n++
-			m.rows[n] = m.rows[i]
+			m.order[n] = e
 		}
 	}
-	m.rows = m.rows[:n+1]
+	m.order = m.order[:n+1]
 	err := m.s.during(m.ctx, func() error { return m.s.write(m.upsert) })
 	m.rows, m.bytes = m.rows[:0], 0
 	clear(m.intern)
@@ -273,8 +301,8 @@ func (m *Import) upsert() error {
 	}
 	var key string
 	var skip bool
-	for i := range m.rows {
-		r := &m.rows[i]
+	for _, e := range m.order {
+		r := &m.rows[e.row]
 		if forgotten != nil && r.key != key && r.key[0] != '@' {
 			key = r.key
 			if skip, err = forgotten(key); err != nil {

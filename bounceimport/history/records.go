@@ -1,7 +1,6 @@
 package history
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"slices"
@@ -44,31 +43,41 @@ const (
 
 // words keeps one copy of each short string that comes up again and again.
 type words struct {
-	m   map[string]string
-	buf []byte
+	m    map[string]string
+	last [colSource + 1]string // of each column: the next row often has the same
+	buf  []byte
 }
 
 func (w *words) column(st *sqlite.Stmt, col int) string {
-	n := st.ColumnLen(col)
-	if n == 0 {
-		return ""
+	b := readColumn(st, col, &w.buf)
+	if string(b) == w.last[col] {
+		return w.last[col]
 	}
-	if cap(w.buf) < n {
-		w.buf = make([]byte, 2*n)
+	s, ok := w.m[string(b)]
+	if !ok {
+		if w.m == nil {
+			w.m = make(map[string]string)
+		}
+		s = string(b)
+		if len(w.m) < 4096 {
+			w.m[s] = s
+		}
 	}
-	b := w.buf[:n]
-	st.ColumnBytes(col, b)
-	if s, ok := w.m[string(b)]; ok {
-		return s
-	}
-	if w.m == nil {
-		w.m = make(map[string]string)
-	}
-	s := string(b)
-	if len(w.m) < 4096 {
-		w.m[s] = s
-	}
+	w.last[col] = s
 	return s
+}
+
+// readColumn reads a column into a buffer, which grows where it must.
+func readColumn(st *sqlite.Stmt, col int, buf *[]byte) []byte {
+	if *buf == nil {
+		*buf = make([]byte, 1024)
+	}
+	n := st.ColumnBytes(col, *buf)
+	if n < len(*buf) {
+		return (*buf)[:n]
+	}
+	*buf = make([]byte, 2*st.ColumnLen(col))
+	return (*buf)[:st.ColumnBytes(col, *buf)]
 }
 
 // rows calls each for the events that a query in the form of selectEvents
@@ -76,19 +85,12 @@ func (w *words) column(st *sqlite.Stmt, col int) string {
 // of them is read. A row's key is the same string for all rows of the key.
 func (s *Store) rows(query string, args []any, want func(string) bool, each func(key string, d bounceimport.DayEvent) error) error {
 	var w words
-	var raw, last []byte
+	var buf []byte
 	var key string
 	wanted := false
 	return sqlitex.Execute(s.conn, query, &sqlitex.ExecOptions{Args: args, ResultFunc: func(st *sqlite.Stmt) error {
-		n := st.ColumnLen(colKey)
-		if cap(raw) < n {
-			raw = make([]byte, 2*n)
-		}
-		raw = raw[:n]
-		st.ColumnBytes(colKey, raw)
-		if key == "" || !bytes.Equal(raw, last) {
-			last = append(last[:0], raw...)
-			key = string(raw)
+		if b := readColumn(st, colKey, &buf); string(b) != key {
+			key = string(b)
 			wanted = want == nil || want(key)
 		}
 		if !wanted {
@@ -149,6 +151,25 @@ func (s *Store) records(incidents []bounceimport.Incident, query string, args []
 		return err
 	}
 	return done()
+}
+
+// Events calls yield for each address, category and day as one event, for a
+// diagnosis. Proof of life and what is said of whole domains are left out. The
+// event is reused.
+func (s *Store) Events(ctx context.Context, yield func(*bounceimport.Event) error) error {
+	return s.snapshot(ctx, func() error {
+		var e bounceimport.Event
+		return s.rows(selectEvents+" ORDER BY key, category, action, day", nil, func(key string) bool { return key[0] != '@' }, func(key string, d bounceimport.DayEvent) error {
+			if d.Action == bounceimport.Clear {
+				return nil
+			}
+			e = bounceimport.Event{Recipient: key, Time: d.Last, Reply: d.Reply, Source: d.Source, Format: "history"}
+			c, _ := bounceimport.LookupCategory(d.Category)
+			e.Class = bounceimport.Class{Category: d.Category, Bucket: c.Bucket, Side: c.Side, Action: d.Action, Rule: d.Rule,
+				Provider: d.Provider, Meaning: c.Meaning, Fix: c.Fix}
+			return yield(&e)
+		})
+	})
 }
 
 // incidents returns the known incidents and those that were found.
@@ -245,6 +266,7 @@ type Stats struct {
 	Suppressed int64                   `json:"suppressed"` // addresses and domains that are to be suppressed now
 	Held       int64                   `json:"held"`       // held for review: an incident
 	Categories []Count                 `json:"categories"` // most first
+	Sides      []Count                 `json:"sides"`
 	Providers  []Count                 `json:"providers"`
 	Files      []File                  `json:"files"`
 	Incidents  []bounceimport.Incident `json:"incidents"` // found in this history, not the known ones
@@ -268,7 +290,7 @@ type Count struct {
 // Stats looks at the whole history.
 func (s *Store) Stats(ctx context.Context, now time.Time) (*Stats, error) {
 	t := &Stats{}
-	categories, providers := map[string]int64{}, map[string]int64{}
+	categories, sides, providers := map[string]int64{}, map[string]int64{}, map[string]int64{}
 	err := s.snapshot(ctx, func() error {
 		incidents, err := s.incidents()
 		if err != nil {
@@ -335,6 +357,10 @@ func (s *Store) Stats(ctx context.Context, now time.Time) (*Stats, error) {
 			return nil
 		}})
 	})
-	t.Categories, t.Providers = counts(categories), counts(providers)
+	for name, n := range categories {
+		c, _ := bounceimport.LookupCategory(name)
+		sides[string(c.Side)] += n
+	}
+	t.Categories, t.Sides, t.Providers = counts(categories), counts(sides), counts(providers)
 	return t, err
 }

@@ -1,0 +1,653 @@
+package main
+
+import (
+	"bufio"
+	"crypto/sha256"
+	"encoding/csv"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"winnow/bounceimport"
+	"winnow/bounceimport/history"
+	"winnow/validate"
+)
+
+func newBouncesImportCmd(e *env) *cobra.Command {
+	var path string
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "import FILE... --history winnow.db",
+		Short: "Add bounce files to a history",
+		Long: `import reads bounces, complaints, unsubscribes and deliveries from files, folders
+or standard input ("-"), in every form that 'winnow bounces read' knows, and adds
+them to a history: one SQLite file that 'winnow clean --history' asks.
+
+The same file twice changes nothing, and the order of files does not matter. The
+history is made, readable by you alone, when it is not there. It holds addresses,
+replies (with addresses in them masked), times, and the file and line each came
+from; no names and no other columns.
+
+Events without a time suppress where one event is enough, and count as one day
+towards a threshold that needs several.`,
+		Example: `  winnow bounces import bounces.csv --history winnow.db
+  winnow bounces import maildir/ mail.log.gz --history winnow.db
+  zcat old.json.gz | winnow bounces import - --history winnow.db`,
+		Args: usageArgs(cobra.MinimumNArgs(1)),
+		RunE: func(cmd *cobra.Command, files []string) (err error) {
+			if path == "" {
+				return usagef(cmd, "--history FILE is missing: the history to add to")
+			}
+			for _, f := range files { // before anything is made
+				if _, err := os.Stat(f); f != "-" && err != nil {
+					return plainError(err)
+				}
+				if sameFile(f, path) {
+					return usagef(cmd, "%s is the history itself", f)
+				}
+			}
+			s, err := openHistory(path, true)
+			if err != nil {
+				return err
+			}
+			defer func() {
+				if e := s.Close(); err == nil {
+					err = e
+				}
+			}()
+			m := s.Begin(cmd.Context())
+			var accounts []bounceimport.Account
+			for _, f := range files {
+				sum, err := fileHash(f)
+				if err != nil {
+					return plainError(err)
+				}
+				a, err := readBounces(e, cmd, f, m.Add)
+				if err != nil {
+					// What is whole stays: importing again completes it.
+					return errors.Join(err, m.Done())
+				}
+				accounts = append(accounts, a)
+				m.AddFile(history.File{Name: a.Name, SHA256: sum, Format: a.Format, Records: a.Read})
+			}
+			if err := m.Done(); err != nil {
+				return err
+			}
+			if asJSON {
+				return printJSON(e.stdout, struct {
+					Files []bounceimport.Account `json:"files"`
+					history.Counts
+				}{accounts, m.Counts})
+			}
+			for i := range accounts {
+				fmt.Fprintln(e.stdout, accounts[i].String())
+			}
+			printImport(e.stdout, path, m.Counts)
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&path, "history", "", "the `FILE` to add to, made when missing")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print the account as JSON")
+	return cmd
+}
+
+func printImport(w io.Writer, path string, c history.Counts) {
+	fmt.Fprintf(w, "%s: %s, ", path, plural(c.Events, "event", "events"))
+	if c.Changed == 0 {
+		fmt.Fprintln(w, "nothing new")
+	} else {
+		fmt.Fprintf(w, "%s new or changed\n", plural(c.Changed, "row", "rows"))
+	}
+	for _, l := range []struct {
+		n    int64
+		what string
+	}{
+		{c.Ignored, "say nothing of an address (delays, auto-replies, greylisting)"},
+		{c.Foreign, "have no address that a list could hold"},
+		{c.Forgotten, "are of addresses that were forgotten: not stored"},
+	} {
+		if l.n > 0 {
+			fmt.Fprintf(w, "  %d %s\n", l.n, l.what)
+		}
+	}
+}
+
+func newBouncesShowCmd(e *env) *cobra.Command {
+	var path string
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "show ADDRESS --history winnow.db",
+		Short: "Show all that a history knows of an address, and why it is suppressed",
+		Long: `show prints whether an address (or a domain, as "@example.org") is suppressed,
+because of what and until when, and every event on which that rests.`,
+		Example: `  winnow bounces show jane@example.org --history winnow.db
+  winnow bounces show @example.org --history winnow.db`,
+		Args: usageArgs(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			key, err := historyKey(cmd, args[0])
+			if err != nil {
+				return err
+			}
+			s, err := historyOf(cmd, path)
+			if err != nil {
+				return err
+			}
+			defer s.Close()
+			d, err := s.Show(cmd.Context(), key, time.Now())
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return printJSON(e.stdout, d)
+			}
+			printDossier(e.stdout, d)
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&path, "history", "", "the history `FILE`")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print it as JSON")
+	return cmd
+}
+
+// standing says in one sentence what a record comes to.
+func standing(r *bounceimport.Record) string {
+	until := "without end"
+	if !r.Until.IsZero() {
+		until = "until " + r.Until.UTC().Format(time.DateOnly)
+	}
+	switch {
+	case r.Held != "":
+		return "held for review"
+	case r.Action == bounceimport.SuppressNow || r.Action == bounceimport.Count:
+		return "suppressed " + until
+	case r.Action == bounceimport.Report:
+		return "not suppressed: what came back is about the sender, not the address"
+	case r.Action == bounceimport.Clear:
+		return "not suppressed: the last sign is one of life"
+	case r.Category != "":
+		return "not suppressed: what is known is not enough"
+	}
+	return "not suppressed: nothing is known that counts"
+}
+
+func printDossier(w io.Writer, d *history.Dossier) {
+	fmt.Fprintf(w, "%s: %s\n", d.Key, standing(&d.Record))
+	printRecord(w, &d.Record)
+	if !d.Forgotten.IsZero() {
+		wrap(w, "  forgotten  ", "on "+d.Forgotten.Format(time.DateOnly)+": only a keyed hash is left, and it suppresses")
+	}
+	printEvents(w, d.Events)
+	if i := strings.LastIndexByte(d.Key, '@'); i > 0 && len(d.DomainEvents) > 0 {
+		fmt.Fprintf(w, "\n%s: %s\n", d.Key[i:], standing(&d.DomainRecord))
+		printRecord(w, &d.DomainRecord)
+		printEvents(w, d.DomainEvents)
+	}
+}
+
+func printRecord(w io.Writer, r *bounceimport.Record) {
+	if r.Category == "" {
+		return
+	}
+	because := r.Category
+	if r.Events > 1 {
+		because += fmt.Sprintf(" on %d days", r.Events)
+	}
+	switch {
+	case r.Last.IsZero():
+	case r.First.Truncate(24 * time.Hour).Equal(r.Last.Truncate(24 * time.Hour)):
+		because += ", " + r.Last.Format(time.DateOnly)
+	default:
+		because += ", " + r.First.Format(time.DateOnly) + " to " + r.Last.Format(time.DateOnly)
+	}
+	wrap(w, "  because    ", because)
+	if r.Held != "" {
+		wrap(w, "  incident   ", r.Held)
+	}
+	if c, ok := bounceimport.LookupCategory(r.Category); ok && c.Meaning != "" {
+		wrap(w, "  meaning    ", c.Meaning)
+	}
+	if r.Reply != "" {
+		wrap(w, "  reply      ", r.Reply)
+	}
+	if r.Source != "" {
+		wrap(w, "  source     ", strings.TrimSpace(r.Source+" "+paren(r.Rule)))
+	}
+}
+
+func paren(s string) string {
+	if s == "" {
+		return ""
+	}
+	return "(" + s + ")"
+}
+
+func printEvents(w io.Writer, events []bounceimport.DayEvent) {
+	if len(events) == 0 {
+		return
+	}
+	fmt.Fprintln(w)
+	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for i := range events {
+		v := &events[i]
+		when := "time not known"
+		if !v.Last.IsZero() {
+			when = v.Last.Format("2006-01-02 15:04")
+		}
+		if v.Action == bounceimport.Clear {
+			when = "last " + when
+		}
+		fmt.Fprintf(tw, "  %s\t%s\t%s\n", when, v.Category, cutText(v.Reply, 76-18-len(v.Category)))
+	}
+	tw.Flush()
+}
+
+// cutText cuts s to at most n runes.
+func cutText(s string, n int) string {
+	r := []rune(s)
+	if len(r) <= n {
+		return s
+	}
+	return string(r[:max(n-3, 0)]) + "..."
+}
+
+func newBouncesStatsCmd(e *env) *cobra.Command {
+	var path string
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "stats --history winnow.db",
+		Short: "Count what a history holds",
+		Long: `stats prints how many addresses a history knows and how many it suppresses now,
+by category, side and provider; how old it is; which files went into it; and the
+windows in which a provider's answers look like an outage and are held for review.
+An address, category and day is one row, however many messages bounced on it.`,
+		Example: `  winnow bounces stats --history winnow.db`,
+		Args:    usageArgs(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			s, err := historyOf(cmd, path)
+			if err != nil {
+				return err
+			}
+			defer s.Close()
+			st, err := s.Stats(cmd.Context(), time.Now())
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return printJSON(e.stdout, st)
+			}
+			printStats(e.stdout, path, st, time.Now())
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&path, "history", "", "the history `FILE`")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print it as JSON")
+	return cmd
+}
+
+func printStats(w io.Writer, path string, st *history.Stats, now time.Time) {
+	fmt.Fprintf(w, "%s: %s, %d suppressed now, %d held for review, %d forgotten\n", path,
+		plural(st.Addresses, "address", "addresses"), st.Suppressed, st.Held, st.Forgotten)
+	if !st.Newest.IsZero() {
+		age := now.Sub(st.Newest).Hours() / 24
+		fmt.Fprintf(w, "  events from %s to %s (the newest is %.0f days old)\n", st.Oldest.Format(time.DateOnly), st.Newest.Format(time.DateOnly), max(age, 0))
+	}
+	if st.NoTime > 0 {
+		fmt.Fprintf(w, "  %s without a time\n", plural(st.NoTime, "row", "rows"))
+	}
+	for _, t := range []struct {
+		title string
+		list  []history.Count
+	}{{"side", st.Sides}, {"category", st.Categories}, {"provider", st.Providers}} {
+		if len(t.list) == 0 {
+			continue
+		}
+		fmt.Fprintf(w, "\nrows by %s\n", t.title)
+		tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+		for i, c := range t.list {
+			if i == 20 {
+				rest := int64(0)
+				for _, c := range t.list[i:] {
+					rest += c.N
+				}
+				fmt.Fprintf(tw, "  %d\t  %d more\n", rest, len(t.list)-i)
+				break
+			}
+			fmt.Fprintf(tw, "  %d\t  %s\n", c.N, c.Name)
+		}
+		tw.Flush()
+	}
+	if len(st.Incidents) > 0 {
+		fmt.Fprintln(w, "\nheld for review: windows that look like an outage of the provider")
+		for i := range st.Incidents {
+			wrap(w, "  ", st.Incidents[i].String())
+		}
+	}
+	if len(st.Files) > 0 {
+		fmt.Fprintln(w, "\nfiles")
+		tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+		for _, f := range st.Files {
+			fmt.Fprintf(tw, "  %s\t%s\t%s\n", f.Name, f.Format, plural(f.Records, "record", "records"))
+		}
+		tw.Flush()
+	}
+}
+
+func newBouncesForgetCmd(e *env) *cobra.Command {
+	var path string
+	var entirely bool
+	cmd := &cobra.Command{
+		Use:   "forget ADDRESS... --history winnow.db",
+		Short: "Remove the personal data of an address, and keep it suppressed",
+		Long: `forget removes everything a history knows of an address, free space and log of
+the file included. What is left is a keyed hash (HMAC-SHA-256) that goes on
+suppressing the address and keeps later imports from bringing it back: who asks
+to be forgotten does not ask for mail. With --entirely the hash goes too, and
+nothing keeps the address from being mailed.
+
+The key of the hashes is in the history itself. The hash is pseudonymous, not
+anonymous: whoever has the file can ask it about an address they already know.
+The bounce files, the lists and the outputs of earlier runs are not touched.`,
+		Example: `  winnow bounces forget jane@example.org --history winnow.db`,
+		Args:    usageArgs(cobra.MinimumNArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var keys []string
+			for _, a := range args {
+				key, err := historyKey(cmd, a)
+				if err != nil {
+					return err
+				}
+				if key[0] == '@' {
+					return usagef(cmd, "%s is a domain; forget takes addresses", a)
+				}
+				keys = append(keys, key)
+			}
+			s, err := historyOf(cmd, path)
+			if err != nil {
+				return err
+			}
+			defer s.Close()
+			for _, key := range keys {
+				n, err := s.Forget(cmd.Context(), key, time.Now(), entirely)
+				if err != nil {
+					return err
+				}
+				left := "a keyed hash keeps it suppressed"
+				if entirely {
+					left = "nothing is left, and nothing suppresses it"
+				}
+				fmt.Fprintf(e.stdout, "%s: %s removed; %s\n", maskAddress(key), plural(int64(n), "row", "rows"), left)
+			}
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&path, "history", "", "the history `FILE`")
+	cmd.Flags().BoolVar(&entirely, "entirely", false, "leave no hash either: the address may be mailed again")
+	return cmd
+}
+
+func newBouncesExportCmd(e *env) *cobra.Command {
+	var path, out, format string
+	var all bool
+	cmd := &cobra.Command{
+		Use:   "export --history winnow.db -o FILE",
+		Short: "Write what a history suppresses now, as CSV or JSON lines",
+		Long: `export writes one line for each address and each domain ("@example.org") that a
+history suppresses now or holds for review, with the reason, until when, and the
+event behind it. With --all it also writes those that nothing speaks against, or
+not enough yet. Addresses that were forgotten are not in it: only their hashes
+are known.
+
+The file holds addresses. It is readable by you alone and appears whole or not at
+all. "-o -" writes to standard output.`,
+		Example: `  winnow bounces export --history winnow.db -o suppressed.csv
+  winnow bounces export --history winnow.db -o all.jsonl --all`,
+		Args: usageArgs(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+			if out == "" {
+				return usagef(cmd, "-o FILE is missing: the file to write")
+			}
+			if format == "" {
+				format = "csv"
+				if strings.HasSuffix(out, ".jsonl") || strings.HasSuffix(out, ".ndjson") || strings.HasSuffix(out, ".json") {
+					format = "jsonl"
+				}
+			}
+			if format != "csv" && format != "jsonl" {
+				return usagef(cmd, "--format %s: csv or jsonl", format)
+			}
+			if sameFile(out, path) {
+				return usagef(cmd, "%s is the history itself", out)
+			}
+			s, err := historyOf(cmd, path)
+			if err != nil {
+				return err
+			}
+			defer s.Close()
+			n := int64(0)
+			err = writePrivate(e.stdout, out, func(w io.Writer) error {
+				put := putCSV(w)
+				if format == "jsonl" {
+					put = putJSON(w)
+				}
+				err := s.Records(cmd.Context(), time.Now(), nil, func(key string, r bounceimport.Record) error {
+					action := "keep"
+					switch {
+					case r.Held != "":
+						action = "review"
+					case r.Action == bounceimport.SuppressNow || r.Action == bounceimport.Count:
+						action = "suppress"
+					case !all:
+						return nil
+					}
+					n++
+					return put(key, action, &r)
+				})
+				if err != nil {
+					return err
+				}
+				return put("", "", nil)
+			})
+			if err != nil {
+				return err
+			}
+			if out != "-" {
+				e.note("%s: %s", out, plural(n, "line", "lines"))
+			}
+			return nil
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&path, "history", "", "the history `FILE`")
+	f.StringVarP(&out, "out", "o", "", "the `FILE` to write, \"-\" for standard output")
+	f.StringVar(&format, "format", "", "csv or jsonl (default: by the name of FILE)")
+	f.BoolVar(&all, "all", false, "also addresses that are not suppressed")
+	return cmd
+}
+
+// putCSV returns a function that writes records as CSV; a nil record ends it.
+func putCSV(w io.Writer) func(key, action string, r *bounceimport.Record) error {
+	c := csv.NewWriter(w)
+	c.Write([]string{"address", "action", "category", "until", "days", "first", "last", "held", "rule", "source", "reply"})
+	return func(key, action string, r *bounceimport.Record) error {
+		if r == nil {
+			c.Flush()
+			return c.Error()
+		}
+		return c.Write([]string{key, action, r.Category, stamp(r.Until), fmt.Sprint(r.Events), stamp(r.First), stamp(r.Last),
+			r.Held, r.Rule, inert(r.Source), inert(r.Reply)})
+	}
+}
+
+// inert keeps a spreadsheet from running a stranger's text as a formula (CWE-1236).
+func inert(s string) string {
+	if s != "" && strings.ContainsRune("=+-@\t\r＝＋－＠", []rune(s)[0]) {
+		return "'" + s
+	}
+	return s
+}
+
+func putJSON(w io.Writer) func(key, action string, r *bounceimport.Record) error {
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	return func(key, action string, r *bounceimport.Record) error {
+		if r == nil {
+			return nil
+		}
+		return enc.Encode(struct {
+			Address  string    `json:"address"`
+			Action   string    `json:"action"`
+			Category string    `json:"category"`
+			Until    time.Time `json:"until,omitzero"`
+			Days     int       `json:"days"`
+			First    time.Time `json:"first,omitzero"`
+			Last     time.Time `json:"last,omitzero"`
+			Held     string    `json:"held,omitempty"`
+			Rule     string    `json:"rule,omitempty"`
+			Source   string    `json:"source,omitempty"`
+			Reply    string    `json:"reply,omitempty"`
+		}{key, action, r.Category, r.Until, r.Events, r.First, r.Last, r.Held, r.Rule, r.Source, r.Reply})
+	}
+}
+
+func stamp(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.RFC3339)
+}
+
+// openHistory opens a history, with what to do when it cannot.
+func openHistory(path string, create bool) (*history.Store, error) {
+	open := history.Open
+	if create {
+		open = history.Create
+	}
+	s, err := open(path)
+	var h *history.Error
+	if errors.As(err, &h) && h.Hint != "" {
+		return nil, withHint(err, "%s", h.Hint)
+	}
+	return s, err
+}
+
+// historyOf opens the history that a command needs.
+func historyOf(cmd *cobra.Command, path string) (*history.Store, error) {
+	if path == "" {
+		return nil, usagef(cmd, "--history FILE is missing: the file that 'winnow bounces import' made")
+	}
+	return openHistory(path, false)
+}
+
+// historyKey returns the key of an address or "@domain" as the user wrote it.
+func historyKey(cmd *cobra.Command, s string) (string, error) {
+	s = strings.TrimSpace(s)
+	probe := s
+	if strings.HasPrefix(s, "@") {
+		probe = "x" + s
+	}
+	a, err := validate.ParseAddress(probe)
+	if err != nil {
+		return "", usagef(cmd, "%q is neither an address nor a domain written as @example.org: %v", s, err)
+	}
+	if probe != s {
+		return "@" + a.Domain, nil
+	}
+	return a.Key(), nil
+}
+
+// maskAddress shows an address as a person may see it: j***@example.org.
+func maskAddress(s string) string {
+	i := strings.LastIndexByte(s, '@')
+	if i <= 0 {
+		return s
+	}
+	r := []rune(s[:i])
+	return string(r[0]) + "***" + s[i:]
+}
+
+// fileHash returns the SHA-256 of a regular file, "" for folders and pipes.
+func fileHash(name string) (string, error) {
+	if name == "-" {
+		return "", nil
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	if st, err := f.Stat(); err != nil || !st.Mode().IsRegular() {
+		return "", err
+	}
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+func sameFile(a, b string) bool {
+	x, err1 := os.Stat(a)
+	y, err2 := os.Stat(b)
+	return err1 == nil && err2 == nil && os.SameFile(x, y)
+}
+
+// plainError says "name: what" where os says "stat name: what".
+func plainError(err error) error {
+	var p *os.PathError
+	if errors.As(err, &p) {
+		return fmt.Errorf("%s: %w", p.Path, p.Err)
+	}
+	return err
+}
+
+// writePrivate writes a file that only its owner can read and that appears
+// whole or not at all; "-" is standard output.
+func writePrivate(stdout io.Writer, name string, write func(io.Writer) error) (err error) {
+	if name == "-" {
+		w := bufio.NewWriter(stdout)
+		if err := write(w); err != nil {
+			return err
+		}
+		return w.Flush()
+	}
+	f, err := os.CreateTemp(filepath.Dir(name), ".winnow-*") // 0600
+	if err != nil {
+		return plainError(err)
+	}
+	defer func() {
+		if err != nil {
+			f.Close()
+			os.Remove(f.Name())
+		}
+	}()
+	w := bufio.NewWriterSize(f, 1<<16)
+	if err := write(w); err != nil {
+		return err
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	if err := f.Sync(); err != nil {
+		return err
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), name)
+}
+
+func printJSON(w io.Writer, v any) error {
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	return enc.Encode(v)
+}

@@ -1,0 +1,250 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"winnow/bounceimport"
+)
+
+func newBouncesReportCmd(e *env) *cobra.Command {
+	var path string
+	var events []string
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "report [FILE...] [--history winnow.db]",
+		Short: "Say what bounces mean: whose problem, where, since when, what to check first",
+		Long: `report reads bounce files, a history, or both, and answers in this order: what do
+the words of the replies say? One provider or everywhere? One mailbox, one domain,
+or the whole set-up? Since when, and right after what (--event)? What to check
+first: the recipients, then reputation, authentication, content, and the path.
+
+A reply with code 554 (or 5.7.1) may mean a dead mailbox or a problem of the
+sender; its wording tells. Recipients who refused the sender, not the mail, stay
+on the list. Replies that no rule knows are put together by their wording.
+
+A history counts an address, category and day once; files count every event.`,
+		Example: `  winnow bounces report bounces.csv
+  winnow bounces report --history winnow.db --event 2026-03-12=new\ IP
+  winnow bounces report mail.log --json`,
+		RunE: func(cmd *cobra.Command, files []string) error {
+			if len(files) == 0 && path == "" {
+				return usagef(cmd, "nothing to report on: name bounce files, --history FILE, or both")
+			}
+			var d bounceimport.Diagnosis
+			for _, s := range events {
+				c, err := parseChange(s)
+				if err != nil {
+					return usagef(cmd, "%v", err)
+				}
+				d.Changes = append(d.Changes, c)
+			}
+			var accounts []bounceimport.Account
+			for _, f := range files {
+				a, err := readBounces(e, cmd, f, d.Add)
+				if err != nil {
+					return err
+				}
+				accounts = append(accounts, a)
+			}
+			if path != "" {
+				s, err := openHistory(path, false)
+				if err != nil {
+					return err
+				}
+				defer s.Close()
+				if err := s.Events(cmd.Context(), d.Add); err != nil {
+					return err
+				}
+			}
+			found := d.Findings()
+			if asJSON {
+				return printJSON(e.stdout, struct {
+					Sources []bounceimport.Account `json:"sources,omitempty"`
+					*bounceimport.Findings
+				}{accounts, found})
+			}
+			printFindings(e.stdout, found)
+			return nil
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&path, "history", "", "a history `FILE`, beside the files or instead of them")
+	f.StringArrayVar(&events, "event", nil, "what changed and when, as `DATE=TEXT`; may be repeated\n(DATE is 2026-03-12 or 2026-03-12T09:00:00Z)")
+	f.BoolVar(&asJSON, "json", false, "print it as JSON")
+	return cmd
+}
+
+// parseChange reads DATE=TEXT.
+func parseChange(s string) (bounceimport.Change, error) {
+	date, what, ok := strings.Cut(s, "=")
+	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04", "2006-01-02 15:04", time.DateOnly} {
+		if t, err := time.Parse(layout, strings.TrimSpace(date)); err == nil && ok && strings.TrimSpace(what) != "" {
+			return bounceimport.Change{Time: t.UTC(), What: strings.TrimSpace(what)}, nil
+		}
+	}
+	return bounceimport.Change{}, fmt.Errorf("--event %q: want DATE=TEXT, for example 2026-03-12=\"new IP\"", s)
+}
+
+func printFindings(w io.Writer, f *bounceimport.Findings) {
+	if f.Events == 0 {
+		fmt.Fprintln(w, "No events.")
+		return
+	}
+	head := thousands(f.Events) + " events"
+	if !f.Oldest.IsZero() {
+		head += fmt.Sprintf(", %s to %s", f.Oldest.Format(time.DateOnly), f.Newest.Format(time.DateOnly))
+	}
+	fmt.Fprintf(w, "%s; the wording of %s is known\n", head, percent(f.Classified, f.Events))
+	for _, l := range []struct {
+		side       bounceimport.Side
+		name, what string
+	}{
+		{bounceimport.Recipient, "the list", "dead, closed or full mailboxes, complaints: winnow clean takes care of them"},
+		{bounceimport.Sender, "your side", "the sender was refused, not the address: these recipients stay"},
+		{bounceimport.Transient, "passing", "load and routing: counted, acted on when they come back"},
+		{bounceimport.None, "no bounce", "deliveries, delays, auto-replies"},
+		{"unknown", "not known", "no rule knows the wording: never acted on at once"},
+	} {
+		if n := f.Sides[l.side]; n > 0 {
+			wrap(w, fmt.Sprintf("  %-10s%9s %4s  ", l.name, thousands(n), percent(n, f.Events)), l.what)
+		}
+	}
+	print554(w, f.On554)
+
+	if len(f.Problems) > 0 {
+		fmt.Fprintln(w, "\nYOUR SIDE, in the order in which to look. Cleaning the list will not help.")
+		for i := range f.Problems {
+			printProblem(w, i+1, &f.Problems[i])
+		}
+	}
+	if len(f.Recipients) > 0 {
+		fmt.Fprintln(w, "\nTHE LIST. `winnow clean` with these bounces suppresses what is dead.")
+		for i := range f.Recipients {
+			p := &f.Recipients[i]
+			fmt.Fprintf(w, "  %9s  %s\n", thousands(p.N), p.Category)
+			wrap(w, "             ", fmt.Sprintf("%s; %s", p.Extent(), p.Where()))
+			if p.Since != nil {
+				wrap(w, "             ", sinceText(p.Since, p.N))
+			}
+		}
+	}
+	if len(f.Incidents) > 0 {
+		fmt.Fprintln(w, "\nHELD BACK. These \"no such user\" are not believed: the addresses are for review.")
+		for i := range f.Incidents {
+			in := &f.Incidents[i]
+			wrap(w, fmt.Sprintf("  %9s  ", thousands(in.N)), in.String())
+		}
+	}
+	if n := f.Sides["unknown"]; n > 0 {
+		fmt.Fprintf(w, "\nNOT KNOWN: %s in %s.\n", plural(n, "reply", "replies"), plural(int64(len(f.Unknown)), "wording", "wordings"))
+		for i, c := range f.Unknown {
+			if i == 10 {
+				fmt.Fprintf(w, "  ... and %d more wordings (--json shows them)\n", len(f.Unknown)-i)
+				break
+			}
+			wrap(w, fmt.Sprintf("  %9s  ", thousands(c.N)), cutText(either(c.Template, "(no reply at all)"), 200))
+		}
+		wrap(w, "  ", "A rule of your own makes them known: winnow bounces test-rules --help")
+	}
+}
+
+// print554 says what the replies were that everyone asks about.
+func print554(w io.Writer, n map[bounceimport.Side]int64) {
+	total := int64(0)
+	for _, c := range n {
+		total += c
+	}
+	if total == 0 {
+		return
+	}
+	var parts []string
+	for _, l := range []struct {
+		side bounceimport.Side
+		what string
+	}{{bounceimport.Sender, "are your side"}, {bounceimport.Recipient, "are about the mailbox"}, {bounceimport.Transient, "will pass"}, {bounceimport.None, "are no bounce"}, {"unknown", "do not say"}} {
+		if n[l.side] > 0 {
+			parts = append(parts, thousands(n[l.side])+" "+l.what)
+		}
+	}
+	wrap(w, "  ", fmt.Sprintf("Of %s with code 554: %s.", plural(total, "reply", "replies"), strings.Join(parts, ", ")))
+}
+
+func printProblem(w io.Writer, i int, p *bounceimport.Problem) {
+	fmt.Fprintf(w, "\n%d. %s: %s, %s\n", i, strings.ToUpper(p.Bucket), p.Category, plural(p.N, "reply", "replies"))
+	if p.Meaning != "" {
+		wrap(w, "   says   ", p.Meaning)
+	}
+	wrap(w, "   where  ", p.Where()+"; "+p.Extent())
+	switch {
+	case p.Since != nil:
+		wrap(w, "   since  ", sinceText(p.Since, p.N))
+	case !p.First.IsZero():
+		wrap(w, "   since  ", fmt.Sprintf("no clear start: first %s, last %s UTC", minute(p.First), minute(p.Last)))
+	default:
+		wrap(w, "   since  ", "not known: the source gives no times")
+	}
+	if p.Over {
+		wrap(w, "          ", fmt.Sprintf("It seems to be over: none after %s UTC.", minute(p.Last)))
+	}
+	if p.Sample != "" {
+		wrap(w, "   reply  ", cutText(p.Sample, 280))
+	}
+	if p.Fix != "" {
+		wrap(w, "   check  ", p.Fix)
+	}
+}
+
+func sinceText(o *bounceimport.Onset, n int64) string {
+	s := fmt.Sprintf("since %s UTC: %d of %d events there, before that %d of %d", minute(o.Time), o.From.N, o.From.Of, o.Before.N, o.Before.Of)
+	if o.After != nil {
+		s += fmt.Sprintf("; %s \"%s\" (%s)", after(o.Time.Sub(o.After.Time)), o.After.What, minute(o.After.Time))
+	}
+	return s
+}
+
+// after says how long after something it was.
+func after(d time.Duration) string {
+	switch {
+	case d < time.Hour:
+		return "right after"
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%.0f h after", d.Hours())
+	}
+	return fmt.Sprintf("%.0f days after", d.Hours()/24)
+}
+
+func minute(t time.Time) string { return t.UTC().Format("2006-01-02 15:04") }
+
+func either(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
+}
+
+// thousands writes a number with commas.
+func thousands(n int64) string {
+	s := fmt.Sprint(n)
+	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
+func percent(n, of int64) string {
+	p := 100 * float64(n) / float64(of)
+	switch {
+	case n == of:
+		return "100%"
+	case p < 1:
+		return fmt.Sprintf("%.1f%%", p)
+	case p > 99:
+		return fmt.Sprintf("%.1f%%", min(p, 99.9))
+	}
+	return fmt.Sprintf("%.0f%%", p)
+}

@@ -66,16 +66,16 @@ type Event struct {
 // Record is what all events of one address (or of one domain, under the key
 // "@example.com") come to: what Decide needs, and no more.
 type Record struct {
-	Category string    // of the event that decides
-	Action   Action    // SuppressNow: suppress; Count: suppress until Until; Report, Ignore, Clear: never
-	Held     string    // not "": an incident; the address is for review instead, and why
-	Events   int       // how many events count
-	First    time.Time // zero: not known
-	Last     time.Time
-	Until    time.Time // zero: never expires
-	Reply    string    // of the deciding event, control characters removed, at most 512 bytes
-	Rule     string
-	Source   string // of the deciding event
+	Category string    `json:"category"`       // of the event that decides
+	Action   Action    `json:"action"`         // SuppressNow: suppress; Count: suppress until Until; Report, Ignore, Clear: never
+	Held     string    `json:"held,omitempty"` // not "": an incident; the address is for review instead, and why
+	Events   int       `json:"events"`         // how many events count
+	First    time.Time `json:"first,omitzero"` // zero: not known
+	Last     time.Time `json:"last,omitzero"`
+	Until    time.Time `json:"until,omitzero"`  // zero: never expires
+	Reply    string    `json:"reply,omitempty"` // of the deciding event, control characters removed, at most 512 bytes
+	Rule     string    `json:"rule,omitempty"`
+	Source   string    `json:"source,omitempty"` // of the deciding event
 }
 
 // Source yields what is known of addresses. It is the seam between the job and

@@ -176,6 +176,9 @@ func (d *Diagnosis) cluster(e *Event, provider string) {
 	if text == "" {
 		text = e.Verdict
 	}
+	if e.Category == "unknown" {
+		provider = "" // a wording that no rule knows is one thing to find out, wherever it came from
+	}
 	k := clusterKey{e.Category, provider, Template(text)}
 	c := d.clusters[k]
 	if c == nil {
@@ -365,7 +368,8 @@ func orderOf(bucket string) int {
 // Findings returns what the events come to so far.
 func (d *Diagnosis) Findings() *Findings {
 	f := &Findings{Events: d.events, Classified: d.known, Oldest: d.oldest, Newest: d.newest,
-		Sides: maps.Clone(d.sides), On554: maps.Clone(d.on554), Incidents: d.finder.Find(), Changes: slices.Clone(d.Changes)}
+		Sides: maps.Clone(d.sides), On554: maps.Clone(d.on554), Categories: []CategoryCount{}, Problems: []Problem{}, Recipients: []Problem{},
+		FixFirst: []Cluster{}, Unknown: []Cluster{}, Incidents: append([]Incident{}, d.finder.Find()...), Changes: slices.Clone(d.Changes)}
 	slices.SortStableFunc(f.Changes, func(a, b Change) int { return a.Time.Compare(b.Time) })
 	for _, in := range KnownIncidents() { // those that these events touch
 		for k, c := range d.cells {
@@ -392,7 +396,7 @@ func (d *Diagnosis) Findings() *Findings {
 	slices.SortFunc(f.Categories, func(a, b CategoryCount) int {
 		return cmp.Or(cmp.Compare(b.N, a.N), cmp.Compare(a.Category, b.Category), cmp.Compare(a.Provider, b.Provider), cmp.Compare(a.Action, b.Action))
 	})
-	f.FixFirst, f.Unknown = d.clusterList()
+	d.clusterList(f)
 	for _, keys := range byCategory {
 		c := d.cells[keys[0]]
 		if c.side != Sender && c.side != Recipient || c.category == "unknown" {
@@ -420,22 +424,22 @@ func (d *Diagnosis) Findings() *Findings {
 	return f
 }
 
-func (d *Diagnosis) clusterList() (sender, unknown []Cluster) {
+// clusterList adds the clusters to f, in the order in which to look at them.
+func (d *Diagnosis) clusterList(f *Findings) {
 	for k, c := range d.clusters {
 		l := Cluster{k.template, k.category, c.bucket, k.provider, c.n, c.first, c.last, c.sample, c.rule, c.fix}
 		if k.category == "unknown" {
-			unknown = append(unknown, l)
+			f.Unknown = append(f.Unknown, l)
 		} else {
-			sender = append(sender, l)
+			f.FixFirst = append(f.FixFirst, l)
 		}
 	}
-	order := func(a, b Cluster) int {
-		return cmp.Or(cmp.Compare(orderOf(a.Bucket), orderOf(b.Bucket)), cmp.Compare(b.N, a.N), cmp.Compare(a.Category, b.Category),
-			cmp.Compare(a.Provider, b.Provider), cmp.Compare(a.Template, b.Template))
+	for _, list := range [][]Cluster{f.FixFirst, f.Unknown} {
+		slices.SortFunc(list, func(a, b Cluster) int {
+			return cmp.Or(cmp.Compare(orderOf(a.Bucket), orderOf(b.Bucket)), cmp.Compare(b.N, a.N), cmp.Compare(a.Category, b.Category),
+				cmp.Compare(a.Provider, b.Provider), cmp.Compare(a.Template, b.Template))
+		})
 	}
-	slices.SortFunc(sender, order)
-	slices.SortFunc(unknown, order)
-	return sender, unknown
 }
 
 func (d *Diagnosis) timeline() []TimelinePoint {
@@ -646,7 +650,7 @@ func likelihood(n, of int64) float64 {
 // Where says in words where a problem is met.
 func (p *Problem) Where() string {
 	top := p.Providers[0]
-	name := top.Provider
+	name := title(top.Provider)
 	switch p.Scope {
 	case "one_provider":
 		return name + " only"
@@ -668,6 +672,14 @@ func (p *Problem) Where() string {
 		return name + ", and there is nothing else to compare with"
 	}
 	return "providers that cannot be told apart"
+}
+
+// title writes a provider's name as a name.
+func title(s string) string {
+	if s == "" {
+		return s
+	}
+	return strings.ToUpper(s[:1]) + s[1:]
 }
 
 // Extent says in words how much of the sending is met by a problem.

@@ -11,16 +11,16 @@ const day = 24 * time.Hour
 // day come to. However many there are, a day counts once: a sender that retries
 // ten times an hour must not use up ten chances of a mailbox.
 type DayEvent struct {
-	Category string
-	Action   Action    // of the class; SuppressNow needs at least medium confidence, else the classifier says Count
-	Soft     bool      // every reply of the day was temporary (4yz)
-	Events   int       // how many there were
-	First    time.Time // first and last event of the day; zero: the source gave no time
-	Last     time.Time
-	Provider string // of the last event, as Providers names it
-	Reply    string // of the last event, and where it stands
-	Rule     string
-	Source   string
+	Category string    `json:"category"`
+	Action   Action    `json:"action"`         // of the class; SuppressNow needs at least medium confidence, else the classifier says Count
+	Soft     bool      `json:"soft,omitempty"` // every reply of the day was temporary (4yz)
+	Events   int       `json:"events"`         // how many there were
+	First    time.Time `json:"first,omitzero"` // first and last event of the day; zero: the source gave no time
+	Last     time.Time `json:"last,omitzero"`
+	Provider string    `json:"provider,omitempty"` // of the last event, as Providers names it
+	Reply    string    `json:"reply,omitempty"`    // of the last event, and where it stands
+	Rule     string    `json:"rule,omitempty"`
+	Source   string    `json:"source,omitempty"`
 }
 
 // threshold says when counted events of a category lead to a suppression, and

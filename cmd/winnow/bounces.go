@@ -18,6 +18,12 @@ import (
 // order of the help text.
 var bouncesCommands = []func(*env) *cobra.Command{
 	newExplainCmd,
+	newBouncesReportCmd,
+	newBouncesImportCmd,
+	newBouncesShowCmd,
+	newBouncesStatsCmd,
+	newBouncesForgetCmd,
+	newBouncesExportCmd,
 }
 
 func newBouncesCmd(e *env) *cobra.Command {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"crypto/sha256"
 	"encoding/csv"
 	"encoding/hex"
@@ -22,8 +23,17 @@ import (
 	"winnow/validate"
 )
 
+// readBounces reads a bounce file, a folder or standard input ("-").
+func (e *env) readBounces(ctx context.Context, path string, c *bounceimport.Classifier, yield func(*bounceimport.Event) error) (bounceimport.Account, error) {
+	opt := bounceimport.Options{Classifier: c}
+	if path == "-" {
+		return bounceimport.Read(ctx, e.stdin, "stdin", opt, yield)
+	}
+	return bounceimport.ReadPath(ctx, path, opt, yield)
+}
+
 func newBouncesImportCmd(e *env) *cobra.Command {
-	var path string
+	var path, rules string
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "import FILE... --history winnow.db",
@@ -55,6 +65,10 @@ towards a threshold that needs several.`,
 					return usagef(cmd, "%s is the history itself", f)
 				}
 			}
+			classifier, err := loadRules(rules)
+			if err != nil {
+				return err
+			}
 			s, err := openHistory(path, true)
 			if err != nil {
 				return err
@@ -71,7 +85,7 @@ towards a threshold that needs several.`,
 				if err != nil {
 					return plainError(err)
 				}
-				a, err := readBounces(e, cmd, f, m.Add)
+				a, err := e.readBounces(cmd.Context(), f, classifier, m.Add)
 				if err != nil {
 					// What is whole stays: importing again completes it.
 					return errors.Join(err, m.Done())
@@ -96,6 +110,7 @@ towards a threshold that needs several.`,
 		},
 	}
 	cmd.Flags().StringVar(&path, "history", "", "the `FILE` to add to, made when missing")
+	cmd.Flags().StringVar(&rules, "rules", "", "a `FILE` of your own rules, which win over the built-in ones")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the account as JSON")
 	return cmd
 }
@@ -434,10 +449,11 @@ all. "-o -" writes to standard output.`,
 			defer s.Close()
 			n := int64(0)
 			err = writePrivate(e.stdout, out, func(w io.Writer) error {
-				put := putCSV(w)
+				writer := putCSV
 				if format == "jsonl" {
-					put = putJSON(w)
+					writer = putJSON
 				}
+				put := writer(w)
 				err := s.Records(cmd.Context(), time.Now(), nil, func(key string, r bounceimport.Record) error {
 					action := "keep"
 					switch {

@@ -12,7 +12,7 @@ import (
 )
 
 func newBouncesReportCmd(e *env) *cobra.Command {
-	var path string
+	var path, rules string
 	var events []string
 	var asJSON bool
 	cmd := &cobra.Command{
@@ -35,6 +35,10 @@ A history counts an address, category and day once; files count every event.`,
 			if len(files) == 0 && path == "" {
 				return usagef(cmd, "nothing to report on: name bounce files, --history FILE, or both")
 			}
+			classifier, err := loadRules(rules)
+			if err != nil {
+				return err
+			}
 			var d bounceimport.Diagnosis
 			for _, s := range events {
 				c, err := parseChange(s)
@@ -45,7 +49,7 @@ A history counts an address, category and day once; files count every event.`,
 			}
 			var accounts []bounceimport.Account
 			for _, f := range files {
-				a, err := readBounces(e, cmd, f, d.Add)
+				a, err := e.readBounces(cmd.Context(), f, classifier, d.Add)
 				if err != nil {
 					return err
 				}
@@ -75,6 +79,7 @@ A history counts an address, category and day once; files count every event.`,
 	f := cmd.Flags()
 	f.StringVar(&path, "history", "", "a history `FILE`, beside the files or instead of them")
 	f.StringArrayVar(&events, "event", nil, "what changed and when, as `DATE=TEXT`; may be repeated\n(DATE is 2026-03-12 or 2026-03-12T09:00:00Z)")
+	f.StringVar(&rules, "rules", "", "a `FILE` of your own rules, which win over the built-in ones")
 	f.BoolVar(&asJSON, "json", false, "print it as JSON")
 	return cmd
 }
@@ -129,7 +134,7 @@ func printFindings(w io.Writer, f *bounceimport.Findings) {
 			fmt.Fprintf(w, "  %9s  %s\n", thousands(p.N), p.Category)
 			wrap(w, "             ", fmt.Sprintf("%s; %s", p.Extent(), p.Where()))
 			if p.Since != nil {
-				wrap(w, "             ", sinceText(p.Since, p.N))
+				wrap(w, "             ", "since "+sinceText(p.Since))
 			}
 		}
 	}
@@ -182,7 +187,7 @@ func printProblem(w io.Writer, i int, p *bounceimport.Problem) {
 	wrap(w, "   where  ", p.Where()+"; "+p.Extent())
 	switch {
 	case p.Since != nil:
-		wrap(w, "   since  ", sinceText(p.Since, p.N))
+		wrap(w, "   since  ", sinceText(p.Since))
 	case !p.First.IsZero():
 		wrap(w, "   since  ", fmt.Sprintf("no clear start: first %s, last %s UTC", minute(p.First), minute(p.Last)))
 	default:
@@ -199,8 +204,8 @@ func printProblem(w io.Writer, i int, p *bounceimport.Problem) {
 	}
 }
 
-func sinceText(o *bounceimport.Onset, n int64) string {
-	s := fmt.Sprintf("since %s UTC: %d of %d events there, before that %d of %d", minute(o.Time), o.From.N, o.From.Of, o.Before.N, o.Before.Of)
+func sinceText(o *bounceimport.Onset) string {
+	s := fmt.Sprintf("%s UTC: %d of %d events there from then on, %d of %d before", minute(o.Time), o.From.N, o.From.Of, o.Before.N, o.Before.Of)
 	if o.After != nil {
 		s += fmt.Sprintf("; %s \"%s\" (%s)", after(o.Time.Sub(o.After.Time)), o.After.What, minute(o.After.Time))
 	}

@@ -212,7 +212,7 @@ func (s *Store) findIncidents() error {
 // Dossier is all that is known of one address.
 type Dossier struct {
 	Key          string                  `json:"address"`
-	Record       bounceimport.Record     `json:"record"` // what it comes to; Category "" when nothing counts
+	Record       bounceimport.Record     `json:"record"`                  // what it comes to; Category "" when nothing counts
 	DomainRecord bounceimport.Record     `json:"domain_record"`           // the same for its domain
 	Events       []bounceimport.DayEvent `json:"events,omitempty"`        // by time
 	DomainEvents []bounceimport.DayEvent `json:"domain_events,omitempty"` // of the domain as a whole

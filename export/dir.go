@@ -24,6 +24,7 @@ import (
 type Dir struct {
 	path    string // absolute, symbolic links resolved
 	name    string // as the user named it, for messages
+	account string // the file by which the directory is known
 	private string // .DIR.winnow-N
 	lock    *os.File
 	files   []*File
@@ -37,7 +38,14 @@ const summaryName = "summary.json"
 // and was not made by winnow, one that holds a file winnow did not write, one
 // that another run is writing, and one that holds one of the inputs.
 func Create(path string, inputs ...string) (*Dir, error) {
-	d := &Dir{name: path}
+	return CreateAs(path, summaryName, inputs...)
+}
+
+// CreateAs is Create for a directory of another kind: it is known by the file
+// account, an object with a schema_version and its files as outputs, which
+// CommitAs writes.
+func CreateAs(path, account string, inputs ...string) (*Dir, error) {
+	d := &Dir{name: path, account: account}
 	abs, err := filepath.Abs(path)
 	if err != nil {
 		return nil, err
@@ -156,18 +164,25 @@ func (d *Dir) checkTarget() error {
 	if len(have) == 0 {
 		return nil
 	}
-	b, err := os.ReadFile(filepath.Join(d.path, summaryName))
+	b, err := os.ReadFile(filepath.Join(d.path, d.account))
 	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%s is not empty and not a run of winnow: choose a new folder", d.name)
+		kind := "a run"
+		if d.account != summaryName {
+			kind = "an export"
+		}
+		return fmt.Errorf("%s is not empty and not %s of winnow: choose a new folder", d.name, kind)
 	}
 	if err != nil {
 		return err
 	}
-	var s Summary
-	if err := json.Unmarshal(b, &s); err != nil || s.SchemaVersion == 0 {
-		return fmt.Errorf("%s holds a summary.json that is not winnow's: choose a new folder", d.name)
+	var s struct {
+		SchemaVersion int          `json:"schema_version"`
+		Outputs       []OutputFile `json:"outputs"`
 	}
-	ours := map[string]bool{summaryName: true}
+	if err := json.Unmarshal(b, &s); err != nil || s.SchemaVersion == 0 {
+		return fmt.Errorf("%s holds a %s that is not winnow's: choose a new folder", d.name, d.account)
+	}
+	ours := map[string]bool{d.account: true}
 	for _, o := range s.Outputs {
 		ours[o.Name] = true
 	}
@@ -232,11 +247,20 @@ func (d *Dir) Commit(s *Summary) error {
 	if err != nil {
 		return err
 	}
-	f, err := d.File(summaryName)
+	return d.CommitAs(b)
+}
+
+// CommitAs closes and syncs the files, writes the account of the directory and
+// makes it appear. After an error what was there stands as it was.
+func (d *Dir) CommitAs(account []byte) error {
+	if _, err := d.Outputs(); err != nil {
+		return err
+	}
+	f, err := d.File(d.account)
 	if err != nil {
 		return err
 	}
-	if _, err := f.Write(b); err != nil {
+	if _, err := f.Write(account); err != nil {
 		return err
 	}
 	if err := f.close(); err != nil {

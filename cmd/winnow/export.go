@@ -1,27 +1,33 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"github.com/spf13/cobra"
 
+	"winnow/bounceimport"
+	"winnow/bounceimport/history"
 	"winnow/export/esp"
 )
 
 func newExportCmd(e *env) *cobra.Command {
-	var to, from, out, include, since, against, keyFile string
+	var to, from, past, out, include, since, against, keyFile string
 	cmd := &cobra.Command{
-		Use:   "export --to TARGET --from RUN -o DIR",
-		Short: "Write the suppressions of a run as import files of a provider",
-		Long: `export writes the suppressed addresses of a run in the form in which a provider
-takes them: its columns, its words, its limits (large lists come in parts). It
-prints what was written, what the provider cannot hold, and how to import it.
+		Use:   "export --to TARGET {--from RUN | --history FILE} -o DIR",
+		Short: "Write suppressions as import files of a provider",
+		Long: `export writes the suppressed addresses of a run, or of a whole history of
+bounces, in the form in which a provider takes them: its columns, its words, its
+limits (large lists come in parts). It prints what was written, what the provider
+cannot hold, and how to import it.
 
 Hard bounces, dead domains, complaints, unsubscribes and your own blocks leave.
 Soft bounces, disposable domains, system mailboxes and typos leave only with
@@ -36,7 +42,7 @@ Targets:
 ` + targetHelp(func(*esp.Target) bool { return true }),
 		Example: `  winnow export --to mailgun --from out -o esp
   winnow export --to mailchimp --from out -o esp --include disposable,role
-  winnow export --to ses --from out -o esp --since esp-yesterday
+  winnow export --to ses --history winnow.db -o esp --since esp-yesterday
   winnow export --to sendgrid --from out -o esp --against global-unsubscribes.csv
   winnow export --to hmac --hmac-key-file key -o esp --from out`,
 		Args: usageArgs(cobra.NoArgs),
@@ -57,10 +63,11 @@ Targets:
 					return err
 				}
 			}
-			src, err := openSuppressions(cmd, from)
+			src, done, err := openSuppressions(cmd, from, past)
 			if err != nil {
 				return err
 			}
+			defer done()
 			rep, err := esp.Write(cmd.Context(), out, t, src, o)
 			if err != nil {
 				return err
@@ -71,7 +78,8 @@ Targets:
 	}
 	f := cmd.Flags()
 	f.StringVar(&to, "to", "", "the `TARGET`, one of those below")
-	f.StringVar(&from, "from", "", "the directory of a run ('winnow clean -o RUN')")
+	f.StringVar(&from, "from", "", "the directory of a `RUN` ('winnow clean -o RUN')")
+	f.StringVar(&past, "history", "", "the `FILE` of 'winnow bounces import', instead of a run")
 	f.StringVarP(&out, "out", "o", "", "the `DIR` to write")
 	f.StringVar(&include, "include", "", "let these leave too: soft, disposable, role, typo, stale")
 	f.StringVar(&since, "since", "", "write only what is new since `LAST`: an earlier run, export or file;\nwhat was released since then goes to released.csv")
@@ -104,16 +112,41 @@ func findTarget(cmd *cobra.Command, name string) (*esp.Target, error) {
 	return t, nil
 }
 
-// openSuppressions opens what is to be exported.
-func openSuppressions(cmd *cobra.Command, from string) (*esp.Source, error) {
-	if from == "" {
-		return nil, usagef(cmd, "--from RUN is missing: the directory that 'winnow clean -o RUN' wrote")
+// openSuppressions opens what is to be exported: a run, or a history. done
+// closes it.
+func openSuppressions(cmd *cobra.Command, from, past string) (src *esp.Source, done func(), err error) {
+	switch {
+	case from == "" && past == "":
+		return nil, nil, usagef(cmd, "--from RUN is missing: the directory that 'winnow clean -o RUN' wrote")
+	case from != "" && past != "":
+		return nil, nil, usagef(cmd, "--from and --history exclude each other")
+	case past != "":
+		store, err := history.Open(past)
+		if err != nil {
+			return nil, nil, err
+		}
+		return &esp.Source{Name: past, Each: func(ctx context.Context, yield func(*esp.Entry) error) error {
+			return eachOfHistory(ctx, store, time.Now(), yield)
+		}}, func() { store.Close() }, nil
 	}
-	src, err := esp.OpenRun(from)
-	if os.IsNotExist(err) {
-		return nil, withHint(err, "--from takes the directory that 'winnow clean -o DIR' wrote")
+	src, err = esp.OpenRun(from)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = withHint(err, "--from takes the directory that 'winnow clean -o DIR' wrote")
 	}
-	return src, err
+	return src, func() {}, err
+}
+
+// eachOfHistory yields what a history says must not be mailed at the time now.
+func eachOfHistory(ctx context.Context, h bounceimport.Source, now time.Time, yield func(*esp.Entry) error) error {
+	return h.Records(ctx, now, nil, func(key string, r bounceimport.Record) error {
+		if r.Held != "" || r.Action != bounceimport.SuppressNow && r.Action != bounceimport.Count || !r.Until.IsZero() && !now.Before(r.Until) {
+			return nil
+		}
+		e := esp.Entry{Address: key, Key: key, Word: "bounce_" + r.Category, At: r.Last, Source: r.Source}
+		e.Reason, _ = esp.ReasonOf(e.Word)
+		e.SetReply(r.Reply)
+		return yield(&e)
+	})
 }
 
 func printExport(w io.Writer, t *esp.Target, r *esp.Report, dir string) {
@@ -124,8 +157,8 @@ func printExport(w io.Writer, t *esp.Target, r *esp.Report, dir string) {
 			continue
 		}
 		rows := ""
-		if f.Rows != f.Addresses {
-			rows = fmt.Sprintf(", %d rows", f.Rows)
+		if f.Records != f.Addresses {
+			rows = fmt.Sprintf(", %d rows", f.Records)
 		}
 		fmt.Fprintf(tw, "  %s\t%s%s\n", f.Name, plural(f.Addresses, "address", "addresses"), rows)
 	}

@@ -18,14 +18,14 @@ import (
 )
 
 func newPushCmd(e *env) *cobra.Command {
-	var to, from, include, keyFile, journal string
+	var to, from, past, include, keyFile, journal string
 	var allow []string
 	var o esp.PushOptions
 	cmd := &cobra.Command{
-		Use:   "push --to TARGET --from RUN [--yes]",
-		Short: "Send the suppressions of a run to a provider's API",
-		Long: `push sends the suppressed addresses of a run to a provider, which then refuses
-to mail them. Without --yes it only says what it would do: it checks the key,
+		Use:   "push --to TARGET {--from RUN | --history FILE} [--yes]",
+		Short: "Send suppressions to a provider's API",
+		Long: `push sends the suppressed addresses of a run, or of a whole history of bounces,
+to a provider, which then refuses to mail them. Without --yes it only says what it would do: it checks the key,
 the scope and the provider's settings, asks what is there already, and counts.
 
 It sends what 'winnow export' would write and what is not there yet, in batches,
@@ -62,13 +62,14 @@ Targets, what --scope names there, and where the key is looked for:
 			if o.Key, err = esp.Keys(keyFile, os.Getenv); err != nil {
 				return err
 			}
-			src, err := openSuppressions(cmd, from)
+			src, done, err := openSuppressions(cmd, from, past)
 			if err != nil {
 				return err
 			}
+			defer done()
 			o.Allow, o.Journal = allow, journal
 			if journal == "" {
-				o.Journal = filepath.Clean(from) + ".push" + string(filepath.Separator) + t.Name + "-" + fileName(o.Scope)
+				o.Journal = filepath.Clean(from+past) + ".push" + string(filepath.Separator) + t.Name + "-" + fileName(o.Scope)
 			}
 			o.Note = func(s string) { e.note("%s", s) }
 			if isTerminal(e.stderr) {
@@ -90,6 +91,7 @@ Targets, what --scope names there, and where the key is looked for:
 	f := cmd.Flags()
 	f.StringVar(&to, "to", "", "the `TARGET`, one of those above")
 	f.StringVar(&from, "from", "", "the directory of a `RUN` ('winnow clean -o RUN')")
+	f.StringVar(&past, "history", "", "the `FILE` of 'winnow bounces import', instead of a run")
 	f.StringVar(&o.Scope, "scope", "", "the sending domain, stream, audience … that the entries are for")
 	f.BoolVar(&o.Yes, "yes", false, "send; without it nothing is changed")
 	f.StringVar(&include, "include", "", "let these leave too: soft, disposable, role, typo, stale")

@@ -209,16 +209,24 @@ func Targets() []*Target {
 	}
 }
 
-// Find returns the target of a name. Its error lists the names.
+// Find returns the target of a name. Its error names those that are meant
+// perhaps, or all.
 func Find(name string) (*Target, error) {
-	var names []string
+	name = strings.ToLower(name)
+	var all, near []string
 	for _, t := range Targets() {
-		if t.Name == strings.ToLower(name) {
+		if t.Name == name {
 			return t, nil
 		}
-		names = append(names, t.Name)
+		all = append(all, t.Name)
+		if n := min(3, len(name), len(t.Name)); n > 0 && t.Name[:n] == name[:n] {
+			near = append(near, t.Name)
+		}
 	}
-	return nil, fmt.Errorf("there is no target %q; targets are %s", name, strings.Join(names, ", "))
+	if near != nil {
+		return nil, fmt.Errorf("there is no target %q; is %s meant?", name, strings.Join(near, ", "))
+	}
+	return nil, fmt.Errorf("there is no target %q; targets are %s", name, strings.Join(all, ", "))
 }
 
 // plain says whether an address has the form that every provider takes: ASCII,
@@ -279,20 +287,6 @@ func oneLine(s string, n int) string {
 			n--
 		}
 		s = s[:n]
-	}
-	return s
-}
-
-// guard makes a generated cell harmless in a spreadsheet (CWE-1236). Addresses
-// are never guarded: an apostrophe would make another address of them.
-func guard(s string) string {
-	if s != "" && strings.IndexByte("=+-@\t\r\x00", s[0]) >= 0 {
-		return "'" + s
-	}
-	for _, p := range []string{"＝", "＋", "－", "＠"} {
-		if strings.HasPrefix(s, p) {
-			return "'" + s
-		}
 	}
 	return s
 }

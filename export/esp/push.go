@@ -14,6 +14,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"winnow/export"
 )
 
 // Config is what a push needs to know of the account.
@@ -645,8 +647,10 @@ type journal struct {
 }
 
 const (
-	journalName = "journal.jsonl"
-	planName    = "plan.jsonl"
+	journalName  = "journal.jsonl"
+	planName     = "plan.jsonl"
+	rejectedName = "rejected.csv"
+	unknownName  = "unknown.csv"
 )
 
 // openJournal opens the journal in dir and reads what an earlier push of the
@@ -778,7 +782,7 @@ func (w *planWriter) commit(rep *Report) error {
 	if err := os.Remove(plan); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
-	for _, old := range []string{"rejected.csv", "unknown.csv"} {
+	for _, old := range []string{rejectedName, unknownName} {
 		if err := os.Remove(filepath.Join(w.j.dir, old)); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return err
 		}
@@ -862,42 +866,41 @@ func batchHash(items []item) string {
 // finish writes the lists of what was not taken, ends the journal and removes
 // the plan, which holds addresses that nobody needs any more.
 func (j *journal) finish(t *Target, lane func(string) string, b *Balance) ([]string, error) {
-	w := &dirWriter{dir: j.dir}
-	defer w.abort()
-	os.Remove(filepath.Join(j.dir, "rejected.csv"))
-	os.Remove(filepath.Join(j.dir, "unknown.csv"))
-	rejected, unknown := w.list("rejected.csv", "address", "reason", "why"), w.list("unknown.csv", "address", "reason", "why")
+	var lists []string
+	var rejected, unknown []byte
 	if b.Rejected+b.Unknown > 0 {
+		add := func(to *[]byte, e *Entry, why string) {
+			if *to == nil {
+				*to = appendRow(nil, []string{"address", "reason", "why"})
+			}
+			*to = appendRow(*to, []string{e.Address, string(e.Reason), export.Cell(why)})
+		}
 		err := j.batches(t, lane, func(n int, _ string, items []item) error {
 			st := j.state[n]
 			if st == nil || st.done == nil {
 				return nil
 			}
 			why := make([]string, len(items))
-			anon := ""
+			anonymous := ""
 			for _, r := range st.done.Rejected {
 				if r.At >= 0 && r.At < len(items) {
 					why[r.At] = r.Why
 				} else if r.At < 0 {
-					anon = fmt.Sprintf("one of %d in its call: %s", len(items), r.Why)
+					anonymous = fmt.Sprintf("%d of %d in its call: %s", r.N, len(items), r.Why)
 				}
 			}
 			for i := range items {
-				e := &items[i]
-				var err error
-				switch {
+				e := &items[i].Entry
+				switch missing := j.missing[missed{n, i}]; {
 				case why[i] != "":
-					err = rejected.add(e.Address, string(e.Reason), guard(why[i]))
-				case anon != "":
-					err = rejected.add(e.Address, string(e.Reason), guard(anon))
-				case j.verified && !j.missing[missed{n, i}]:
+					add(&rejected, e, why[i])
+				case anonymous != "":
+					add(&rejected, e, anonymous)
+				case j.verified && !missing:
 				case st.done.Unknown > 0:
-					err = unknown.add(e.Address, string(e.Reason), guard(st.done.Why))
-				case j.missing[missed{n, i}]:
-					err = unknown.add(e.Address, string(e.Reason), "taken, but not on the list afterwards")
-				}
-				if err != nil {
-					return err
+					add(&unknown, e, st.done.Why)
+				case missing:
+					add(&unknown, e, "taken, but not on the list afterwards")
 				}
 			}
 			return nil
@@ -906,15 +909,30 @@ func (j *journal) finish(t *Target, lane func(string) string, b *Balance) ([]str
 			return nil, err
 		}
 	}
-	if err := errors.Join(rejected.close(), unknown.close()); err != nil {
-		return nil, err
+	for name, rows := range map[string][]byte{rejectedName: rejected, unknownName: unknown} {
+		p := filepath.Join(j.dir, name)
+		if rows == nil {
+			if err := os.Remove(p); err != nil && !errors.Is(err, os.ErrNotExist) {
+				return nil, err
+			}
+			continue
+		}
+		if err := os.WriteFile(p, rows, 0o600); err != nil {
+			return nil, err
+		}
+		lists = append(lists, p)
 	}
+	slices.Sort(lists)
 	if err := j.write(record{T: "end"}); err != nil {
 		return nil, err
 	}
-	var lists []string
-	for _, f := range w.files {
-		lists = append(lists, filepath.Join(j.dir, f.Name))
-	}
 	return lists, os.Remove(filepath.Join(j.dir, planName))
+}
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
 }

@@ -45,63 +45,76 @@ func OpenRun(path string) (*Source, error) {
 			return readSuppressed(ctx, path, csvrows.Options{}, yield)
 		}}, nil
 	}
-	opt, err := runDialect(path)
+	lists, err := listsOf(path)
 	if err != nil {
 		return nil, err
-	}
-	suppressed, cleaned := filepath.Join(path, export.Suppressed+".csv"), filepath.Join(path, export.Cleaned+".csv")
-	if _, err := os.Stat(suppressed); err != nil {
-		return nil, fmt.Errorf("%s is not the directory of a run: %w", path, err)
 	}
 	return &Source{
 		Name: path,
 		Each: func(ctx context.Context, yield func(*Entry) error) error {
-			return readSuppressed(ctx, suppressed, opt, yield)
+			for _, l := range lists {
+				if err := readSuppressed(ctx, l.path(export.Suppressed), l.opt, yield); err != nil {
+					return err
+				}
+			}
+			return nil
 		},
 		Kept: func(ctx context.Context, yield func(key string) error) error {
-			var cells []validate.CellAddress
-			return scan(ctx, cleaned, opt, func(_ *csvrows.List, r row) error {
-				cells = validate.ParseCell(cells[:0], string(r.cell(r.l.Column)))
-				for _, c := range cells {
-					if a, err := validate.ParseAddress(c.Address); err == nil {
-						if err := yield(a.Key()); err != nil {
-							return err
-						}
-					}
+			for _, l := range lists {
+				if err := readKeys(ctx, l.path(export.Cleaned), l.opt, yield); err != nil {
+					return err
 				}
-				return nil
-			})
+			}
+			return nil
 		},
 	}, nil
 }
 
-// runDialect reads from summary.json how the lists of a run are to be read.
-func runDialect(dir string) (csvrows.Options, error) {
-	var opt csvrows.Options
-	b, err := os.ReadFile(filepath.Join(dir, "summary.json"))
-	if errors.Is(err, fs.ErrNotExist) {
-		return opt, nil // detection does it
-	}
+// runList is one list of a run, and how its files are read.
+type runList struct {
+	dir string
+	opt csvrows.Options
+}
+
+func (l *runList) path(name string) string { return filepath.Join(l.dir, name+".csv") }
+
+// listsOf finds the lists of a run directory through its summary.
+func listsOf(dir string) ([]runList, error) {
+	s, err := export.ReadSummary(dir)
 	if err != nil {
-		return opt, err
+		return nil, err
 	}
-	var s export.Summary
-	if err := json.Unmarshal(b, &s); err != nil {
-		return opt, fmt.Errorf("%s: %w", filepath.Join(dir, "summary.json"), err)
-	}
-	if s.SchemaVersion > export.SchemaVersion {
-		return opt, fmt.Errorf("%s was written by a later winnow (schema %d, this one reads %d)", dir, s.SchemaVersion, export.SchemaVersion)
-	}
+	var ls []runList
 	for _, in := range s.Inputs {
-		if in.Role == "list" && in.ColumnNo > 0 {
-			opt.Column = strconv.Itoa(in.ColumnNo)
-			if len(in.Delimiter) == 1 {
-				opt.Comma = in.Delimiter[0]
-			}
-			break
+		if in.Role != "list" || in.ColumnNo == 0 {
+			continue
 		}
+		l := runList{dir: filepath.Join(dir, filepath.FromSlash(in.Folder)), opt: csvrows.Options{Column: strconv.Itoa(in.ColumnNo)}}
+		if len(in.Delimiter) == 1 {
+			l.opt.Comma = in.Delimiter[0]
+		}
+		ls = append(ls, l)
 	}
-	return opt, nil
+	if ls == nil {
+		return nil, fmt.Errorf("%s: the run's summary names no list", dir)
+	}
+	return ls, nil
+}
+
+// readKeys yields the key of every address of a list.
+func readKeys(ctx context.Context, path string, opt csvrows.Options, yield func(key string) error) error {
+	var cells []validate.CellAddress
+	return scan(ctx, path, opt, func(l *csvrows.List, r row) error {
+		cells = validate.ParseCell(cells[:0], string(r.cell(l.Column)))
+		for _, c := range cells {
+			if a, err := validate.ParseAddress(c.Address); err == nil {
+				if err := yield(a.Key()); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
 }
 
 // row is one record of a scanned list.
@@ -190,10 +203,11 @@ func readSuppressed(ctx context.Context, path string, opt csvrows.Options, yield
 		} else if e.Reason != "" {
 			e.Reason = Invalid
 		}
-		detail, evidence := r.text(at[1]), r.text(at[3])
-		e.Code, e.Status, e.Text = reply(evidence)
+		if category, ok := strings.CutPrefix(e.Word, "bounce_"); ok {
+			e.SetReply(replyOf(category, r.text(at[3])))
+		}
 		if e.Text == "" {
-			e.Text = detail
+			e.Text = r.text(at[1])
 		}
 		e.At = parseDate(r.text(at[4]))
 		return yield(&e)
@@ -232,21 +246,36 @@ func known(word string) bool {
 var (
 	replyCode   = regexp.MustCompile(`(?:^|[\s:;"'(])([45]\d\d)[ \-]`)
 	statusCode  = regexp.MustCompile(`(?:^|[\s:;"'(#-])([45]\.\d{1,3}\.\d{1,3})\b`)
+	evidenceEnd = regexp.MustCompile(` \([^()]*, \d{4}-\d\d-\d\d\)(?:; |$)`)
 	dateLayouts = []string{time.RFC3339Nano, "2006-01-02T15:04:05", "2006-01-02 15:04:05", "2006-01-02"}
 )
 
-// reply takes the codes out of a line of evidence, when it holds a server's reply.
-func reply(evidence string) (code int, status, text string) {
-	if m := replyCode.FindStringSubmatch(evidence); m != nil {
-		code, _ = strconv.Atoi(m[1])
+// replyOf takes what the server said out of a cell of evidence, which holds
+// "category: reply (file:line, date)" and further observations after "; ". The
+// file's name is the user's business and does not leave.
+func replyOf(category, evidence string) string {
+	i := strings.Index("; "+evidence, "; "+category+": ")
+	if i < 0 {
+		return ""
 	}
-	if m := statusCode.FindStringSubmatch(evidence); m != nil {
-		status = m[1]
+	s := evidence[i+len(category)+2:]
+	if m := evidenceEnd.FindStringIndex(s); m != nil {
+		s = s[:m[0]]
+	} else if i := strings.LastIndex(s, " ("); i > 0 { // cut off, or a name with brackets
+		s = s[:i]
 	}
-	if code == 0 && status == "" {
-		return 0, "", ""
+	return oneLine(strings.TrimSuffix(s, "…"), 512)
+}
+
+// SetReply sets Text to what a server said, and Code and Status to the codes in it.
+func (e *Entry) SetReply(reply string) {
+	e.Text, e.Code, e.Status = reply, 0, ""
+	if m := replyCode.FindStringSubmatch(reply + " "); m != nil {
+		e.Code, _ = strconv.Atoi(m[1])
 	}
-	return code, status, oneLine(strings.TrimPrefix(evidence, "'"), 512)
+	if m := statusCode.FindStringSubmatch(reply); m != nil {
+		e.Status = m[1]
+	}
 }
 
 func parseDate(s string) time.Time {
@@ -276,28 +305,22 @@ var whyColumns = []string{"reason", "status", "type", "error", "code", "suppress
 // (usually the provider's own export), JSON lines with an address, or a file of
 // digests where the target is one of digests.
 func readIDs(ctx context.Context, path string, pk *picker, yield func(id, shown, why string) error) error {
-	var opt csvrows.Options
-	if fi, err := os.Stat(path); err != nil {
+	fi, err := os.Stat(path)
+	if err != nil {
 		return err
+	}
+	var ls []runList // of a run
+	if fi.IsDir() && isExport(path) {
+		if err := sameKind(path, pk.t); err != nil {
+			return err
+		}
+		path = filepath.Join(path, stateName)
+		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+			return nil // an export of nothing
+		}
 	} else if fi.IsDir() {
-		switch {
-		case isExport(path):
-			b, _ := os.ReadFile(filepath.Join(path, manifestName))
-			var m Report
-			if json.Unmarshal(b, &m) == nil && pk.t.hash == "" {
-				if t, err := Find(m.Target); err == nil && t.hash != "" {
-					return fmt.Errorf("%s holds %s digests, which cannot be compared with addresses", path, t.hash)
-				}
-			}
-			path = filepath.Join(path, stateName)
-			if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-				return nil // an export of nothing
-			}
-		default:
-			if opt, err = runDialect(path); err != nil {
-				return err
-			}
-			path = filepath.Join(path, export.Suppressed+".csv")
+		if ls, err = listsOf(path); err != nil {
+			return err
 		}
 	}
 	one := func(cell, why string) error {
@@ -315,6 +338,27 @@ func readIDs(ctx context.Context, path string, pk *picker, yield func(id, shown,
 			return err
 		}
 		return yield(id, cell, why)
+	}
+	if ls != nil {
+		// Of an earlier run, what would have left then.
+		then := &picker{t: pk.t, in: pk.in, key: pk.key, seen: set{}, rep: &Report{}}
+		for _, l := range ls {
+			err := readSuppressed(ctx, l.path(export.Suppressed), l.opt, func(e *Entry) error {
+				_, id, _, err := then.pick(e)
+				if err != nil || id == "" {
+					return err
+				}
+				shown := e.Address
+				if pk.t.hash != "" {
+					shown = id
+				}
+				return yield(id, shown, e.Word)
+			})
+			if err != nil {
+				return err
+			}
+		}
+		return nil
 	}
 	head, err := firstLine(path)
 	if err != nil {
@@ -349,7 +393,7 @@ func readIDs(ctx context.Context, path string, pk *picker, yield func(id, shown,
 	}
 	why := -2
 	var cells []validate.CellAddress
-	return scan(ctx, path, opt, func(l *csvrows.List, r row) error {
+	return scan(ctx, path, csvrows.Options{}, func(l *csvrows.List, r row) error {
 		if why == -2 {
 			why = slices.IndexFunc(l.Header, func(h string) bool {
 				return slices.Contains(whyColumns, strings.ToLower(strings.TrimSpace(h)))
@@ -363,6 +407,23 @@ func readIDs(ctx context.Context, path string, pk *picker, yield func(id, shown,
 		}
 		return nil
 	})
+}
+
+// sameKind says whether the set of an earlier export can be compared with
+// what goes to t: digests only with digests of the same kind.
+func sameKind(dir string, t *Target) error {
+	b, err := os.ReadFile(filepath.Join(dir, manifestName))
+	if err != nil {
+		return err
+	}
+	var m Report
+	if err := json.Unmarshal(b, &m); err != nil {
+		return fmt.Errorf("%s: %w", filepath.Join(dir, manifestName), err)
+	}
+	if then, err := Find(m.Target); err == nil && then.hash != "" && then.hash != t.hash {
+		return fmt.Errorf("%s is an export for %s and cannot be compared with one for %s", dir, m.Target, t.Name)
+	}
+	return nil
 }
 
 func isDigest(s string) bool {

@@ -2,18 +2,18 @@ package esp
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"hash"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"winnow/export"
 )
 
 // Options are what the user wants of an export. The zero value writes all that
@@ -51,17 +51,14 @@ type Report struct {
 	Conflicts int64 `json:"conflicts,omitempty"` // --against: suppressed there, delivered here
 
 	Reasons map[Reason]int64 `json:"written_by_reason,omitempty"`
-	Files   []FileInfo       `json:"files"`
+	Files   []FileInfo       `json:"outputs"`
 }
 
-// FileInfo is one file of an export.
+// FileInfo is one file of an export. Its records are lines, the header not counted.
 type FileInfo struct {
-	Name      string `json:"name"`
-	What      string `json:"what,omitempty"`
+	export.OutputFile
+	What      string `json:"what,omitempty"` // what an entry becomes; "" for the files beside the provider's own
 	Addresses int64  `json:"addresses"`
-	Rows      int64  `json:"rows"` // lines, the header not counted
-	Bytes     int64  `json:"bytes"`
-	SHA256    string `json:"sha256"`
 }
 
 // The files beside the provider's own.
@@ -157,6 +154,9 @@ func (p *picker) pick(e *Entry) (word, id, left string, err error) {
 	case !ok:
 		count(&p.rep.CannotHold, string(e.Reason))
 		return "", "", "the target " + p.t.Name + " has no place for the reason " + string(e.Reason), nil
+	case strings.HasPrefix(e.Address, "@") && (!p.t.anyAddress || p.t.hash != ""):
+		count(&p.rep.CannotHold, "whole domain")
+		return "", "", "the entry is a whole domain; its addresses on a list leave with that list's run", nil
 	case !p.t.anyAddress && !plain(e.Address):
 		count(&p.rep.CannotHold, "unusual address")
 		return "", "", "an address of this form is refused by most providers (quoted, not ASCII, or a domain literal)", nil
@@ -170,10 +170,6 @@ func (p *picker) pick(e *Entry) (word, id, left string, err error) {
 func Write(ctx context.Context, dir string, t *Target, src *Source, o Options) (*Report, error) {
 	if t.hash == "hmac" && len(o.HMACKey) < 16 {
 		return nil, errors.New("the target hmac needs a key of at least 16 bytes (--hmac-key-file)")
-	}
-	dir = filepath.Clean(dir)
-	if err := replaceable(dir); err != nil {
-		return nil, err
 	}
 	rep := &Report{SchemaVersion: 1, Kind: "winnow-export", Version: o.Version, Target: t.Name, Scope: t.Scope, Source: src.Name}
 	pk := newPicker(t, &o, rep)
@@ -191,13 +187,12 @@ func Write(ctx context.Context, dir string, t *Target, src *Source, o Options) (
 		}
 	}
 
-	tmp, err := os.MkdirTemp(filepath.Dir(dir), "."+filepath.Base(dir)+".winnow-")
+	d, err := export.CreateAs(dir, manifestName, o.Since, o.Against, src.Name)
 	if err != nil {
 		return nil, err
 	}
-	defer os.RemoveAll(tmp) // after the rename there is nothing under that name
-	w := &dirWriter{dir: tmp}
-	defer w.abort()
+	defer d.Close()
+	w := &dirWriter{dir: d}
 
 	outs := make([]*parts, len(t.files))
 	byReason := map[Reason]*parts{}
@@ -219,7 +214,7 @@ func Write(ctx context.Context, dir string, t *Target, src *Source, o Options) (
 			return err
 		}
 		if why != "" {
-			return left.add(e.Address, string(e.Reason), guard(why))
+			return left.add(e.Address, string(e.Reason), export.Cell(why))
 		}
 		if id == "" {
 			return nil
@@ -268,25 +263,22 @@ func Write(ctx context.Context, dir string, t *Target, src *Source, o Options) (
 	if err := errors.Join(state.close(), left.close()); err != nil {
 		return nil, err
 	}
-	rep.Files = w.files
+	done, err := d.Outputs()
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range done {
+		i := slices.IndexFunc(w.files, func(o *outFile) bool { return o.name == f.Name })
+		rep.Files = append(rep.Files, FileInfo{f, w.files[i].what, w.files[i].addresses})
+	}
 	m, err := json.MarshalIndent(rep, "", "  ")
 	if err != nil {
-		return nil, err
-	}
-	f, err := w.create(manifestName)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := f.Write(append(m, '\n')); err != nil {
-		return nil, err
-	}
-	if err := f.close(); err != nil {
 		return nil, err
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	return rep, publish(tmp, dir)
+	return rep, d.CommitAs(append(m, '\n'))
 }
 
 // released lists the addresses that were suppressed at --since and are no
@@ -359,7 +351,7 @@ func conflicts(ctx context.Context, w *dirWriter, src *Source, against string, p
 		if why == "" {
 			why = "suppressed"
 		}
-		return out.add(shown, guard(oneLine(why, 512)), "delivered")
+		return out.add(shown, export.Cell(why), "delivered")
 	})
 	return errors.Join(err, out.close())
 }
@@ -376,30 +368,19 @@ type parts struct {
 	n        int // parts so far
 }
 
-func (p *parts) name(part int) string {
-	ext := p.f.ext
-	if ext == "" {
-		ext = "csv"
-	}
-	if part == 0 {
-		return p.f.name + "." + ext
-	}
-	return fmt.Sprintf("%s-%03d.%s", p.f.name, part, ext)
-}
-
 func (p *parts) add(e *Entry, word string) error {
 	line, err := p.enc.lines(e, word)
 	if err != nil {
 		return err
 	}
-	rows := int64(strings.Count(string(line), "\n"))
+	rows := int64(bytes.Count(line, []byte("\n")))
 	if p.out != nil {
-		max := int64(p.maxRows)
+		most := int64(p.maxRows)
 		if len(p.head) > 0 {
-			max--
+			most--
 		}
-		if p.maxRows > 0 && p.out.rows+rows > max || p.maxBytes > 0 && p.out.bytes+int64(len(line)) > p.maxBytes {
-			if err := p.out.close(); err != nil {
+		if p.maxRows > 0 && p.out.f.Records+rows > most || p.maxBytes > 0 && p.out.bytes+int64(len(line)) > p.maxBytes {
+			if err := p.close(); err != nil {
 				return err
 			}
 			p.out = nil
@@ -414,100 +395,71 @@ func (p *parts) add(e *Entry, word string) error {
 			return err
 		}
 	}
-	if _, err := p.out.Write(line); err != nil {
-		return err
-	}
-	p.out.rows += rows
-	p.out.addresses++
-	return nil
+	return p.out.add(line, rows)
 }
 
-// open starts the next part. Only when there is a second one does the first
-// get a number.
+// open starts the next part: name.csv, then name-2.csv …
 func (p *parts) open() (err error) {
-	if p.n == 1 {
-		old, numbered := p.name(0), p.name(1)
-		if err := os.Rename(filepath.Join(p.w.dir, old), filepath.Join(p.w.dir, numbered)); err != nil {
-			return err
-		}
-		for i := range p.w.files {
-			if p.w.files[i].Name == old {
-				p.w.files[i].Name = numbered
-			}
-		}
-	}
 	p.n++
-	name := p.name(0)
-	if p.n > 1 {
-		name = p.name(p.n)
+	name, ext := p.f.name, p.f.ext
+	if ext == "" {
+		ext = "csv"
 	}
-	if p.out, err = p.w.create(name); err != nil {
+	if p.n > 1 {
+		name = fmt.Sprintf("%s-%d", name, p.n)
+	}
+	if p.out, err = p.w.create(name+"."+ext, p.f.what); err != nil {
 		return err
 	}
-	p.out.what = p.f.what
 	if p.head, err = p.enc.header(); err != nil {
 		return err
 	}
-	_, err = p.out.Write(p.head)
-	return err
+	return p.out.write(p.head)
 }
 
 func (p *parts) close() error {
 	if p.out == nil {
 		return nil
 	}
-	return p.out.close()
+	return p.out.buf.Flush()
 }
 
-// dirWriter writes the files of a directory that is not yet to be seen.
+// dirWriter creates the files of an export.
 type dirWriter struct {
-	dir   string
-	files []FileInfo
-	open  []*outFile
+	dir   *export.Dir
+	files []*outFile
 }
 
 type outFile struct {
-	w         *dirWriter
-	f         *os.File
+	f         *export.File
 	buf       *bufio.Writer
-	sum       hash.Hash
 	name      string
 	what      string
 	bytes     int64
-	rows      int64
 	addresses int64
 }
 
-func (w *dirWriter) create(name string) (*outFile, error) {
-	f, err := os.OpenFile(filepath.Join(w.dir, name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+func (w *dirWriter) create(name, what string) (*outFile, error) {
+	f, err := w.dir.File(name)
 	if err != nil {
 		return nil, err
 	}
-	o := &outFile{w: w, f: f, buf: bufio.NewWriterSize(f, 1<<16), sum: sha256.New(), name: name}
-	w.open = append(w.open, o)
+	o := &outFile{f: f, buf: bufio.NewWriterSize(f, 1<<16), name: name, what: what}
+	w.files = append(w.files, o)
 	return o, nil
 }
 
-func (o *outFile) Write(b []byte) (int, error) {
-	o.sum.Write(b)
+func (o *outFile) write(b []byte) error {
 	o.bytes += int64(len(b))
-	return o.buf.Write(b)
-}
-
-// close syncs the file to the disk and enters it among the files.
-func (o *outFile) close() error {
-	err := errors.Join(o.buf.Flush(), o.f.Sync(), o.f.Close())
-	o.w.open = slices.DeleteFunc(o.w.open, func(x *outFile) bool { return x == o })
-	if o.name != manifestName {
-		o.w.files = append(o.w.files, FileInfo{Name: o.name, What: o.what, Addresses: o.addresses, Rows: o.rows, Bytes: o.bytes, SHA256: hex.EncodeToString(o.sum.Sum(nil))})
-	}
+	_, err := o.buf.Write(b)
 	return err
 }
 
-func (w *dirWriter) abort() {
-	for _, o := range w.open {
-		o.f.Close()
-	}
+// add writes the lines of one address.
+func (o *outFile) add(lines []byte, rows int64) error {
+	o.addresses++
+	o.f.Records += rows
+	return o.write(lines)
 }
 
 // list is a small CSV file for people, made when its first row comes.
@@ -524,24 +476,21 @@ func (w *dirWriter) list(name string, head ...string) *list {
 
 func (l *list) add(cells ...string) (err error) {
 	if l.out == nil {
-		if l.out, err = l.w.create(l.name); err != nil {
+		if l.out, err = l.w.create(l.name, ""); err != nil {
 			return err
 		}
-		if _, err := l.out.Write(appendRow(nil, l.head)); err != nil {
+		if err := l.out.write(appendRow(nil, l.head)); err != nil {
 			return err
 		}
 	}
-	l.out.rows++
-	l.out.addresses++
-	_, err = l.out.Write(appendRow(nil, cells))
-	return err
+	return l.out.add(appendRow(nil, cells), 1)
 }
 
 func (l *list) close() error {
 	if l.out == nil {
 		return nil
 	}
-	return l.out.close()
+	return l.out.buf.Flush()
 }
 
 // appendRow appends a CSV record (RFC 4180, with a bare line feed).
@@ -559,49 +508,8 @@ func appendRow(b []byte, cells []string) []byte {
 	return append(b, '\n')
 }
 
-// replaceable says whether dir may be written: it is not there, or empty, or
-// an earlier export.
-func replaceable(dir string) error {
-	fi, err := os.Stat(dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	if !fi.IsDir() {
-		return fmt.Errorf("%s is a file; name a directory to write into", dir)
-	}
-	if names, err := os.ReadDir(dir); err != nil || len(names) == 0 {
-		return err
-	}
-	if !isExport(dir) {
-		return fmt.Errorf("%s exists and is not an earlier export; name another directory", dir)
-	}
-	return nil
-}
-
 func isExport(dir string) bool {
 	b, err := os.ReadFile(filepath.Join(dir, manifestName))
 	var m struct{ Kind string }
 	return err == nil && json.Unmarshal(b, &m) == nil && m.Kind == "winnow-export"
-}
-
-// publish makes the finished directory tmp appear as dir in one step.
-func publish(tmp, dir string) error {
-	if err := syncDir(tmp); err != nil {
-		return err
-	}
-	if err := exchange(tmp, dir); err != nil {
-		return err
-	}
-	return syncDir(filepath.Dir(dir))
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }

@@ -79,6 +79,10 @@ func (d *reading) oneMail(raw []byte, line int64) error {
 	b := &bounce{m: m}
 	b.collect()
 	if b.feedback != nil {
+		if why := d.foreign(b); why != "" {
+			d.ignored(why)
+			return nil
+		}
 		return d.complaint(b, line)
 	}
 	if j := notification(b.body); j != "" {
@@ -98,6 +102,10 @@ func (d *reading) oneMail(raw []byte, line int64) error {
 	if len(reports) == 0 {
 		return d.answer(b, line)
 	}
+	if why := d.foreign(b); why != "" {
+		d.ignored(why)
+		return nil
+	}
 	used := false
 	for i := range reports {
 		if strings.IndexByte(reports[i].rcpt, '@') < 0 {
@@ -115,6 +123,29 @@ func (d *reading) oneMail(raw []byte, line int64) error {
 		d.malformed(line, "a bounce that names no recipient")
 	}
 	return nil
+}
+
+// foreign tells why a mail is about a message that is none of ours, or returns "".
+func (d *reading) foreign(b *bounce) string {
+	if len(d.opt.Senders) > 0 {
+		ours := false
+		for _, h := range []string{"return-path", "from", "sender"} {
+			a := cleanRecipient(decodeWords(b.original(h)))
+			at := strings.LastIndexByte(a, '@')
+			for _, s := range d.opt.Senders {
+				dom := strings.ToLower(a[at+1:])
+				s = strings.ToLower(strings.TrimPrefix(s, "@"))
+				ours = ours || at > 0 && (dom == s || strings.HasSuffix(dom, "."+s))
+			}
+		}
+		if !ours {
+			return "returned message from another sender"
+		}
+	}
+	if d.opt.MessageID != nil && !d.opt.MessageID(strings.Trim(b.original("message-id"), "<> ")) {
+		return "returned message with an unknown Message-ID"
+	}
+	return ""
 }
 
 // named tells whether some report names its recipient.
@@ -432,6 +463,11 @@ func (b *bounce) reports() []report {
 				out = append(out, report{rcpt: to, reply: t.rest})
 			}
 		}
+		if len(out) == 0 {
+			if to := verp(b.m.head); to != "" {
+				out = append(out, report{rcpt: to, reply: t.rest})
+			}
+		}
 		if warning(b) {
 			for i := range out {
 				out[i].action = "delayed"
@@ -480,6 +516,30 @@ func (b *bounce) instead(r *report, failed string, t *scanned, n int) string {
 	}
 	if a := onlyAddress(b.original("to")); a != "" {
 		return a
+	}
+	return ""
+}
+
+// verp takes the recipient out of the address that the bounce was sent to, where
+// the sender put it there: "bounces+ann=example.org@our.example" (VERP).
+func verp(head []byte) string {
+	for _, name := range []string{"delivered-to", "x-original-to", "to"} {
+		v, _ := headerField(head, name)
+		a := cleanRecipient(v)
+		at := strings.LastIndexByte(a, '@')
+		if at < 0 {
+			continue
+		}
+		local := a[:at]
+		eq := strings.LastIndexByte(local, '=')
+		if eq <= 0 || strings.IndexByte(local[eq:], '.') < 0 {
+			continue
+		}
+		if from := strings.IndexAny(local[:eq], "+-"); from >= 0 {
+			if r := local[from+1:eq] + "@" + local[eq+1:]; plausible(r) {
+				return r
+			}
+		}
 	}
 	return ""
 }

@@ -25,8 +25,11 @@ func (t *scanned) about(rcpt string, n int) string {
 
 func (t *scanned) phaseOf(rcpt string) string {
 	for i := range t.found {
-		if strings.EqualFold(t.found[i].rcpt, rcpt) {
-			return t.found[i].phase
+		if r := &t.found[i]; strings.EqualFold(r.rcpt, rcpt) {
+			if r.phase != "" {
+				return r.phase
+			}
+			return phaseInText(r.reply)
 		}
 	}
 	return ""
@@ -207,6 +210,9 @@ func scanText(b *bounce, failed string) scanned {
 				r.reply = strings.TrimSpace(r.reply + " " + out.rest)
 			}
 		}
+		if r.phase == "" {
+			r.phase = phaseInText(r.reply)
+		}
 		r.reply = tidy(r.reply)
 	}
 	out.rest = tidy(out.rest)
@@ -238,6 +244,11 @@ func tidy(s string) string {
 		"The following error occurred:", "for the following reason:", "Error message below:", "Reported error:"} {
 		if i := strings.Index(s, lead); i >= 0 && wordsIn(s[i+len(lead):]) > 0 {
 			s = strings.TrimSpace(s[i+len(lead):])
+		}
+	}
+	for _, trail := range []string{" Giving up on ", " I'm not going to try again"} { // qmail, after the reply
+		if i := strings.LastIndex(s, trail); i > 0 {
+			s = s[:i]
 		}
 	}
 	return s
@@ -400,6 +411,9 @@ func leadingAddress(s string) (addr, rest string, ok bool) {
 			if s[end] == '@' {
 				at = end
 			}
+			if at >= 0 && strings.HasPrefix(s[end:], "..") { // "a@b...User unknown"
+				break
+			}
 			// Chinese and Japanese text follows an address without a blank.
 			if s[end] >= 0x80 && at >= 0 && strings.IndexByte(s[at:end], '.') > 0 {
 				break
@@ -430,6 +444,7 @@ func addressIn(s string) string {
 		i += j + 1
 	}
 	for _, w := range strings.FieldsFunc(s, func(r rune) bool { return strings.ContainsRune(" \t<>,;()[]\"'", r) }) {
+		w, _, _ = strings.Cut(w, "...")
 		w = strings.Trim(w, ".:!?")
 		if i := strings.LastIndexByte(w, ':'); i >= 0 {
 			w = w[i+1:]
@@ -459,6 +474,9 @@ func plausible(a string) bool {
 		return false
 	}
 	d := a[at+1:]
+	if strings.Contains(d, "..") {
+		return false
+	}
 	for i := 0; i < len(d); i++ {
 		c := d[i]
 		if c < 0x80 && !isDigit(c) && (c|0x20 < 'a' || c|0x20 > 'z') && c != '.' && c != '-' && c != '_' {

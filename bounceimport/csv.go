@@ -487,7 +487,7 @@ func columnOf(h string) column {
 
 // noColumn says that a file names no addresses.
 func noColumn(name string, header []string) error {
-	return fmt.Errorf("%s: no column with addresses (columns: %s)", name, strings.Join(header, ", "))
+	return &formError{name, "no column with addresses (columns: " + strings.Join(header, ", ") + ")"}
 }
 
 // generic reads a file by what the names of its columns mean.

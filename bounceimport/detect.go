@@ -139,7 +139,7 @@ func looksLikeMail(b []byte) bool {
 }
 
 func unknownForm(name string) error {
-	return fmt.Errorf("%s: not a form of bounces that winnow knows (CSV, JSON, mail, mbox, or a mail server's log)", name)
+	return &formError{name, "not a form of bounces that winnow knows (CSV, JSON, mail, mbox, a mail server's log)"}
 }
 
 func (d *reading) unpacked(z io.Reader, in *countingReader, name string, depth int) error {
@@ -186,7 +186,9 @@ func (d *reading) zip(r io.Reader, br *bufio.Reader, name string, depth int) err
 		in := &countingReader{n: int64(m.CompressedSize64)}
 		err = d.stream(&ratioReader{r: rc, in: in}, name+"#"+m.Name, depth+1)
 		rc.Close()
-		if err != nil {
+		if fe := (*formError)(nil); errors.As(err, &fe) {
+			d.acct.skip(fe)
+		} else if err != nil {
 			return err
 		}
 	}

@@ -230,20 +230,30 @@ func postfixLine(s string) ([]report, string, string) {
 	return nil, "", "status " + status
 }
 
-// phaseInText reads Postfix's "(in reply to RCPT TO command)", "while talking
-// to …", and Exim's "after RCPT TO:<…>".
+// phaseInText finds the SMTP phase in the words of the server that gave up:
+// Postfix's "(in reply to RCPT TO command)", Exim's "after RCPT TO:<…>", what
+// DragonFly "did not like", qmail's sentences, Gmail's states.
 func phaseInText(s string) string {
-	for _, mark := range []string{"(in reply to ", " after "} {
+	for _, mark := range []string{"(in reply to ", " after ", "did not like our ", "remote server for ", "command\n"} {
 		if i := strings.LastIndex(s, mark); i >= 0 {
-			if p := phaseOfCommand(strings.TrimPrefix(s[i+len(mark):], "pipelined ")); p != "" {
+			rest := s[i+len(mark):]
+			rest = strings.TrimPrefix(strings.TrimPrefix(rest, "pipelined "), "final ")
+			if p := phaseOfCommand(rest); p != "" {
 				return p
 			}
-			if strings.HasPrefix(s[i+len(mark):], "end of ") {
+			switch {
+			case strings.HasPrefix(rest, "end of "), strings.HasPrefix(rest, "TEXT "), strings.HasPrefix(rest, "sending "):
 				return "data"
-			}
-			if strings.HasPrefix(s[i+len(mark):], "initial connection") {
+			case strings.HasPrefix(rest, "initial connection"):
 				return "connect"
 			}
+		}
+	}
+	for _, w := range [...][2]string{
+		{"greeting failed", "connect"}, {"my name was rejected", "ehlo"}, {"sender was rejected", "mail"}, {"does not like recipient", "rcpt"}, {"RCPT TO response", "rcpt"},
+		{"failed on DATA", "data"}, {"failed after I sent", "data"}, {"SENT_EHLO", "ehlo"}, {"SENT_SECOND_EHLO", "ehlo"}, {"SENT_HELO", "ehlo"}, {"SENT_MAIL_FROM", "mail"}, {"SENT_RCPT_TO", "rcpt"}, {"SENT_DATA", "data"}, {"SENT_MESSAGE", "data"}} {
+		if strings.Contains(s, w[0]) {
+			return w[1]
 		}
 	}
 	return ""
@@ -397,6 +407,9 @@ func eximLine(s string) ([]report, string, string) {
 		if flag == "==" {
 			if i := strings.Index(tail, "defer ("); i >= 0 {
 				if _, v, ok := strings.Cut(tail[i:], "): "); ok {
+					if j := strings.LastIndex(v, " H="); j > 0 {
+						v = v[:j] // the host comes after the reason
+					}
 					text = v
 				}
 			}

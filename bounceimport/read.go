@@ -23,6 +23,12 @@ type Options struct {
 	Now      time.Time      // for log lines without a year; zero: time.Now
 	Location *time.Location // zone of times that name none; nil: UTC
 
+	// Anyone can send a forged bounce to the address that collects them. With
+	// either of these set, bounces and complaints that came by mail count only
+	// when the message they return is one of ours.
+	Senders   []string             // domains that the returned message may be from
+	MessageID func(id string) bool // whether a message with this Message-ID was sent
+
 	Classifier *Classifier // nil: the embedded rules only
 }
 
@@ -70,6 +76,22 @@ func (a *Account) count(why string, n int64) {
 	}
 	a.Why[why] += n
 }
+
+// skip counts a file of a directory, or a member of an archive, that is nothing
+// we know.
+func (a *Account) skip(e *formError) {
+	a.Read++
+	a.Unmapped++
+	a.count(e.why, 1)
+	if len(a.Problems) < maxProblems {
+		a.Problems = append(a.Problems, e.Error())
+	}
+}
+
+// formError is about a file whose content is nothing we know.
+type formError struct{ name, why string }
+
+func (e *formError) Error() string { return e.name + ": " + e.why }
 
 // String returns the account in one line.
 func (a *Account) String() string {
@@ -123,6 +145,10 @@ func ReadPath(ctx context.Context, path string, opt Options, yield func(*Event) 
 		}
 		a, err := readFile(ctx, p, opt, yield)
 		total.Add(&a)
+		if fe := (*formError)(nil); errors.As(err, &fe) {
+			total.skip(fe) // one strange file among many costs no other
+			return nil
+		}
 		return err
 	})
 	return total, err

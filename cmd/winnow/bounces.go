@@ -24,6 +24,7 @@ var bouncesCommands = []func(*env) *cobra.Command{
 	newBouncesStatsCmd,
 	newBouncesForgetCmd,
 	newBouncesExportCmd,
+	newBouncesReadCmd,
 }
 
 func newBouncesCmd(e *env) *cobra.Command {

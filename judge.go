@@ -246,6 +246,14 @@ func (w *judgeWorker) address(s *slot, cell *validate.CellAddress, x *parsed, us
 			rec = &own
 		}
 	}
+	if len(r.hashed) > 0 {
+		w.p.key = x.addr.AppendKey(w.p.key[:0])
+		for _, look := range r.hashed {
+			if k, ok := look(string(w.p.key)); ok && (rec == nil || heavier(&k, rec)) {
+				rec = &k
+			}
+		}
+	}
 	if dom.rec != nil && (rec == nil || heavier(dom.rec, rec)) {
 		rec = dom.rec
 	}

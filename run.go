@@ -38,7 +38,8 @@ type run struct {
 	asker     *asker  // nil: the DNS is not asked
 	onList    *filter // keys on the list; nil when nobody asks
 	dups      *dups
-	special   *filter // keys of which more is known, in dups or facts; nil when there are none
+	hashed    []func(key string) (bounceimport.Record, bool) // what sources know by a keyed hash alone
+	special   *filter                                        // keys of which more is known, in dups or facts; nil when there are none
 	facts     factTable
 	digests   []digest
 	sources   []string // of user facts; a fact's source is the index + 1
@@ -469,6 +470,15 @@ func (r *run) readEvidence(ctx context.Context) error {
 		return r.onList.has(hash(k))
 	}
 	for _, src := range r.job.Evidence {
+		if src, ok := src.(bounceimport.HashedSource); ok {
+			look, err := src.Hashed(ctx)
+			if err != nil {
+				return err
+			}
+			if look != nil {
+				r.hashed = append(r.hashed, look)
+			}
+		}
 		err := src.Records(ctx, now, want, func(k string, rec bounceimport.Record) error {
 			if rec.Held == "" && (rec.Action == bounceimport.Ignore || rec.Action == bounceimport.Clear) {
 				return nil // says nothing against the address

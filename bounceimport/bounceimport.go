@@ -88,3 +88,12 @@ type Source interface {
 	// cost no memory where the source can avoid it; a nil want wants all.
 	Records(ctx context.Context, now time.Time, want func(key string) bool, yield func(key string, r Record) error) error
 }
+
+// HashedSource is a Source that also knows addresses of which it holds no more
+// than a keyed hash: those that were forgotten and must stay suppressed.
+type HashedSource interface {
+	Source
+	// Hashed returns a function that looks an address key up by its hash, or nil
+	// when there are no hashes. The function may be called from any goroutine.
+	Hashed(ctx context.Context) (func(key string) (Record, bool), error)
+}

@@ -98,7 +98,11 @@ func (d *Diagnosis) Add(e *Event) error {
 		side = "unknown"
 	}
 	d.sides[side]++
-	if e.Code == 554 {
+	code := e.Code
+	if code == 0 { // a history keeps only the reply
+		code, _ = replyCodes(e.Reply)
+	}
+	if code == 554 {
 		d.on554[side]++
 	}
 	provider := d.providers.Of(e)

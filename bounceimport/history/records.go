@@ -3,6 +3,7 @@ package history
 import (
 	"cmp"
 	"context"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -13,7 +14,7 @@ import (
 	"zombiezen.com/go/sqlite/sqlitex"
 )
 
-var _ bounceimport.Source = (*Store)(nil)
+var _ bounceimport.HashedSource = (*Store)(nil)
 
 // snapshot runs f on the state of one moment, whatever other processes write.
 func (s *Store) snapshot(ctx context.Context, f func() error) error {
@@ -153,13 +154,18 @@ func (s *Store) records(incidents []bounceimport.Incident, query string, args []
 	return done()
 }
 
-// Events calls yield for each address, category and day as one event, for a
-// diagnosis. Proof of life and what is said of whole domains are left out. The
+// Events calls yield for each address, category and day since a time as one
+// event, for a diagnosis; a zero time means all, with those of which the time is
+// not known. Proof of life and what is said of whole domains are left out. The
 // event is reused.
-func (s *Store) Events(ctx context.Context, yield func(*bounceimport.Event) error) error {
+func (s *Store) Events(ctx context.Context, since time.Time, yield func(*bounceimport.Event) error) error {
 	return s.snapshot(ctx, func() error {
 		var e bounceimport.Event
-		return s.rows(selectEvents+" ORDER BY key, category, action, day", nil, func(key string) bool { return key[0] != '@' }, func(key string, d bounceimport.DayEvent) error {
+		from := int64(math.MinInt64)
+		if !since.IsZero() {
+			from = since.Unix()
+		}
+		return s.rows(selectEvents+" WHERE last >= ? ORDER BY key, category, action, day", []any{from}, func(key string) bool { return key[0] != '@' }, func(key string, d bounceimport.DayEvent) error {
 			if d.Action == bounceimport.Clear {
 				return nil
 			}

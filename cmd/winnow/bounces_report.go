@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"winnow/bounceimport"
+	"winnow/export"
 )
 
 func newBouncesReportCmd(e *env) *cobra.Command {
@@ -61,7 +62,7 @@ A history counts an address, category and day once; files count every event.`,
 					return err
 				}
 				defer s.Close()
-				if err := s.Events(cmd.Context(), d.Add); err != nil {
+				if err := s.Events(cmd.Context(), time.Time{}, d.Add); err != nil {
 					return err
 				}
 			}
@@ -252,4 +253,35 @@ func percent(n, of int64) string {
 		return fmt.Sprintf("%.1f%%", min(p, 99.9))
 	}
 	return fmt.Sprintf("%.0f%%", p)
+}
+
+// maxClusters is how many wordings a summary names of each kind.
+const maxClusters = 50
+
+// bounceSummary puts a diagnosis into the form of summary.json.
+func bounceSummary(f *bounceimport.Findings, sources []bounceimport.Account) *export.BounceSummary {
+	s := &export.BounceSummary{Events: f.Events, Classified: f.Classified, Newest: f.Newest, Oldest: f.Oldest, SenderSide: f.Sides[bounceimport.Sender],
+		Categories: []export.BounceCount{}}
+	for _, c := range f.Categories {
+		s.Categories = append(s.Categories, export.BounceCount{Category: c.Category, Bucket: c.Bucket, Side: string(c.Side), Action: string(c.Action), Provider: c.Provider, N: c.N})
+	}
+	fixes := func(list []bounceimport.Cluster) (out []export.BounceFix) {
+		for _, c := range list[:min(len(list), maxClusters)] {
+			out = append(out, export.BounceFix{Template: c.Template, Category: c.Category, Bucket: c.Bucket, Provider: c.Provider, N: c.N,
+				First: c.First, Last: c.Last, Sample: c.Sample, Fix: c.Fix})
+		}
+		return out
+	}
+	s.Clusters, s.Unclassified = fixes(f.FixFirst), fixes(f.Unknown)
+	for _, in := range f.Incidents {
+		s.Incidents = append(s.Incidents, export.Incident{Provider: in.Provider, From: in.From, To: in.To, N: in.N, Why: in.Why})
+	}
+	for _, p := range f.Timeline {
+		s.Timeline = append(s.Timeline, export.DayCount{Day: p.Day, Bucket: p.Bucket, Provider: p.Provider, N: p.N, Hard: p.Hard})
+	}
+	for _, a := range sources {
+		s.Sources = append(s.Sources, export.BounceSource{Name: a.Name, Format: a.Format, Read: a.Read, Used: a.Used, Ignored: a.Ignored,
+			Unmapped: a.Unmapped + a.Malformed, Why: a.Why})
+	}
+	return s
 }

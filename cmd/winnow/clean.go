@@ -312,7 +312,8 @@ func (e *env) evidence(ctx context.Context, o *cleanOptions, now time.Time) (_ *
 	if err != nil {
 		return nil, err
 	}
-	ev.summary = &export.BounceSummary{}
+	var diagnosis bounceimport.Diagnosis
+	var accounts []bounceimport.Account
 	add := func(*bounceimport.Event) error { return nil }
 	done := func() error { return nil }
 	switch {
@@ -321,9 +322,9 @@ func (e *env) evidence(ctx context.Context, o *cleanOptions, now time.Time) (_ *
 		ev.sources = []bounceimport.Source{ledger}
 		add = ledger.Add
 	case len(o.bounces) == 0:
-		ev.store, err = history.Open(o.history)
+		ev.store, err = openHistory(o.history, false)
 	default:
-		ev.store, err = history.Create(o.history)
+		ev.store, err = openHistory(o.history, true)
 	}
 	if err != nil {
 		return nil, err
@@ -339,17 +340,27 @@ func (e *env) evidence(ctx context.Context, o *cleanOptions, now time.Time) (_ *
 		if len(o.bounces) > 0 {
 			imp := ev.store.Begin(ctx)
 			add, done = imp.Add, imp.Done
+		} else if err := ev.store.Events(ctx, now.AddDate(0, 0, -diagnosisDays), diagnosis.Add); err != nil {
+			return nil, err
 		}
 	}
 	for _, path := range o.bounces {
-		account, err := bounceimport.ReadPath(ctx, path, bounceimport.Options{Now: now, Classifier: classifier}, add)
+		account, err := bounceimport.ReadPath(ctx, path, bounceimport.Options{Now: now, Classifier: classifier}, func(ev *bounceimport.Event) error {
+			return errors.Join(diagnosis.Add(ev), add(ev))
+		})
 		if err != nil {
 			return nil, err
 		}
 		e.noteAccount(&account)
+		accounts = append(accounts, account)
 	}
+	ev.summary = bounceSummary(diagnosis.Findings(), accounts)
 	return ev, done()
 }
+
+// diagnosisDays is how far back the summary of a run looks into a history when
+// there are no bounce files: what is older explains nothing of today.
+const diagnosisDays = 90
 
 // noteAccount says what of a bounce file could not be used, in a few lines.
 func (e *env) noteAccount(a *bounceimport.Account) {

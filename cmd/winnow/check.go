@@ -9,17 +9,18 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"winnow"
+	"winnow/bounceimport"
 	"winnow/validate"
 )
 
 func newCheckCmd(e *env) *cobra.Command {
 	var c checker
 	var dns dnsOptions
+	var own listsOptions
 	var noDNS bool
 	cmd := &cobra.Command{
 		Use:   "check ADDRESS… | -",
@@ -54,6 +55,10 @@ The exit code is 0 whatever the verdicts, 75 when the DNS could not be used.`,
 			if c.nul && (len(args) != 1 || args[0] != "-") {
 				return usagef(cmd, "-0 says how standard input is read: give \"-\" as the only argument")
 			}
+			var err error
+			if c.validator, err = own.validator(); err != nil {
+				return err
+			}
 			if noDNS {
 				return c.run(cmd.Context(), e, args)
 			}
@@ -73,6 +78,7 @@ The exit code is 0 whatever the verdicts, 75 when the DNS could not be used.`,
 	f.StringVar(&c.policy.Typos, "typos", "suppress", "a likely typo of a domain: suppress, review or keep")
 	f.BoolVar(&noDNS, "no-dns", false, "do not ask the DNS")
 	addDNSFlags(f, &dns)
+	addListsFlag(f, &own)
 	return cmd
 }
 
@@ -264,7 +270,19 @@ func (c *checker) resolve(ctx context.Context, ask []string) error {
 }
 
 func (c *checker) print(out *bufio.Writer, addr string, r *validate.Result) error {
-	d := winnow.Decide(winnow.User{}, r, nil, &c.policy)
+	line := c.answer(addr, r, nil)
+	if !c.json {
+		return line.text(out)
+	}
+	enc := json.NewEncoder(out)
+	enc.SetEscapeHTML(false)
+	return enc.Encode(line)
+}
+
+// answer decides, and puts together what is said of an address. rec is what
+// earlier mail shows, nil for nothing.
+func (c *checker) answer(addr string, r *validate.Result, rec *bounceimport.Record) checked {
+	d := winnow.Decide(winnow.User{}, r, rec, &c.policy)
 	line := checked{
 		Address: addr, Verdict: d.Verdict, Action: d.Action, Reason: d.Reason, Detail: d.Detail,
 		Suggestion: d.Suggestion, Flags: d.Flags, Evidence: c.evidence(r),
@@ -274,21 +292,13 @@ func (c *checker) print(out *bufio.Writer, addr string, r *validate.Result) erro
 	} else {
 		line.Key = r.Address.Key()
 	}
-	if line.Suggestion == "" {
-		line.Suggestion = r.Suggestion
-	}
-	if !c.json {
-		return line.text(out)
-	}
 	if line.Flags == nil {
 		line.Flags = []string{}
 	}
 	if line.Evidence == nil {
 		line.Evidence = []validate.Evidence{}
 	}
-	enc := json.NewEncoder(out)
-	enc.SetEscapeHTML(false)
-	return enc.Encode(line)
+	return line
 }
 
 // evidence is what the lists and the DNS say of an address.
@@ -321,11 +331,7 @@ func (l *checked) text(w io.Writer) error {
 		if i > 0 {
 			name = ""
 		}
-		when := ""
-		if !ev.When.IsZero() {
-			when = ", " + ev.When.UTC().Format(time.DateTime)
-		}
-		fmt.Fprintf(&b, "  %-13s %s (%s%s)\n", name, printable(ev.What), printable(ev.From), when)
+		fmt.Fprintf(&b, "  %-13s %s (%s%s)\n", name, printable(ev.What), printable(ev.From), at(ev.When))
 	}
 	_, err := io.WriteString(w, b.String())
 	return err

@@ -51,6 +51,7 @@ type cleanOptions struct {
 	json            bool
 	noDNS           bool
 	dns             dnsOptions
+	lists           listsOptions
 }
 
 func newCleanCmd(e *env) *cobra.Command {
@@ -124,6 +125,7 @@ func (o *cleanOptions) addFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.metrics, "metrics", "", "write the figures as a Prometheus textfile")
 	f.BoolVar(&o.noDNS, "no-dns", false, "do not ask the DNS")
 	addDNSFlags(f, &o.dns)
+	addListsFlag(f, &o.lists)
 }
 
 // limits returns the limits of the gates.
@@ -193,6 +195,9 @@ func (e *env) cleanLists(ctx context.Context, o *cleanOptions, lists []string, l
 		if job.HMACKey, err = readKey(o.hmacKeyFile); err != nil {
 			return nil, err
 		}
+	}
+	if job.Validator, err = o.lists.validator(); err != nil {
+		return nil, err
 	}
 	finishDNS := func() error { return nil }
 	if !o.noDNS {

@@ -36,7 +36,9 @@ const (
 var commands = []func(*env) *cobra.Command{
 	newCleanCmd,
 	newCheckCmd,
+	newExplainAddressCmd,
 	newDomainsCmd,
+	newListsCmd,
 	newBouncesCmd,
 	newReportCmd,
 	newExportCmd,

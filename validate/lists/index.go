@@ -3,6 +3,7 @@ package lists
 import (
 	"encoding/binary"
 	"fmt"
+	"io"
 	"math/bits"
 	"strings"
 	"time"
@@ -45,6 +46,12 @@ func (l *List) Date() time.Time {
 		}
 	}
 	return time.Time{}
+}
+
+// WriteTo writes the list as it is.
+func (l *List) WriteTo(w io.Writer) (int64, error) {
+	n, err := io.WriteString(w, l.text)
+	return int64(n), err
 }
 
 // Len returns the number of entries.

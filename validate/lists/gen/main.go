@@ -1,6 +1,6 @@
 // Command gen regenerates the embedded lists from their npm packages. It runs
-// npm, the registry's own client, and needs a network for that; with -from DIR it
-// reads package archives (npm pack) that lie in DIR.
+// npm, the registry's own client, and needs a network for that; with -from DIR
+// the package archives (npm pack) are read from DIR and only their dates asked for.
 //
 //	go run ./validate/lists/gen [-from DIR] [-o validate/lists]
 package main
@@ -22,6 +22,15 @@ import (
 	"winnow/validate/lists"
 )
 
+// packages are the npm packages with a fit licence, the name under which each is
+// evidence, and the file in it.
+var packages = []struct{ npm, name, file string }{
+	{"disposable-email-domains-js", "disposable-email-domains", "dist/dict/disposable_email_blocklist.json"},
+	{"fakefilter", "fakefilter", "json/data_version2.json"},
+	{"free-email-domains", "free-email-domains", "domains.json"},
+	{"email-providers", "email-providers", "all.json"},
+}
+
 func main() {
 	from := flag.String("from", "", "directory of package archives; empty: fetch them with npm")
 	out := flag.String("o", "validate/lists", "directory of the lists")
@@ -33,6 +42,14 @@ func main() {
 }
 
 func run(from, out string) error {
+	texts := map[string]string{}
+	for _, name := range []string{"providers", "aliases", "known", "roles", "mx"} {
+		b, err := os.ReadFile(filepath.Join(out, name+".txt"))
+		if err != nil {
+			return err
+		}
+		texts[name] = string(b)
+	}
 	if from == "" {
 		dir, err := os.MkdirTemp("", "winnow-lists-")
 		if err != nil {
@@ -40,25 +57,39 @@ func run(from, out string) error {
 		}
 		defer os.RemoveAll(dir)
 		from = dir
-		for name := range lists.Packages {
-			cmd := exec.Command("npm", "pack", "--silent", name)
+		for _, p := range packages {
+			cmd := exec.Command("npm", "pack", "--silent", p.npm)
 			cmd.Dir, cmd.Stderr = dir, os.Stderr
 			if err := cmd.Run(); err != nil {
-				return fmt.Errorf("npm pack %s: %w", name, err)
+				return fmt.Errorf("npm pack %s: %w", p.npm, err)
 			}
 		}
 	}
-	sources := map[string]lists.Source{}
-	for name := range lists.Packages {
-		s, err := readPackage(from, name)
+	var sources []lists.Source
+	for _, p := range packages {
+		s, err := readPackage(from, p.npm, p.file)
 		if err != nil {
 			return err
 		}
-		sources[name] = s
+		s.Name = p.name
+		sources = append(sources, s)
 	}
-	refused, err := lists.Generate(out, sources)
+	guard, err := lists.Guard(texts["providers"], texts["aliases"], texts["known"])
 	if err != nil {
 		return err
+	}
+	var refused []string
+	texts["disposable"], refused = lists.MergeDisposable(guard, sources[:2]...)
+	texts["free"] = lists.MergeFree(guard, texts["disposable"], sources[2:]...)
+	files, err := lists.Index(texts)
+	if err != nil {
+		return err
+	}
+	files["disposable.txt"], files["free.txt"] = texts["disposable"], texts["free"]
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(out, name), []byte(text), 0o644); err != nil {
+			return err
+		}
 	}
 	for _, r := range refused {
 		fmt.Println("refused", r)
@@ -67,9 +98,9 @@ func run(from, out string) error {
 	return nil
 }
 
-// readPackage reads the one archive of a package in dir.
-func readPackage(dir, name string) (lists.Source, error) {
-	s := lists.Source{Package: name, Files: map[string][]byte{}}
+// readPackage reads a file and what is said of the licence from the one archive
+// of a package in dir.
+func readPackage(dir, name, file string) (s lists.Source, err error) {
 	found, err := filepath.Glob(filepath.Join(dir, name+"-[0-9]*.tgz"))
 	if err != nil || len(found) != 1 {
 		return s, fmt.Errorf("%s: want one archive of %s, found %d", dir, name, len(found))
@@ -79,45 +110,55 @@ func readPackage(dir, name string) (lists.Source, error) {
 		return s, err
 	}
 	defer f.Close()
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("%s: %w", found[0], err)
+		}
+	}()
 	z, err := gzip.NewReader(f)
 	if err != nil {
-		return s, fmt.Errorf("%s: %w", found[0], err)
+		return s, err
 	}
+	var meta struct{ Version, License string }
+	holder := ""
 	for t := tar.NewReader(z); ; {
 		h, err := t.Next()
 		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {
-			return s, fmt.Errorf("%s: %w", found[0], err)
+			return s, err
 		}
-		file := strings.TrimPrefix(h.Name, "package/")
-		lower := strings.ToLower(file)
-		if file != lists.Packages[name] && file != "package.json" && !strings.HasPrefix(lower, "license") {
+		path := strings.TrimPrefix(h.Name, "package/")
+		isLicence := strings.HasPrefix(strings.ToLower(path), "license")
+		if path != file && path != "package.json" && !isLicence {
 			continue
 		}
 		b, err := io.ReadAll(io.LimitReader(t, 64<<20))
 		if err != nil {
-			return s, fmt.Errorf("%s: %s: %w", found[0], file, err)
+			return s, err
 		}
-		s.Files[file] = b
-	}
-	var meta struct{ Version, License string }
-	if err := json.Unmarshal(s.Files["package.json"], &meta); err != nil {
-		return s, fmt.Errorf("%s: package.json: %w", found[0], err)
-	}
-	s.Version, s.Licence = meta.Version, meta.License
-	for file, b := range s.Files {
-		if !strings.HasPrefix(strings.ToLower(file), "license") {
-			continue
-		}
-		for line := range strings.Lines(string(b)) {
-			if strings.HasPrefix(line, "Copyright") {
-				s.Licence += ", " + strings.TrimSpace(line)
+		switch {
+		case isLicence:
+			for line := range strings.Lines(string(b)) {
+				if strings.HasPrefix(line, "Copyright") {
+					holder = ", " + strings.TrimSpace(line)
+				}
 			}
+		case path == file:
+			err = s.Parse(b)
+		default:
+			err = json.Unmarshal(b, &meta)
+		}
+		if err != nil {
+			return s, fmt.Errorf("%s: %w", path, err)
 		}
 	}
-	s.Date, err = published(name, s.Version)
+	if len(s.Domains) == 0 || meta.Version == "" {
+		return s, fmt.Errorf("no %s or no package.json in it", file)
+	}
+	s.From, s.Licence = "npm "+name+"@"+meta.Version, meta.License+holder
+	s.Date, err = published(name, meta.Version)
 	return s, err
 }
 

@@ -1,0 +1,291 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"winnow"
+	"winnow/bounceimport"
+	"winnow/bounceimport/history"
+	"winnow/validate"
+	"winnow/validate/dnsmx"
+)
+
+func newExplainAddressCmd(e *env) *cobra.Command {
+	var x explainer
+	var dns dnsOptions
+	var own listsOptions
+	var noDNS, asJSON bool
+	var historyPath string
+	cmd := &cobra.Command{
+		Use:   "explain ADDRESS",
+		Short: "Say all that is known of an address, and what would change the verdict",
+		Long: `Prints the verdict on one address with every piece of evidence: what the lists say,
+with their dates; what the DNS answers; with --history what earlier mail showed, day
+by day. Then it tries what would change the verdict: other policies, other answers,
+the address that was probably meant, an entry in your own lists.
+
+With --domains or --dns-replay the DNS is not asked; with --no-dns it is left out.`,
+		Example: `  winnow explain jane@gmial.com
+  winnow explain jane@example.de --history winnow.db --domains verdicts.csv`,
+		Args: usageArgs(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) (err error) {
+			if err := x.policyError(); err != nil {
+				return usagef(cmd, "%v", err)
+			}
+			if x.validator, err = own.validator(); err != nil {
+				return err
+			}
+			if !noDNS {
+				r, done, err := dns.resolver()
+				if err != nil {
+					return err
+				}
+				x.resolver = r
+				defer func() { err = errors.Join(err, done()) }()
+			}
+			if historyPath != "" {
+				store, err := history.Open(historyPath)
+				if err != nil {
+					return err
+				}
+				defer store.Close()
+				x.history = store
+			}
+			x.now = time.Now()
+			found, err := x.explain(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			out := bufio.NewWriter(e.stdout)
+			if asJSON {
+				enc := json.NewEncoder(out)
+				enc.SetEscapeHTML(false)
+				err = enc.Encode(found)
+			} else {
+				found.text(out)
+			}
+			return errors.Join(err, out.Flush(), x.unusable)
+		},
+	}
+	f := cmd.Flags()
+	f.BoolVar(&asJSON, "json", false, "print one JSON object")
+	f.StringVar(&historyPath, "history", "", "the database of 'winnow bounces import'")
+	f.StringVar(&x.policy.Kind, "policy", "marketing", "marketing, transactional or strict")
+	f.StringVar(&x.policy.Typos, "typos", "suppress", "a likely typo of a domain: suppress, review or keep")
+	f.BoolVar(&noDNS, "no-dns", false, "do not ask the DNS")
+	addDNSFlags(f, &dns)
+	addListsFlag(f, &own)
+	return cmd
+}
+
+type explainer struct {
+	checker
+	history *history.Store // nil: none
+	now     time.Time
+}
+
+// explanation is all that is said of an address.
+type explanation struct {
+	checked
+	Policy     winnow.Policy    `json:"-"`
+	Local      string           `json:"local,omitempty"`
+	Domain     string           `json:"domain,omitempty"`
+	DNS        *validate.Answer `json:"dns,omitempty"` // nil: not asked
+	DNSMeaning string           `json:"dns_meaning,omitempty"`
+	History    *history.Dossier `json:"history,omitempty"` // nil: none was given
+	Changes    []change         `json:"changes"`
+}
+
+// change is what the decision would be if something were otherwise.
+type change struct {
+	If      string        `json:"if"`
+	Action  winnow.Action `json:"action"`
+	Verdict string        `json:"verdict"`
+	Reason  string        `json:"reason"`
+}
+
+func (x *explainer) explain(ctx context.Context, addr string) (*explanation, error) {
+	r := x.validator.Check(addr)
+	f := &explanation{Policy: x.policy}
+	var rec *bounceimport.Record
+	if r.Syntax == nil {
+		f.Local, f.Domain = r.Address.Local, r.Domain.Name
+		if x.resolver != nil && asksDNS(&r) {
+			x.answers = map[string]validate.Answer{}
+			if err := x.resolve(ctx, []string{r.Domain.Name}); err != nil {
+				return nil, err
+			}
+			r.Answer = x.answers[r.Domain.Name]
+			f.DNS, f.DNSMeaning = &r.Answer, dnsmx.Explain(r.Answer.Reason)
+		}
+		if x.history != nil {
+			d, err := x.history.Show(ctx, r.Address.Key(), x.now)
+			if err != nil {
+				return nil, err
+			}
+			f.History = d
+			if rec = &d.Record; rec.Category == "" {
+				rec = &d.DomainRecord
+			}
+			if rec.Category == "" {
+				rec = nil
+			}
+		}
+	}
+	f.checked = x.answer(addr, &r, rec)
+	f.Changes = x.changes(&r, rec)
+	return f, nil
+}
+
+// changes tries what could be otherwise, one thing at a time, and returns what
+// would lead to another action or verdict.
+func (x *explainer) changes(r *validate.Result, rec *bounceimport.Record) []change {
+	is := winnow.Decide(winnow.User{}, r, rec, &x.policy)
+	out := []change{}
+	try := func(name string, u winnow.User, r validate.Result, rec *bounceimport.Record, p winnow.Policy) {
+		d := winnow.Decide(u, &r, rec, &p)
+		if d.Action != is.Action || d.Verdict != is.Verdict {
+			out = append(out, change{name, d.Action, d.Verdict, d.Reason})
+		}
+	}
+	if is.Suggestion != "" {
+		try("it is "+is.Suggestion, winnow.User{}, x.validator.Check(is.Suggestion), nil, x.policy)
+	}
+	if r.Syntax != nil {
+		return out
+	}
+	for _, kind := range []string{"marketing", "transactional", "strict"} {
+		try("--policy "+kind, winnow.User{}, *r, rec, winnow.Policy{Kind: kind, Typos: x.policy.Typos})
+	}
+	if r.Domain.Typo != "" {
+		for _, typos := range []string{"suppress", "review", "keep"} {
+			try("--typos "+typos, winnow.User{}, *r, rec, winnow.Policy{Kind: x.policy.Kind, Typos: typos})
+		}
+	}
+	if r.Domain.Typo != "" || r.Domain.Disposable != validate.NotDisposable {
+		known := *r
+		known.Domain = validate.Domain{Name: r.Domain.Name}
+		try(r.Domain.Name+" is in your known.txt", winnow.User{}, known, rec, x.policy)
+	}
+	if r.Role != validate.Person {
+		person := *r
+		person.Role = validate.Person
+		try("the name is a person in your roles.txt", winnow.User{}, person, rec, x.policy)
+	}
+	if rec != nil {
+		try("the history knew nothing of it", winnow.User{}, *r, nil, x.policy)
+		if !rec.Until.IsZero() {
+			try("nothing new happens until "+rec.Until.UTC().Format(time.DateOnly), winnow.User{}, *r, nil, x.policy)
+		}
+	}
+	if asksDNS(r) {
+		for _, a := range []validate.Answer{
+			{Verdict: validate.Accepts, Reason: "mx_ok"},
+			{Verdict: validate.DoesNotAccept, Reason: "domain_not_found"},
+			{Verdict: validate.Unknown, Reason: "dns_timeout"},
+		} {
+			if a.Verdict == r.Answer.Verdict {
+				continue
+			}
+			other := *r
+			other.Answer = a
+			name := map[validate.DomainVerdict]string{validate.Accepts: "the DNS shows that the domain takes mail",
+				validate.DoesNotAccept: "the DNS proves that the domain takes no mail", validate.Unknown: "the DNS proves nothing"}[a.Verdict]
+			try(name, winnow.User{}, other, rec, x.policy)
+		}
+	}
+	try("it is in a file given with --suppress", winnow.User{Block: winnow.ReasonUserSuppressed}, *r, rec, x.policy)
+	try("it is in a file given with --allow", winnow.User{Allow: true}, *r, rec, x.policy)
+	return out
+}
+
+// text prints an explanation for people.
+func (f *explanation) text(w io.Writer) {
+	p := func(format string, args ...any) { fmt.Fprintf(w, format, args...) }
+	p("%s\n\n", printable(f.Address))
+	p("  %-10s %s\n", "verdict", f.Verdict)
+	p("  %-10s %s (policy %s)\n", "action", f.Action, f.Policy.Kind)
+	p("  %-10s %s: %s\n", "reason", f.Reason, f.Detail)
+	if f.Position != nil && *f.Position < len(f.Address) {
+		p("  %-10s octet %d: %s\n", "where", *f.Position, printable(around(f.Address, *f.Position)))
+	}
+	if f.Suggestion != "" {
+		p("  %-10s %s\n", "meant", printable(f.Suggestion))
+	}
+	if f.Domain != "" {
+		p("\n  %-10s %s\n  %-10s %s\n  %-10s %s\n", "local part", printable(f.Local), "domain", f.Domain, "key", printable(f.Key))
+	}
+	if len(f.Flags) > 0 {
+		p("  %-10s %s\n", "flags", strings.Join(f.Flags, ", "))
+	}
+	p("\nEvidence\n")
+	if len(f.Evidence) == 0 {
+		p("  no list knows the domain or the name\n")
+	}
+	for _, ev := range f.Evidence {
+		p("  %s (%s%s)\n", printable(ev.What), printable(ev.From), at(ev.When))
+	}
+	switch {
+	case f.DNS == nil:
+		p("  the DNS was not asked\n")
+	default:
+		p("  the DNS: %s, %s. %s\n", f.DNS.Verdict, f.DNS.Reason, f.DNSMeaning)
+		if len(f.DNS.MX) > 0 {
+			p("  mail hosts: %s%s\n", strings.Join(f.DNS.MX, ", "), map[bool]string{true: " (" + f.DNS.Provider + ")"}[f.DNS.Provider != ""])
+		}
+	}
+	if f.History != nil {
+		p("\nHistory\n")
+		if !f.History.Forgotten.IsZero() {
+			p("  forgotten on request on %s\n", f.History.Forgotten.UTC().Format(time.DateOnly))
+		}
+		if len(f.History.Events)+len(f.History.DomainEvents) == 0 && f.History.Forgotten.IsZero() {
+			p("  nothing is known of it\n")
+		}
+		for _, ev := range f.History.Events {
+			p("  %s\n", day(&ev, ""))
+		}
+		for _, ev := range f.History.DomainEvents {
+			p("  %s\n", day(&ev, "the domain: "))
+		}
+	}
+	p("\nWhat would change it\n")
+	if len(f.Changes) == 0 {
+		p("  nothing that winnow knows of: another address is needed\n")
+	}
+	for _, c := range f.Changes {
+		p("  if %s\n     %s, %s (%s)\n", printable(c.If), c.Action, c.Verdict, c.Reason)
+	}
+}
+
+func at(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return ", " + t.UTC().Format(time.DateTime)
+}
+
+// day says in one line what happened on a day.
+func day(ev *bounceimport.DayEvent, whose string) string {
+	when := "without a date"
+	if !ev.Last.IsZero() {
+		when = ev.Last.UTC().Format(time.DateOnly)
+	}
+	s := when + "  " + whose + ev.Category
+	if ev.Events > 1 {
+		s += fmt.Sprintf(", %d times", ev.Events)
+	}
+	if ev.Reply != "" {
+		s += ": " + printable(ev.Reply)
+	}
+	return s + " (" + printable(ev.Source) + ")"
+}

@@ -156,6 +156,7 @@ func open(src *source, opt Options) (*List, error) {
 	if err := l.chooseColumn(d, opt.Column); err != nil {
 		return nil, err
 	}
+	l.emails = 1 + l.Column
 	l.Status = findStatus(l.Header, d.rows, l.Column)
 	return l, nil
 }

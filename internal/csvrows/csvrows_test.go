@@ -117,6 +117,10 @@ func TestDialects(t *testing.T) {
 		{name: "bare quotes", in: "Note,Email\n5\" disk,a@x.org\nsay \"hi\",b@x.org\n\"say \"hi\" now\",c@x.org\n\"Doe, J\" x,d@x.org\n", comma: ',', newline: "\n", header: "Note/Email", addresses: "a@x.org b@x.org c@x.org d@x.org"},
 		{name: "open quote", in: "Email,Note\na@x.org,\"open\nb@x.org,x\n\"c@x.org\",\"y\"\nd@x.org,z\n", comma: ',', newline: "\n", header: "Email/Note", addresses: "a@x.org b@x.org c@x.org d@x.org", lines: "2 3 4 5", problems: ProblemQuote + "   "},
 		{name: "open quote, 50 lines", in: "Email,Note\na@x.org,\"open\n" + strings.Repeat("b@x.org,x\n", 60), comma: ',', newline: "\n", header: "Email/Note", addresses: "a@x.org" + strings.Repeat(" b@x.org", 60), problems: ProblemQuote + strings.Repeat(" ", 60)},
+		{name: "stray quotes around records", in: "Email,Note,N\na@x.org,\"open,1\nb@x.org,x,2\nc@x.org,5\",3\nd@x.org,z,4\n", comma: ',', newline: "\n", header: "Email/Note/N", addresses: "a@x.org b@x.org c@x.org d@x.org", problems: ProblemQuote + "   "},
+		{name: "a note of several lines", in: "Email,Note,N\na@x.org,\"b@x.org said\nc@x.org, no, yes\nbut\",1\nd@x.org,z,4\n", comma: ',', newline: "\n", header: "Email/Note/N", addresses: "a@x.org d@x.org"},
+		{name: "blanks before quotes", in: "\"Name\", \"Email\", \"N\"\n\"Doe, A\", \"a@x.org\", \"1, 2\"\n\"B\", \"b@x.org\", \"x, \"\"y\"\"\"\n", comma: ',', newline: "\n", header: "Name/Email/N", addresses: "a@x.org b@x.org"},
+		{name: "end of a DOS file", in: "Email,N\r\na@x.org,1\r\n\x1a", comma: ',', newline: "\r\n", header: "Email/N", addresses: "a@x.org"},
 		{name: "open quote at the end", in: "Email,Note\na@x.org,x\nb@x.org,\"open", comma: ',', newline: "\n", header: "Email/Note", addresses: "a@x.org b@x.org", problems: " " + ProblemQuote},
 		{name: "NUL bytes", in: "Email,Note\na@x.org,x\x00y\n\x00,\nb@x.org,z\n", comma: ',', newline: "\n", header: "Email/Note", addresses: "a@x.org \x00 b@x.org"},
 		{name: "Latin-1", in: "Name,Email\nJ\xfcrgen,a@x.org\n", comma: ',', newline: "\n", header: "Name/Email", addresses: "a@x.org"},
@@ -287,5 +291,56 @@ func TestRowReader(t *testing.T) {
 	}
 	if h := r.Header(); !slices.Equal(h, []string{"E-Mail", "Typ"}) {
 		t.Errorf("header %q", h)
+	}
+}
+
+// Cells are appended in the list's own dialect and encoding, in their columns,
+// and nothing of the record changes but what follows it.
+func TestAppend(t *testing.T) {
+	for _, tc := range []struct {
+		name, in, charset string
+		cells             []string
+		header, records   string
+	}{
+		{"comma", "Email,Name\na@x.org,Ann\n", "", []string{"r", "a, \"b\""}, "Email,Name,x,y\n", "a@x.org,Ann,r,\"a, \"\"b\"\"\"\n"},
+		{"CRLF and blanks", "Email;Name\r\na@x.org;Ann\r\n", "", []string{" r", "s,t"}, "Email;Name;x;y\r\n", "a@x.org;Ann;\" r\";s,t\r\n"},
+		{"no line end", "Email,Name\r\na@x.org,Ann", "", []string{"r", "s"}, "Email,Name,x,y\r\n", "a@x.org,Ann,r,s\r\n"},
+		{"short record", "Email,Name,City\na@x.org\nb@x.org,B,C,extra\n", "", []string{"r", "s"}, "Email,Name,City,x,y\n", "a@x.org,,,r,s\nb@x.org,B,C,extra,r,s\n"},
+		{"empty lines stay", "\n\nEmail,Name\n\na@x.org,Ann\n\n", "", []string{"r", "s"}, "\n\nEmail,Name,x,y\n\n", "a@x.org,Ann,r,s\n\n"},
+		{"sep= line", "sep=;\r\nEmail;Name\r\na@x.org;A\r\n", "", []string{"r", "s"}, "sep=;\r\nEmail;Name;x;y\r\n", "a@x.org;A;r;s\r\n"},
+		{"UTF-16", "\ufeffEmail\tName\r\na@x.org\tZoë 😀\r\n", utf16LE, []string{"r\t", "é"}, "\ufeffEmail\tName\tx\ty\r\n", "a@x.org\tZoë 😀\t\"r\t\"\té\r\n"},
+		{"UTF-16 without BOM", "Email\tName\na@x.org", utf16BE, []string{"r", "s"}, "Email\tName\tx\ty\n", "a@x.org\t\tr\ts\n"},
+		{"8-bit", "Email,Name\na@x.org,Zo\xeb\n", "", []string{"é", "s"}, "Email,Name,x,y\n", "a@x.org,Zo\xeb,?,s\n"},
+		{"no header", "a@x.org,Ann\n", "", []string{"r", "s"}, "", "a@x.org,Ann,r,s\n"},
+		{"whole lines quoted", "\"Email,Name\"\n\"a@x.org,\"\"Doe, J\"\"\"\n", "", []string{"r", "s"}, "\"Email,Name\",x,y\n", "\"a@x.org,\"\"Doe, J\"\"\",r,s\n"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			enc := func(s string) string {
+				if tc.charset == "" {
+					return s
+				}
+				return string(utf16Bytes(s, tc.charset))
+			}
+			l := openBytes(t, []byte(enc(tc.in)), Options{})
+			if got := string(l.AppendPreamble([]byte("."), "x", "y")); got != "."+enc(tc.header) {
+				t.Errorf("preamble\n got %q\nwant %q", got, "."+enc(tc.header))
+			}
+			s, err := l.Scan()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer s.Close()
+			var c Chunk
+			if err := s.Next(&c); err != nil {
+				t.Fatal(err)
+			}
+			var got []byte
+			for i := range c.Len() {
+				got = l.Append(got, c.Raw(i), tc.cells...)
+			}
+			if string(got) != enc(tc.records) {
+				t.Errorf("records\n got %q\nwant %q", got, enc(tc.records))
+			}
+		})
 	}
 }

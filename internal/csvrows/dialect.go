@@ -36,6 +36,12 @@ func detect(name string, sample []byte, eof bool, opt Options) (*dialect, error)
 	if err := notAList(name, sample); err != nil {
 		return nil, err
 	}
+	for _, shift := range []string{"\x1b$B", "\x1b$@", "\x1b$A", "\x1b$(", "\x1b$)"} {
+		// Its characters are made of delimiters and quotes.
+		if bytes.Contains(sample, []byte(shift)) {
+			return nil, &Error{Name: name, What: "is in a 7-bit encoding of the ISO-2022 family, which cannot be read as a list", Next: "save it as UTF-8"}
+		}
+	}
 	d := &dialect{newline: "\n", words: newVocabulary()}
 	d.charset, d.bom = charsetOf(sample)
 	text := sample[d.bom:]
@@ -132,6 +138,11 @@ func (d *dialect) chooseComma(text []byte, eof bool, only byte) [][]string {
 		if c.comma == '|' && d.charset == eightBit {
 			candidates = append(candidates, format{comma: '|', lead: sjisLead}, format{comma: '|', lead: gbkLead})
 		}
+		if bytes.Contains(text, []byte{c.comma, ' ', '"'}) {
+			c.blanks = true
+			candidates = append(candidates, c)
+			c.blanks = false
+		}
 		if quoted {
 			c.folded = true
 			candidates = append(candidates, c)
@@ -206,7 +217,7 @@ func (f *format) score(rows [][]string, words vocabulary) (score float64, width 
 		}
 	}
 	for w, n := range widths {
-		if n > widths[width] || n == widths[width] && w > width {
+		if most := widths[width]; n > most || n == most && width != len(rows[0]) && (w > width || w == len(rows[0])) {
 			width = w
 		}
 	}
@@ -214,9 +225,11 @@ func (f *format) score(rows [][]string, words vocabulary) (score float64, width 
 	if width == 1 {
 		agree = 0.3
 	}
-	if f.folded {
-		// Nothing to unfold: the plain format says it better.
+	switch {
+	case f.folded: // where there is nothing to unfold, the plain format says it better
 		agree -= 0.01
+	case f.blanks:
+		agree += 0.005
 	}
 	return agree + float64(addresses)/float64(len(rows)) + named, width
 }

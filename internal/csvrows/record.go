@@ -37,13 +37,17 @@ const (
 //     quote is tolerated on the line on which the cell began: if a closing quote
 //     follows on this line, it is part of the cell ("say "hi" now"), else the
 //     cell ends at the next delimiter and its quotes are its text ("Doe, J" <j@x>).
-//     On a later line it shows that the opening quote was never closed.
+//     On a later line it shows that the opening quote was never closed, and so
+//     do lines in the cell that are all records of full width with an address in
+//     its place: else a stray quote would hide contacts from every check.
 type format struct {
 	comma  byte
 	lead   leadBytes // set for "|" only: no other delimiter is a trail byte
 	folded bool      // each whole line was quoted once more (Excel re-save)
+	blanks bool      // blanks may stand between a delimiter and an opening quote
 	cr     bool      // a lone CR ends a record
 	width  int       // cells of a usual record
+	emails int       // 1 + the column of addresses; 0 when it is not known
 }
 
 // leadBytes names the double-byte codepages in which a "|" can be the second
@@ -85,10 +89,14 @@ func (f *format) nextComma(b []byte) int {
 // opens reports whether the quote at q is the first byte of a cell of the
 // record at start. A character is known to start at known.
 func (f *format) opens(buf []byte, start, known, q int) bool {
-	if q == start {
+	p := q - 1 // the delimiter
+	for f.blanks && p >= start && buf[p] == ' ' {
+		p--
+	}
+	if p < start {
 		return true
 	}
-	if buf[q-1] != f.comma {
+	if buf[p] != f.comma {
 		return false
 	}
 	if f.lead == noLead {
@@ -96,7 +104,7 @@ func (f *format) opens(buf []byte, start, known, q int) bool {
 	}
 	for i := known; i < q; i++ {
 		if f.lead.is(buf[i]) {
-			if i++; i == q-1 {
+			if i++; i == p {
 				return false
 			}
 		}
@@ -246,6 +254,7 @@ var (
 	lf        = []byte{'\n'}
 	cr        = []byte{'\r'}
 	crlf      = []byte{'\r', '\n'}
+	quote     = []byte{'"'}
 	twoQuotes = []byte{'"', '"'}
 )
 
@@ -270,8 +279,10 @@ const (
 // buf does not hold it whole, which cannot happen when eof is set.
 func (f *format) read(buf []byte, start int, eof bool) (r record, ok bool) {
 	i := start
-	e := -1    // next line end byte from i
-	alone := 0 // lone CRs looked at
+	e := -1               // next line end byte from i
+	alone := 0            // lone CRs looked at
+	wrap, wrapEnd := 0, 0 // the first line end within a quoted cell, the end of this cell
+	first := false        // this cell is the first of the record
 	for {
 		if e < i {
 			e = len(buf)
@@ -294,6 +305,11 @@ func (f *format) read(buf []byte, start int, eof bool) (r record, ok bool) {
 				r.problem = openQuote
 				e, i = end, end
 			} else {
+				if wrap == 0 {
+					if n := lineEnd(buf[q+1 : end]); n >= 0 {
+						wrap, wrapEnd, first = q+1+n, end, q == start
+					}
+				}
 				i = end
 				continue
 			}
@@ -331,6 +347,15 @@ func (f *format) read(buf []byte, start int, eof bool) (r record, ok bool) {
 		}
 		i = e + 1
 	}
+	if wrap > 0 {
+		tail := e // of the line on which the cell ends
+		if n := lineEnd(buf[wrapEnd:e]); n >= 0 {
+			tail = wrapEnd + n
+		}
+		if f.swallows(buf[wrap:tail], first) {
+			r.problem, e = openQuote, wrap
+		}
+	}
 	r.content = e
 	r.lines = bytes.Count(buf[start:e], lf)
 	if f.cr {
@@ -349,6 +374,42 @@ func (f *format) read(buf []byte, start int, eof bool) (r record, ok bool) {
 	return r, true
 }
 
+// swallows reports whether the lines of a quoted cell, from its first line end to
+// the end of the line on which it ends, are nothing but further records: each has
+// the full width and an address where the addresses are. The last line is no witness when the cell
+// is the first of the record: it has the full width then, and must.
+func (f *format) swallows(rest []byte, first bool) bool {
+	if f.emails == 0 || f.width < 2 || f.lead != noLead || f.folded {
+		return false
+	}
+	lines := 0
+	for len(rest) > 0 {
+		line := rest
+		if n := lineEnd(rest); n >= 0 {
+			line, rest = rest[:n], rest[n+1:]
+		} else {
+			rest = nil
+		}
+		if len(line) == 0 || rest == nil && (first || bytes.Count(line, quote) > 1) {
+			continue
+		}
+		if bytes.Count(line, []byte{f.comma})+1 != f.width {
+			return false
+		}
+		for range f.emails - 1 {
+			line = line[bytes.IndexByte(line, f.comma)+1:]
+		}
+		if n := bytes.IndexByte(line, f.comma); n >= 0 {
+			line = line[:n]
+		}
+		if !looksLikeAddress(string(line)) {
+			return false
+		}
+		lines++
+	}
+	return lines > 0
+}
+
 // lineEnds returns how many line ends b starts with, and their bytes.
 func (f *format) lineEnds(b []byte, eof bool) (ends, n int, ok bool) {
 	for n < len(b) {
@@ -361,6 +422,8 @@ func (f *format) lineEnds(b []byte, eof bool) (ends, n int, ok bool) {
 			c++
 		case c == len(b) && !eof:
 			return 0, 0, false
+		case c == n && b[n] == '\x1a' && n+1 == len(b) && ends > 0:
+			return ends, n + 1, eof // the end of a file from DOS
 		case c == n:
 			return ends, n, true
 		case c < len(b) && !f.cr && ends > 0:
@@ -413,8 +476,12 @@ func (f *format) cells(content []byte) int {
 
 // cellEnd returns the end of the cell that begins at i.
 func (f *format) cellEnd(content []byte, i int) (int, quoteState) {
-	if i < len(content) && content[i] == '"' {
-		end, st := f.quoted(content, i+1, true)
+	q := i
+	for f.blanks && q < len(content) && content[q] == ' ' {
+		q++
+	}
+	if q < len(content) && content[q] == '"' {
+		end, st := f.quoted(content, q+1, true)
 		if st != quoteOpen {
 			return end, st
 		}
@@ -454,7 +521,7 @@ func (f *format) find(content []byte, column int, buf []byte) []byte {
 
 // unquote returns the text of a quoted cell, blanks behind its closing quote cut off.
 func unquote(cell, buf []byte) []byte {
-	cell = cell[1:bytes.LastIndexByte(cell, '"')]
+	cell = cell[bytes.IndexByte(cell, '"')+1 : bytes.LastIndexByte(cell, '"')]
 	n := bytes.Index(cell, twoQuotes)
 	if n < 0 {
 		return cell

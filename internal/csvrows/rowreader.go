@@ -46,6 +46,10 @@ func NewRowReader(r io.Reader, name string) (*RowReader, error) {
 		return nil, readError(name, err)
 	}
 	l := &List{Name: name, Header: d.header, Charset: d.charset, format: d.format}
+	if l.chooseColumn(d, "") == nil {
+		l.emails = 1 + l.Column
+	}
+	d.format = l.format
 	return &RowReader{
 		name: name, d: d,
 		scan: &Scanner{list: l, in: io.NopCloser(in), read: new(atomic.Int64), size: chunkSize, line: d.lines + 1},

@@ -179,7 +179,7 @@ func (c *Chunk) scan(eof bool) (end int, tooLong bool) {
 			if ret < pos {
 				ret = indexFrom(buf, pos, '\r')
 			}
-			if nl < quote && ret >= nl-1 && nl+1 < len(buf) && buf[nl+1] != '\n' && buf[nl+1] != '\r' {
+			if nl < quote && ret >= nl-1 && nl+1 < len(buf) && buf[nl+1] != '\n' && buf[nl+1] != '\r' && buf[nl+1] != '\x1a' {
 				content := nl
 				if ret == nl-1 {
 					content = ret

@@ -170,6 +170,7 @@ func TestRefusals(t *testing.T) {
 		{"Meetup", []byte("Name\tUser ID\tTitle\nAnn\tuser 1\tMember\n"), "no column holds"},
 		{"somebody else's", []byte("Name,Contact owner\nAnn,rep@x.org\nBob,rep@x.org\n"), "are not the contacts' own"},
 		{"too many columns", []byte("email" + strings.Repeat(",c", 3000) + "\na@x.org\n"), "more than 2000 columns"},
+		{"ISO-2022-JP", []byte("email;\x1b$B;aL>\x1b(B\na@x.org;\x1b$B;3ED\x1b(B\n"), "ISO-2022"},
 		{"UTF-32", []byte("\xff\xfe\x00\x00E\x00\x00\x00"), "UTF-32"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

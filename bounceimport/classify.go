@@ -259,13 +259,15 @@ func (s *ruleSet) classify(t *text, e *Event) {
 	if seg.code == 0 || seg.status == "" {
 		// An outer reply's codes are better than none, the columns' better still.
 		for k := range t.segs {
-			if o := &t.segs[k]; o.code != 0 && (o.code == seg.code || seg.code == 0) && k != inner {
-				if seg.code == 0 {
-					seg.code = o.code
-				}
-				if seg.status == "" {
-					seg.status = o.status
-				}
+			o := &t.segs[k]
+			if k == inner || seg.code != 0 && o.code != 0 && o.code != seg.code {
+				continue
+			}
+			if seg.code == 0 {
+				seg.code = o.code
+			}
+			if seg.status == "" {
+				seg.status = o.status
 			}
 		}
 	}
@@ -300,11 +302,13 @@ func (s *ruleSet) classify(t *text, e *Event) {
 	if provider < 0 && e.Remote != "" {
 		provider = lookupSuffix(s.byHost, e.Remote)
 	}
-	if provider < 0 && e.Recipient != "" {
+	if provider < 0 {
+		domain := t.addr
 		if at := strings.LastIndexByte(e.Recipient, '@'); at >= 0 {
-			if p, ok := s.byDomain[e.Recipient[at+1:]]; ok {
-				provider = p
-			}
+			domain = e.Recipient[at+1:]
+		}
+		if p, ok := s.byDomain[domain]; ok {
+			provider = p
 		}
 	}
 	name := ""
@@ -327,6 +331,11 @@ func (s *ruleSet) classify(t *text, e *Event) {
 // decide finds the class: words in the innermost reply, then words anywhere,
 // then codes, then what the source said.
 func (s *ruleSet) decide(t *text, start, end int, provider, phase string, code int, status string, follow, nested bool, hint string) Class {
+	if code/100 == 2 && (status == "" || status[0] == '2') {
+		k := hinted("delivered", provider)
+		k.Rule = "code:2xx"
+		return k
+	}
 	best := s.words(t, start-1, end, provider, phase, code, status)
 	if nested && (best.rule < 0 || s.rules[best.rule].weight < weak) {
 		if b := s.words(t, 0, len(t.norm), provider, phase, code, status); b.rule >= 0 && (best.rule < 0 || s.rules[b.rule].weight > s.rules[best.rule].weight) {

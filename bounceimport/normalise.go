@@ -29,6 +29,7 @@ type text struct {
 	norm []byte
 	segs []segment
 	hits []hit
+	addr string // the domain of the last address, where it is one
 }
 
 // The classes of bytes, as flags so that a word's bytes can be or-ed together.
@@ -70,6 +71,7 @@ func (t *text) normalise(s string) {
 	t.norm = append(t.norm[:0], ' ')
 	t.segs = append(t.segs[:0], segment{start: 1})
 	t.hits = t.hits[:0]
+	t.addr = ""
 	n := len(s)
 	for i := 0; i < n; {
 		f := byteClass[s[i]]
@@ -125,7 +127,9 @@ func (t *text) word(s string, i, j int, f uint8) int {
 	}
 	if f&cAt != 0 {
 		if k := strings.IndexByte(w, '@'); k > 0 {
+			t.addr = w[k+1:]
 			if c := strings.IndexByte(w[k:], ':'); c > 0 { // user@example.org:unknown
+				t.addr = w[k+1 : k+c]
 				t.norm = append(t.norm, '@', ' ')
 				return i + k + c
 			}

@@ -37,6 +37,10 @@ demo: build ## clean the demo list with the demo bounces and the recorded DNS, w
 	@rm -rf out
 	bin/winnow clean testdata/lists/demo.csv --bounces testdata/bounces/demo.csv --dns-replay testdata/dns/demo.tape -o out/
 
+.PHONY: page-check
+page-check: ## validate report.html and check its accessibility (needs npm and chromium)
+	export/report/testdata/page-check.sh export/report/testdata/page.golden.html bin/page-check
+
 .PHONY: golden
 golden: ## rewrite the golden files from what the program prints now; read the diff before you commit it
 	UPDATE_GOLDEN=1 go test ./...

@@ -168,12 +168,11 @@ func lineOf(b []byte, key string) int {
 // jobPlan is a job whose patterns, dates and flags are resolved.
 type jobPlan struct {
 	*jobFile
-	lists    []string
-	bounces  []string
-	clean    cleanOptions
-	limits   report.Limits
-	exports  [][]string // arguments of winnow export
-	previous string
+	lists   []string
+	bounces []string
+	clean   cleanOptions
+	limits  report.Limits
+	exports [][]string // arguments of winnow export
 }
 
 // plan resolves the job for a day and checks all that can be checked without
@@ -388,6 +387,9 @@ func (p *jobPlan) steps(ctx context.Context, e *env) error {
 			out = io.Discard
 		}
 		if code := e.run(ctx, args, e.stdin, out, e.stderr); code != exitDone {
+			if code == exitUsage {
+				code = exitFailed // the mistake is in the job file, not on this command line
+			}
 			return exitCode(code, fmt.Errorf("the step 'winnow %s' ended with exit code %d", strings.Join(args[:min(2, len(args))], " "), code))
 		}
 		return nil

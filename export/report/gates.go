@@ -145,7 +145,13 @@ func Judge(s, previous *export.Summary, l Limits, now time.Time) {
 		gate(export.Gate{Name: "dns", Value: boolNumber(d.Unusable == ""), Limit: 1, Unit: "count", N: d.Domains, Pass: d.Unusable == "", Detail: detail})
 	}
 	if b := s.Bounces; b != nil {
-		if l.FeedAge >= 0 && !b.Newest.IsZero() {
+		switch {
+		case l.FeedAge < 0:
+		case b.Events == 0:
+			gate(export.Gate{Name: "feed_age", Limit: l.FeedAge.Hours(), Unit: "hours", Detail: "the bounce sources hold no recent event at all: is the feed alive?"})
+		case b.Newest.IsZero():
+			gate(export.Gate{Name: "feed_age", Limit: l.FeedAge.Hours(), Unit: "hours", N: b.Events, Pass: true, Detail: "the bounce events carry no time, so their age is not known"})
+		default:
 			age := now.Sub(b.Newest)
 			gate(export.Gate{Name: "feed_age", Value: age.Hours(), Limit: l.FeedAge.Hours(), Unit: "hours", N: b.Events, Pass: age <= l.FeedAge,
 				Detail: fmt.Sprintf("the newest bounce is from %s, %.0f hours ago; the limit is %.0f", utc(b.Newest), age.Hours(), l.FeedAge.Hours())})

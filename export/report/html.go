@@ -171,8 +171,7 @@ func newPage(s *export.Summary, opt PageOptions) *page {
 		slices.SortStableFunc(p.Fixes, func(a, b export.BounceFix) int {
 			return cmp.Or(cmp.Compare(bucketOrder(a.Bucket), bucketOrder(b.Bucket)), cmp.Compare(b.N, a.N))
 		})
-		if len(b.Clusters) > 0 && !b.Clusters[0].First.IsZero() {
-			c := b.Clusters[0]
+		if c, ok := largest(b.Clusters); ok && !c.First.IsZero() {
 			p.Onset = fmt.Sprintf("Most: %s, since %s.", strings.Join(nonEmpty(c.Provider, c.Bucket+" ("+c.Category+")"), ", "), utc(c.First))
 		}
 	}

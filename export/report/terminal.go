@@ -232,9 +232,8 @@ func (t *terminal) warnings(s *export.Summary) {
 	if b := s.Bounces; b != nil {
 		if b.SenderSide > 0 {
 			text := fmt.Sprintf("%s %s YOUR side, not the list", number(b.SenderSide), pick(b.SenderSide, "bounce is", "bounces are"))
-			if len(b.Clusters) > 0 {
-				c := b.Clusters[0]
-				text += ": " + strings.Join(nonEmpty(c.Provider, c.Bucket+" ("+c.Category+")"), ", ")
+			if c, ok := largest(b.Clusters); ok {
+				text += ", most of them " + strings.Join(nonEmpty(c.Provider, c.Bucket+" ("+c.Category+")"), ", ")
 				if !c.First.IsZero() {
 					text += ", since " + c.First.UTC().Format("Jan 2 15:04")
 				}
@@ -287,6 +286,14 @@ func (t *terminal) balance(s *export.Summary, dir string) {
 	if dir != "" {
 		t.wrap("  ", "", " ", 4, "in "+dir)
 	}
+}
+
+// largest returns the group with the most events.
+func largest(groups []export.BounceFix) (export.BounceFix, bool) {
+	if len(groups) == 0 {
+		return export.BounceFix{}, false
+	}
+	return slices.MaxFunc(groups, func(a, b export.BounceFix) int { return cmp.Compare(a.N, b.N) }), true
 }
 
 // topSender returns the most frequent sender-side category, with its provider

@@ -39,8 +39,8 @@ const exampleText = `winnow  spring-campaign.csv  52,004 records
   duplicate        611   1.2%  #
   projected hard bounce  6.8% -> 0.9% (0.7-1.2)   basis: history
   gates  1 of 1  PASS
-  ! 1,204 bounces are YOUR side, not the list: Microsoft, authentication
-    (auth_failure), since Mar 12 09:00. Cleaning will not help.
+  ! 1,204 bounces are YOUR side, not the list, most of them Microsoft,
+    authentication (auth_failure), since Mar 12 09:00. Cleaning will not help.
   ! 812 Gmail "does not exist" held back: looks like an outage (Dec 14 22:00 to
     Dec 15 01:00 UTC)
   cleaned.csv 48,112 + review.csv 592 + suppressed.csv 2,689

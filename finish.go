@@ -3,6 +3,7 @@ package winnow
 import (
 	"bytes"
 	"cmp"
+	"encoding/hex"
 	"fmt"
 	"io"
 	"os"
@@ -190,8 +191,10 @@ func (r *run) finish() error {
 			Name: l.Name, Role: "list", Bytes: max(0, l.Size()), SHA256: l.sum, Records: l.records,
 			Folder: l.folder, ColumnNo: l.Column + 1, ColumnWhy: l.Why, Delimiter: string(rune(l.Comma)), Charset: l.Charset,
 		}
-		if l.stat != nil && l.stat.Mode().IsRegular() {
+		if l.text == nil {
 			in.Bytes = l.stat.Size()
+		} else {
+			in.SHA256 = hex.EncodeToString(l.text.Sum(nil))
 		}
 		if l.Column < len(l.Header) {
 			in.Column = l.Header[l.Column]

@@ -568,6 +568,11 @@ func (r *run) write(s *slot) error {
 	for i := range s.rows {
 		n[s.rows[i].fate]++
 	}
+	if h := s.list.text; h != nil {
+		for i := range s.rows {
+			h.Write(s.chunk.Raw(i))
+		}
+	}
 	for f := range s.out {
 		if n[f] == 0 {
 			continue

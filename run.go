@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash"
 	"hash/maphash"
 	"io"
 	"os"
@@ -67,7 +68,8 @@ type list struct {
 	stat    os.FileInfo
 	files   [fates]*export.File
 	fixed   *export.File
-	sum     string // SHA-256 of the file
+	sum     string    // SHA-256 of the file
+	text    hash.Hash // of a list that is not a file: of the text that was read
 }
 
 // fate is the list of the run in which a record ends.
@@ -224,6 +226,10 @@ func (r *run) open(ctx context.Context) error {
 			return err
 		}
 		r.lists = append(r.lists, l)
+		if l.stat == nil || !l.stat.Mode().IsRegular() {
+			l.text = sha256.New()
+			l.text.Write(l.Preamble())
+		}
 		if r.job.By != "" {
 			if l.by = columnOf(l.Header, r.job.By); l.by < 0 {
 				return noColumn(path, l.Header, r.job.By)

@@ -430,3 +430,45 @@ func TestBadJobs(t *testing.T) {
 		t.Errorf("left behind: %v", es)
 	}
 }
+
+func TestStdin(t *testing.T) {
+	dir := t.TempDir()
+	const list = "Email\r\na@firm.org\r\nA@firm.org\r\nb@firm.org"
+	j := Job{Lists: []string{"-"}, Stdin: strings.NewReader(list), Out: filepath.Join(dir, "out")}
+	s, err := Run(context.Background(), &j)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := files(t, j.Out)["cleaned.csv"]; got != "Email\r\na@firm.org\r\nb@firm.org" {
+		t.Errorf("%q", got)
+	}
+	sum := sha256.Sum256([]byte(list))
+	if s.Inputs[0].SHA256 != hexOf(sum[:]) || s.Inputs[0].Bytes != int64(len(list)) {
+		t.Errorf("%+v", s.Inputs[0])
+	}
+	if es, err := os.ReadDir(dir); err != nil || len(es) != 1 {
+		t.Errorf("left behind: %v %v", es, err)
+	}
+}
+
+func TestSeveralAddresses(t *testing.T) {
+	dead := table{"dead.net": {Verdict: validate.DoesNotAccept, Reason: "domain_null_mx"}}
+	never := write(t, filepath.Join(t.TempDir(), "never.txt"), "never@firm.org\n")
+	got, _ := clean(t, Job{Resolver: dead, Suppress: []string{never}},
+		"No,Email\n1,a@firm.org; b@firm.org\n2,c@firm.org; d@dead.net\n3,e@dead.net; f@dead.net\n4,g@firm.org; never@firm.org\n5,b@firm.org\n6,a@firm.org; b@firm.org\n7,a@firm.org; z@firm.org\n")
+	if want := "No,Email\n1,a@firm.org; b@firm.org\n7,a@firm.org; z@firm.org\n"; got["cleaned.csv"] != want {
+		t.Errorf("cleaned %q", got["cleaned.csv"])
+	}
+	if r := reasons(got["review.csv"]); r != "2:several_addresses" {
+		t.Errorf("review %s", r)
+	}
+	if !strings.Contains(got["review.csv"], "c***@firm.org ok, d***@dead.net domain_null_mx.") {
+		t.Errorf("review:\n%s", got["review.csv"])
+	}
+	if r := reasons(got["suppressed.csv"]); r != "3:domain_null_mx 4:user_suppressed" {
+		t.Errorf("suppressed %s", r)
+	}
+	if want := "No,Email,winnow_first_record\n5,b@firm.org,1\n6,a@firm.org; b@firm.org,1\n"; got["duplicates.csv"] != want {
+		t.Errorf("duplicates %q", got["duplicates.csv"])
+	}
+}

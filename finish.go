@@ -202,6 +202,9 @@ func (r *run) finish() error {
 		for i, st := range l.Status {
 			in.StatusCols = append(in.StatusCols, export.StatusColumn{Name: st.Name, Kind: st.Kind, Rows: t.status[[2]int{l.index, i}]})
 		}
+		if l.Whole != "" {
+			in.StatusCols = append(in.StatusCols, export.StatusColumn{Name: "every record of the file", Kind: l.Whole, Rows: t.status[[2]int{l.index, len(l.Status)}]})
+		}
 		s.Inputs = append(s.Inputs, in)
 		sum := int64(0)
 		for f, file := range l.files {

@@ -1,6 +1,7 @@
 package winnow
 
 import (
+	"archive/zip"
 	"context"
 	"crypto/hmac"
 	"crypto/md5"
@@ -470,5 +471,50 @@ func TestSeveralAddresses(t *testing.T) {
 	}
 	if want := "No,Email,winnow_first_record\n5,b@firm.org,1\n6,a@firm.org; b@firm.org,1\n"; got["duplicates.csv"] != want {
 		t.Errorf("duplicates %q", got["duplicates.csv"])
+	}
+}
+
+// Mailchimp exports an audience as a zip of one file per status.
+func TestZip(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "audience.zip")
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	z := zip.NewWriter(f)
+	for _, m := range [][2]string{
+		{"subscribed_members_export_12ab.csv", "Email Address,Name\na@firm.org,A\nb@firm.org,B\n"},
+		{"unsubscribed_members_export_12ab.csv", "Email Address,Name\nB@firm.org,B\nc@firm.org,C\n"},
+		{"cleaned_members_export_12ab.csv", "Email Address,Name\nd@firm.org,D\n"},
+	} {
+		w, err := z.Create(m[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Write([]byte(m[1])); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := errors.Join(z.Close(), f.Close()); err != nil {
+		t.Fatal(err)
+	}
+	j := Job{Lists: []string{path}, Out: filepath.Join(dir, "out")}
+	s, err := Run(context.Background(), &j)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := files(t, j.Out)
+	if want := "Email Address,Name\na@firm.org,A\n"; got["subscribed_members_export_12ab/cleaned.csv"] != want {
+		t.Errorf("%q", got)
+	}
+	if s.Lists[export.Cleaned] != 1 || s.Lists[export.Suppressed] != 4 {
+		t.Errorf("%v", s.Lists)
+	}
+	for _, c := range []string{"subscribed_members_export_12ab B user_unsubscribed", "unsubscribed_members_export_12ab B user_unsubscribed", "unsubscribed_members_export_12ab C user_unsubscribed", "cleaned_members_export_12ab D user_bounced"} {
+		p := strings.Fields(c)
+		if !strings.Contains(got[p[0]+"/suppressed.csv"], ","+p[1]+","+p[2]+",") {
+			t.Errorf("%s: %q", c, got[p[0]+"/suppressed.csv"])
+		}
 	}
 }

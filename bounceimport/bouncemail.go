@@ -535,7 +535,11 @@ func verp(head []byte) string {
 		if eq <= 0 || strings.IndexByte(local[eq:], '.') < 0 {
 			continue
 		}
-		if from := strings.IndexAny(local[:eq], "+-"); from >= 0 {
+		from := strings.IndexByte(local[:eq], '+')
+		if from < 0 {
+			from = strings.IndexByte(local[:eq], '-')
+		}
+		if from >= 0 {
 			if r := local[from+1:eq] + "@" + local[eq+1:]; plausible(r) {
 				return r
 			}

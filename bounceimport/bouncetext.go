@@ -201,6 +201,13 @@ func scanText(b *bounce, failed string) scanned {
 	}
 	for i := range out.found {
 		r := &out.found[i]
+		if code, status := replyCodes(r.reply); code == 0 && status == "" && len(out.found) == 1 {
+			// What stands below the address may be about the message; a refusal with
+			// its codes above it is the reason.
+			if c, st := replyCodes(out.rest); c != 0 || st != "" {
+				r.reply = out.rest
+			}
+		}
 		if wordsIn(r.reply) < 2 && out.rest != "" {
 			// The reason stands elsewhere: in the line of a transcript that names
 			// the recipient, or before it, for all.
@@ -349,7 +356,7 @@ func recipientIn(t, low string) (addr string, rank int, text string) {
 		case strings.HasPrefix(r, ":"), strings.HasPrefix(r, "..."), strings.HasPrefix(r, "["), strings.HasPrefix(r, "("), strings.HasPrefix(r, ","), strings.HasPrefix(r, ";"), strings.HasPrefix(r, "-"), strings.HasPrefix(r, "…"):
 			return a, sure, codes + strings.TrimLeft(r, ":.-,; ")
 		case codes != "":
-			return a, likely, codes + t[strings.Index(t, strings.TrimSpace(codes))+len(strings.TrimSpace(codes)):]
+			return a, likely, codes + strings.TrimSpace(t[strings.Index(t, strings.TrimSpace(codes))+len(strings.TrimSpace(codes)):])
 		}
 		// "a@b on Thu, 29 Apr …", "a@b Invalid Address, ERROR_CODE :550", "a@b was not found".
 		return a, likely, r
@@ -498,10 +505,13 @@ func boilerplate(t string) bool {
 		"this is the postfix program", "this is the mail system at", "i'm sorry to have to inform", "be delivered to one or more", "below could not be delivered", "for further assistance", "if you do so, please", "delete your own text", "the postfix program", "the mail system",
 		"the original message was received", "this is an automatically generated", "delivery to the following recipient", "technical details of", "this is the dragonfly mail", "message from", "hi!", "this is the mailer-daemon", "an error has occurred while attempting", "the following list of recipients",
 		"----", "====", "****", "____", "////", "++++", "number of lines", "size (in bytes)", "sent date", "subject:", "sent:", "date:", "generating server", "diagnostic information for administrators", "for email administrators", "message will be retried", "does not need",
-		"delivery has failed to these", "this report relates to", "message-id:", "this is a mime", "content-type:", "content-transfer", "content-disp", "content-desc", "mime-version", "did not reach the following", "google tried to deliver", "please do not reply", "do not reply", "you do not need to resend", "this is a warning message only",
+		"delivery has failed to these", "this report relates to", "message-id:", "this is a mime", "content-type:", "content-transfer", "content-disp", "content-desc", "mime-version", "did not reach the following", "google tried to deliver", "please do not reply", "do not reply", "message details:", "mail from:", "from:", "additional information", "original sender:", "sender-mta:", "remote-mta:", "reporting-mta:", "messagename:", "last-attempt-date:", "this condition occurred", "if you sent the email to multiple", "the message subject was", "the message date was", "the message identifier was", "the message reference was", "please consult the message", "original recipient", "you do not need to resend", "this is a warning message only",
 		"このメール", "メールサーバー", "以下の"} {
 		if strings.HasPrefix(l, p) {
 			// Sentences that go on with the reason are kept.
+			if strings.HasPrefix(l, "from:") || strings.HasPrefix(l, "mail from:") || strings.HasPrefix(l, "original sender:") || strings.Contains(l, "-mta:") || strings.HasPrefix(l, "messagename:") {
+				return true
+			}
 			return !strings.Contains(l, "because") && !strings.Contains(l, "couldn't be") && !strings.Contains(l, " 5") && !strings.Contains(l, "<") && !strings.Contains(l, "was not delivered within") && !strings.Contains(l, "rejected") && !strings.Contains(l, "@")
 		}
 	}

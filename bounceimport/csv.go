@@ -693,7 +693,10 @@ func withCode(code, reply string) (string, int) {
 	if !ok || n < 200 || n > 599 {
 		return reply, 0 // 0, or a number of the ESP's own (Mailgun: 605, 607)
 	}
-	if c, _ := replyCodes(reply); c == 0 && reply != "" {
+	switch c, _ := replyCodes(reply); {
+	case c != 0:
+		return reply, c
+	case reply != "":
 		return strings.TrimSpace(code) + " " + reply, n
 	}
 	return reply, n

@@ -307,7 +307,7 @@ func cleanRecipient(s string) string {
 func replyCodes(s string) (code int, status string) {
 	for i := 0; i+3 <= len(s); i++ {
 		c := s[i]
-		if c != '2' && c != '4' && c != '5' || i > 0 && isWordByte(s[i-1]) {
+		if c != '2' && c != '4' && c != '5' || i > 0 && s[i-1] < 0x80 && isWordByte(s[i-1]) {
 			continue
 		}
 		switch {
@@ -336,6 +336,9 @@ func replyCodes(s string) (code int, status string) {
 func codeMayFollow(before string) bool {
 	t := strings.TrimRight(before, " \t\r\n")
 	if t == "" {
+		return true
+	}
+	if t[len(t)-1] >= 0x80 { // Chinese and Japanese sentences end without a blank
 		return true
 	}
 	switch t[len(t)-1] {

@@ -88,6 +88,11 @@ func (d *reading) jsonEvents(r *jsonRecord, line int64, depth int) error {
 		}
 		return d.sesEvents(r, line)
 	}
+	for _, p := range [...]string{"events.", "events_by_user.events."} { // Unisender Go: events by user
+		if r.has(p + "event_data.email") {
+			return d.exploded(r, p, "event_data.email", line)
+		}
+	}
 	for i := range jsonLayouts {
 		l := &jsonLayouts[i]
 		if !l.is(r) {
@@ -99,6 +104,32 @@ func (d *reading) jsonEvents(r *jsonRecord, line int64, depth int) error {
 		return d.row(line, o)
 	}
 	return d.jsonGeneric(r, line)
+}
+
+// exploded reads the records in an array within a record, each of which holds mark.
+func (d *reading) exploded(r *jsonRecord, prefix, mark string, line int64) error {
+	first := true
+	for i := range r.leaves {
+		if r.leaves[i].path != prefix+mark {
+			continue
+		}
+		var one jsonRecord
+		for _, l := range r.leaves {
+			if l.elem == r.leaves[i].elem && strings.HasPrefix(l.path, prefix) {
+				one.leaves = append(one.leaves, leaf{path: l.path[len(prefix):], value: l.value})
+			}
+		}
+		if !first {
+			if err := d.record(); err != nil {
+				return err
+			}
+		}
+		first = false
+		if err := d.jsonEvents(&one, line, 1); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // jsonGeneric reads a record of unknown form by the names of its fields, as a
@@ -154,8 +185,8 @@ func kumoEvent(d *reading, r *jsonRecord, e *Event) outcome {
 		}
 	case "AdminBounce", "AdminRebind", "Rejection":
 		return ignore("record type " + kind)
-	case "Expiration":
-		e.Hint = "expired"
+	case "Expiration": // the words are KumoMTA's, no server's
+		e.Hint, e.Verdict, e.Reply, e.Code, e.Status = "expired", kind+": "+content, "", 0, ""
 	case "TransientFailure", "Delayed":
 		e.Hint = "delayed"
 	case "Delivery":

@@ -1,6 +1,7 @@
 package bounceimport
 
 import (
+	"slices"
 	"strings"
 	"time"
 )
@@ -151,12 +152,25 @@ func Fold(events []DayEvent, now time.Time) Record {
 			best, bestRank = r, rank
 		}
 	}
-	var done [2]string // counted categories are looked at once; there are rarely more than two
+	type kind struct {
+		category string
+		action   Action
+	}
+	var done [4]kind // those that were looked at; there are rarely more
+	again := func(e *DayEvent) bool {
+		k := kind{e.Category, e.Action}
+		if slices.Contains(done[:], k) {
+			return true
+		}
+		copy(done[1:], done[:])
+		done[0] = k
+		return false
+	}
 	for i := range events {
 		e := &events[i]
 		switch e.Action {
 		case SuppressNow:
-			if !stands(e) {
+			if !stands(e) || again(e) {
 				continue
 			}
 			t, _ := thresholdOf(e.Category)
@@ -178,13 +192,13 @@ func Fold(events []DayEvent, now time.Time) Record {
 			}
 			consider(rank, r)
 		case Count:
-			if done[0] == e.Category || done[1] == e.Category {
+			if again(e) {
 				continue
 			}
-			done[0], done[1] = e.Category, done[0]
-			if r, ok := count(events, e.Category, stands); ok && now.Before(r.Until) {
+			switch r := count(events, e.Category, stands, now); r.Action {
+			case Count:
 				consider(40, r)
-			} else if !ok && r.Category != "" {
+			case Ignore:
 				consider(10, r) // known, not yet enough
 			}
 		case Report:
@@ -198,64 +212,76 @@ func Fold(events []DayEvent, now time.Time) Record {
 	return best
 }
 
-// count applies the threshold of a counted category. ok tells that it was
-// reached; otherwise the record says what there is, to be ignored.
-func count(events []DayEvent, category string, stands func(*DayEvent) bool) (r Record, ok bool) {
+// count applies the threshold of a counted category. The record's action is
+// Count when it was reached, Ignore when there is something that may yet add up,
+// and "" when there is nothing or all of it has run out.
+func count(events []DayEvent, category string, stands func(*DayEvent) bool, now time.Time) Record {
 	is := func(o *DayEvent) bool { return o.Category == category && o.Action == Count }
-	r = gather(events, stands, is)
+	r := gather(events, stands, is)
 	if r.Category == "" {
-		return r, false
+		return r
 	}
 	t, known := thresholdOf(category)
 	if !known || t.days == 1 {
 		t = weakThreshold
 	}
-	r.Until = r.Last.Add(t.expiry)
-	if reached(events, t, func(o *DayEvent) bool { return is(o) && stands(o) && (category != "unknown" || !o.Soft) }) ||
-		category == "unknown" && reached(events, softThreshold, func(o *DayEvent) bool { return is(o) && stands(o) }) {
-		r.Action = Count
-		return r, true
+	end := reached(events, t, func(o *DayEvent) bool { return is(o) && stands(o) && (category != "unknown" || !o.Soft) })
+	if category == "unknown" {
+		end = later(end, reached(events, softThreshold, func(o *DayEvent) bool { return is(o) && stands(o) }))
 	}
-	r.Action, r.Until = Ignore, time.Time{}
-	return r, false
+	// It runs out after the end of the window, not after any later event: what
+	// comes back once after the suppression ran out has to add up anew.
+	switch until := end.Add(t.expiry); {
+	case end.IsZero():
+		r.Action = Ignore
+	case now.Before(until):
+		r.Action, r.Until = Count, until
+	case r.Last.After(end):
+		r.Action = Ignore
+	default:
+		r.Action = ""
+	}
+	return r
 }
 
-// reached tells whether some event ends a window with enough days in it. Days
-// without a time cannot be told apart, so they never reach a threshold together.
-func reached(events []DayEvent, t threshold, is func(*DayEvent) bool) bool {
+// reached returns the time of the last event that ends a window with enough
+// days in it, or zero when there is none. Days without a time cannot be told
+// apart, so they never reach a threshold together.
+func reached(events []DayEvent, t threshold, is func(*DayEvent) bool) (end time.Time) {
+	type span struct{ first, last time.Time }
+	days := make([]span, 0, 8)
 	for i := range events {
-		end := &events[i]
-		if !is(end) || end.Last.IsZero() {
-			continue
+		if e := &events[i]; is(e) && !e.Last.IsZero() {
+			days = append(days, span{e.First, e.Last})
 		}
-		first, n := end.First, 0
-		for j := range events {
-			e := &events[j]
-			if !is(e) || e.Last.IsZero() || e.Last.After(end.Last) || t.window > 0 && end.Last.Sub(e.Last) > t.window || duplicateDay(events[:j], e, is) {
-				continue
+	}
+	if len(days) < t.days {
+		return end
+	}
+	slices.SortFunc(days, func(a, b span) int { return a.last.Compare(b.last) })
+	n := 0 // the caller may not have put the events of a day together
+	for _, d := range days[1:] {
+		if have := &days[n]; have.last.UTC().Truncate(day).Equal(d.last.UTC().Truncate(day)) {
+			have.last = d.last
+			if d.first.Before(have.first) {
+				have.first = d.first
 			}
+		} else {
 			n++
-			if e.First.Before(first) {
-				first = e.First
-			}
-		}
-		if n >= t.days && end.Last.Sub(first) >= t.span {
-			return true
+			days[n] = d
 		}
 	}
-	return false
-}
-
-// duplicateDay tells whether the day of e came up before: the caller may not
-// have put the events of a day together.
-func duplicateDay(events []DayEvent, e *DayEvent, is func(*DayEvent) bool) bool {
-	d := e.Last.UTC().Truncate(day)
-	for i := range events {
-		if o := &events[i]; is(o) && !o.Last.IsZero() && o.Last.UTC().Truncate(day).Equal(d) {
-			return true
+	days = days[:n+1]
+	from := 0
+	for i, d := range days {
+		for t.window > 0 && d.last.Sub(days[from].last) > t.window {
+			from++
+		}
+		if i-from+1 >= t.days && d.last.Sub(days[from].first) >= t.span {
+			end = d.last
 		}
 	}
-	return false
+	return end
 }
 
 // gather sums up the events of one kind into a record that shows the last of them.

@@ -60,6 +60,8 @@ func TestFold(t *testing.T) {
 		{"unknown 4yz seven times", soft(at("unknown", Count, 0, 2, 4, 6, 8, 10, 14)), 15, "unknown", Count, 104},
 		{"weak evidence once", at("user_unknown", Count, 0), 1, "user_unknown", Ignore, -1},
 		{"weak evidence thrice", at("user_unknown", Count, 0, 7, 14), 15, "user_unknown", Count, 104},
+		{"full, long ago and once since", at("mailbox_full", Count, 0, 5, 9, 14, 150), 151, "mailbox_full", Ignore, -1},
+		{"full, and full again after that", at("mailbox_full", Count, 0, 5, 9, 14, 150, 155, 160, 165), 166, "mailbox_full", Count, 165 + 90},
 		{"time-outs for three weeks", at("network_error", Count, 0, 5, 10, 15, 21), 22, "network_error", Count, 111},
 		{"not hosted on two days", at("domain_not_hosted", Count, 0, 1), 2, "domain_not_hosted", Count, 91},
 	} {
@@ -76,6 +78,20 @@ func TestFold(t *testing.T) {
 				rand.Shuffle(len(c.events), func(i, j int) { c.events[i], c.events[j] = c.events[j], c.events[i] })
 			}
 		})
+	}
+}
+
+// A domain that is often out of reach for many years has many days. Folding them
+// takes no longer than reading them did.
+func TestFoldManyDays(t *testing.T) {
+	var l []DayEvent
+	for n := range 100_000 {
+		when := testNow.Add(-time.Duration(n) * day)
+		l = append(l, DayEvent{Category: "network_error", Action: Count, Events: 1, First: when, Last: when},
+			DayEvent{Category: "user_unknown", Action: SuppressNow, Events: 1, First: when, Last: when})
+	}
+	if r := Fold(l, testNow); r.Action != SuppressNow || r.Events != 100_000 {
+		t.Errorf("got %+v", r)
 	}
 }
 

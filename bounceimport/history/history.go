@@ -99,12 +99,15 @@ type Store struct {
 type Error struct {
 	Path string
 	What string // e.g. "is damaged: database disk image is malformed"
-	Hint string
-	Err  error // what SQLite said, where it did
+	Next string // what to do
+	Err  error  // what SQLite said, where it did
 }
 
 func (e *Error) Error() string { return "history " + e.Path + " " + e.What }
 func (e *Error) Unwrap() error { return e.Err }
+
+// Hint returns what to do about the error.
+func (e *Error) Hint() string { return e.Next }
 
 // Open opens the history in an existing file, for reading and writing where
 // the file system allows it, else for reading. The error is an *Error.
@@ -204,7 +207,11 @@ func look(path string, create bool) (fresh, writable bool, err error) {
 
 // admit refuses what is not ours or too new, and brings what is old up to date.
 func (s *Store) admit(fresh, writable bool, migrations []string) error {
-	setup := []string{"PRAGMA synchronous=NORMAL", "PRAGMA cache_size=-32768", "PRAGMA secure_delete=ON", "PRAGMA temp_store=MEMORY", "PRAGMA page_size=8192"}
+	setup := []string{
+		"PRAGMA page_size=8192", // of a new file
+		"PRAGMA synchronous=NORMAL",
+		"PRAGMA cache_size=-32768",
+	}
 	for _, p := range setup {
 		if err := sqlitex.ExecuteTransient(s.conn, p, nil); err != nil {
 			return err

@@ -276,7 +276,7 @@ func TestForget(t *testing.T) {
 	bounce := event("Jane.Canary.4711@example.org", "user_unknown", bounceimport.SuppressNow, now.AddDate(0, -1, 0), "550 5.1.1 <Jane.Canary.4711@example.org> no such user jane.canary.4711")
 	add(t, s, bounce, event("other@example.org", "complaint", bounceimport.SuppressNow, now, ""))
 	const key = "jane.canary.4711@example.org"
-	n, err := s.Forget(ctx, key, now, false)
+	n, err := s.Forget(ctx, now, false, key)
 	if err != nil || n != 1 {
 		t.Fatal(n, err)
 	}
@@ -301,7 +301,7 @@ func TestForget(t *testing.T) {
 	if d, _ := s.Show(ctx, key, now); len(d.Events) != 0 || d.Forgotten.IsZero() || d.Record.Action != bounceimport.SuppressNow {
 		t.Errorf("show: %+v", d)
 	}
-	if n, err := s.Forget(ctx, key, now, true); err != nil || n != 1 {
+	if n, err := s.Forget(ctx, now, true, key); err != nil || n != 1 {
 		t.Error(n, err)
 	}
 	if lookup, err := s.Hashed(ctx); err != nil || lookup != nil {
@@ -396,7 +396,7 @@ func TestOpenRefuses(t *testing.T) {
 					continue
 				}
 				var e *Error
-				if !errors.As(err, &e) || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), "\n") || e.Hint == "" {
+				if !errors.As(err, &e) || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), "\n") || e.Hint() == "" {
 					t.Errorf("got %v, want %q with a hint", err, tt.want)
 				}
 			}

@@ -23,17 +23,49 @@ import (
 	"winnow/validate"
 )
 
-// readBounces reads a bounce file, a folder or standard input ("-").
-func (e *env) readBounces(ctx context.Context, path string, c *bounceimport.Classifier, yield func(*bounceimport.Event) error) (bounceimport.Account, error) {
-	opt := bounceimport.Options{Classifier: c}
-	if path == "-" {
-		return bounceimport.Read(ctx, e.stdin, "stdin", opt, yield)
+// bounceFlags are what the commands that read bounce files have in common.
+type bounceFlags struct {
+	rules, zone string
+	senders     []string
+}
+
+func (b *bounceFlags) add(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringVar(&b.rules, "rules", "", "a `FILE` of your own rules, which win over the built-in ones")
+	f.StringVar(&b.zone, "tz", "", "time `ZONE` of times that name none (default UTC)")
+	f.StringSliceVar(&b.senders, "sender", nil, "use bounce mails only when the returned message is from this `DOMAIN`:\nanyone can send a forged one")
+}
+
+func (b *bounceFlags) options(cmd *cobra.Command) (opt bounceimport.Options, err error) {
+	opt.Senders = b.senders
+	if opt.Classifier, err = loadRules(b.rules); err != nil {
+		return opt, err
 	}
-	return bounceimport.ReadPath(ctx, path, opt, yield)
+	if b.zone != "" {
+		if opt.Location, err = time.LoadLocation(b.zone); err != nil {
+			return opt, usagef(cmd, "--tz %s: no such time zone; name one like Europe/Berlin or UTC", b.zone)
+		}
+	}
+	return opt, nil
+}
+
+// readPath reads a bounce file, a folder or standard input ("-"), and says on
+// standard error what could not be used.
+func (e *env) readPath(ctx context.Context, path string, opt bounceimport.Options, yield func(*bounceimport.Event) error) (a bounceimport.Account, err error) {
+	if path == "-" {
+		a, err = bounceimport.Read(ctx, e.stdin, "stdin", opt, yield)
+	} else {
+		a, err = bounceimport.ReadPath(ctx, path, opt, yield)
+	}
+	if err == nil {
+		e.noteAccount(&a)
+	}
+	return a, err
 }
 
 func newBouncesImportCmd(e *env) *cobra.Command {
-	var path, rules string
+	var path string
+	var read bounceFlags
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "import FILE... --history winnow.db",
@@ -65,11 +97,11 @@ towards a threshold that needs several.`,
 					return usagef(cmd, "%s is the history itself", f)
 				}
 			}
-			classifier, err := loadRules(rules)
+			opt, err := read.options(cmd)
 			if err != nil {
 				return err
 			}
-			s, err := openHistory(path, true)
+			s, err := history.Create(path)
 			if err != nil {
 				return err
 			}
@@ -85,7 +117,7 @@ towards a threshold that needs several.`,
 				if err != nil {
 					return plainError(err)
 				}
-				a, err := e.readBounces(cmd.Context(), f, classifier, m.Add)
+				a, err := e.readPath(cmd.Context(), f, opt, m.Add)
 				if err != nil {
 					// What is whole stays: importing again completes it.
 					return errors.Join(err, m.Done())
@@ -110,8 +142,8 @@ towards a threshold that needs several.`,
 		},
 	}
 	cmd.Flags().StringVar(&path, "history", "", "the `FILE` to add to, made when missing")
-	cmd.Flags().StringVar(&rules, "rules", "", "a `FILE` of your own rules, which win over the built-in ones")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the account as JSON")
+	read.add(cmd)
 	return cmd
 }
 
@@ -362,8 +394,8 @@ func newBouncesForgetCmd(e *env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "forget ADDRESS... --history winnow.db",
 		Short: "Remove the personal data of an address, and keep it suppressed",
-		Long: `forget removes everything a history knows of an address, free space and log of
-the file included. What is left is a keyed hash (HMAC-SHA-256) that goes on
+		Long: `forget removes everything a history knows of an address and writes the file anew,
+so that no trace stays in its free space. What is left is a keyed hash (HMAC-SHA-256) that goes on
 suppressing the address and keeps later imports from bringing it back: who asks
 to be forgotten does not ask for mail. With --entirely the hash goes too, and
 nothing keeps the address from being mailed.
@@ -390,17 +422,18 @@ The bounce files, the lists and the outputs of earlier runs are not touched.`,
 				return err
 			}
 			defer s.Close()
-			for _, key := range keys {
-				n, err := s.Forget(cmd.Context(), key, time.Now(), entirely)
-				if err != nil {
-					return err
-				}
-				left := "a keyed hash keeps it suppressed"
-				if entirely {
-					left = "nothing is left, and nothing suppresses it"
-				}
-				fmt.Fprintf(e.stdout, "%s: %s removed; %s\n", maskAddress(key), plural(int64(n), "row", "rows"), left)
+			n, err := s.Forget(cmd.Context(), time.Now(), entirely, keys...)
+			if err != nil {
+				return err
 			}
+			who, left := maskAddress(keys[0]), "a keyed hash keeps it suppressed"
+			if len(keys) > 1 {
+				who, left = plural(int64(len(keys)), "address", "addresses"), "keyed hashes keep them suppressed"
+			}
+			if entirely {
+				left = "nothing is left, and nothing suppresses what was forgotten"
+			}
+			fmt.Fprintf(e.stdout, "%s: %s removed; %s\n", who, plural(int64(n), "row", "rows"), left)
 			return nil
 		},
 	}
@@ -541,26 +574,12 @@ func stamp(t time.Time) string {
 	return t.UTC().Format(time.RFC3339)
 }
 
-// openHistory opens a history, with what to do when it cannot.
-func openHistory(path string, create bool) (*history.Store, error) {
-	open := history.Open
-	if create {
-		open = history.Create
-	}
-	s, err := open(path)
-	var h *history.Error
-	if errors.As(err, &h) && h.Hint != "" {
-		return nil, withHint(err, "%s", h.Hint)
-	}
-	return s, err
-}
-
 // historyOf opens the history that a command needs.
 func historyOf(cmd *cobra.Command, path string) (*history.Store, error) {
 	if path == "" {
 		return nil, usagef(cmd, "--history FILE is missing: the file that 'winnow bounces import' made")
 	}
-	return openHistory(path, false)
+	return history.Open(path)
 }
 
 // historyKey returns the key of an address or "@domain" as the user wrote it.

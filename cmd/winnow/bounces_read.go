@@ -9,7 +9,6 @@ import (
 	"io"
 	"os"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -20,8 +19,7 @@ import (
 
 func newBouncesReadCmd(e *env) *cobra.Command {
 	var asJSON bool
-	var rulesFile, zone string
-	var senders []string
+	var read bounceFlags
 	cmd := &cobra.Command{
 		Use:   "read FILE… | -",
 		Short: "Print what bounce files say, one event a line, without keeping it",
@@ -53,23 +51,15 @@ provider, meaning, fix.`,
   zcat events.json.gz | winnow bounces read - --json`,
 		Args: usageArgs(cobra.MinimumNArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := loadRules(rulesFile)
+			opt, err := read.options(cmd)
 			if err != nil {
 				return err
-			}
-			opt := bounceimport.Options{Classifier: c, Senders: senders}
-			if zone != "" {
-				if opt.Location, err = time.LoadLocation(zone); err != nil {
-					return usagef(cmd, "--tz %s: no such time zone; name one like Europe/Berlin or UTC", zone)
-				}
 			}
 			return readBounces(cmd.Context(), e, args, opt, asJSON)
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object an event")
-	cmd.Flags().StringVar(&rulesFile, "rules", "", "a file of your own rules, which win over the built-in ones")
-	cmd.Flags().StringVar(&zone, "tz", "", "time zone of times that name none (default UTC)")
-	cmd.Flags().StringSliceVar(&senders, "sender", nil, "use bounce mails only when the returned message is from this domain")
+	read.add(cmd)
 	return cmd
 }
 

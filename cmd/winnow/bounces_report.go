@@ -9,11 +9,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"winnow/bounceimport"
+	"winnow/bounceimport/history"
 	"winnow/export"
 )
 
 func newBouncesReportCmd(e *env) *cobra.Command {
-	var path, rules string
+	var path string
+	var read bounceFlags
 	var events []string
 	var asJSON bool
 	cmd := &cobra.Command{
@@ -36,7 +38,7 @@ A history counts an address, category and day once; files count every event.`,
 			if len(files) == 0 && path == "" {
 				return usagef(cmd, "nothing to report on: name bounce files, --history FILE, or both")
 			}
-			classifier, err := loadRules(rules)
+			opt, err := read.options(cmd)
 			if err != nil {
 				return err
 			}
@@ -50,14 +52,14 @@ A history counts an address, category and day once; files count every event.`,
 			}
 			var accounts []bounceimport.Account
 			for _, f := range files {
-				a, err := e.readBounces(cmd.Context(), f, classifier, d.Add)
+				a, err := e.readPath(cmd.Context(), f, opt, d.Add)
 				if err != nil {
 					return err
 				}
 				accounts = append(accounts, a)
 			}
 			if path != "" {
-				s, err := openHistory(path, false)
+				s, err := history.Open(path)
 				if err != nil {
 					return err
 				}
@@ -80,8 +82,8 @@ A history counts an address, category and day once; files count every event.`,
 	f := cmd.Flags()
 	f.StringVar(&path, "history", "", "a history `FILE`, beside the files or instead of them")
 	f.StringArrayVar(&events, "event", nil, "what changed and when, as `DATE=TEXT`; may be repeated\n(DATE is 2026-03-12 or 2026-03-12T09:00:00Z)")
-	f.StringVar(&rules, "rules", "", "a `FILE` of your own rules, which win over the built-in ones")
 	f.BoolVar(&asJSON, "json", false, "print it as JSON")
+	read.add(cmd)
 	return cmd
 }
 

@@ -327,9 +327,9 @@ func (e *env) evidence(ctx context.Context, o *cleanOptions, now time.Time) (_ *
 		ev.sources = []bounceimport.Source{ledger}
 		add = ledger.Add
 	case len(o.bounces) == 0:
-		ev.store, err = openHistory(o.history, false)
+		ev.store, err = history.Open(o.history)
 	default:
-		ev.store, err = openHistory(o.history, true)
+		ev.store, err = history.Create(o.history)
 	}
 	if err != nil {
 		return nil, err

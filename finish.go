@@ -3,6 +3,7 @@ package winnow
 import (
 	"bytes"
 	"cmp"
+	"encoding/hex"
 	"fmt"
 	"io"
 	"os"
@@ -190,14 +191,19 @@ func (r *run) finish() error {
 			Name: l.Name, Role: "list", Bytes: max(0, l.Size()), SHA256: l.sum, Records: l.records,
 			Folder: l.folder, ColumnNo: l.Column + 1, ColumnWhy: l.Why, Delimiter: string(rune(l.Comma)), Charset: l.Charset,
 		}
-		if l.stat != nil && l.stat.Mode().IsRegular() {
+		if l.text == nil {
 			in.Bytes = l.stat.Size()
+		} else {
+			in.SHA256 = hex.EncodeToString(l.text.Sum(nil))
 		}
 		if l.Column < len(l.Header) {
 			in.Column = l.Header[l.Column]
 		}
 		for i, st := range l.Status {
 			in.StatusCols = append(in.StatusCols, export.StatusColumn{Name: st.Name, Kind: st.Kind, Rows: t.status[[2]int{l.index, i}]})
+		}
+		if l.Whole != "" {
+			in.StatusCols = append(in.StatusCols, export.StatusColumn{Name: "every record of the file", Kind: l.Whole, Rows: t.status[[2]int{l.index, len(l.Status)}]})
 		}
 		s.Inputs = append(s.Inputs, in)
 		sum := int64(0)

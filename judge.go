@@ -46,7 +46,7 @@ func (r *run) secondPass(ctx context.Context) error {
 			return changedError(l)
 		}
 		if l.stat != nil {
-			if now, err := os.Stat(l.Name); err != nil || now.Size() != l.stat.Size() || !now.ModTime().Equal(l.stat.ModTime()) {
+			if now, err := os.Stat(l.path); err != nil || now.Size() != l.stat.Size() || !now.ModTime().Equal(l.stat.ModTime()) {
 				return changedError(l)
 			}
 		}
@@ -139,9 +139,9 @@ func (w *judgeWorker) record(s *slot, i int, text []byte, cell []validate.CellAd
 	}
 	row := row{dec: -1, count: int32(len(found))}
 	var user User
-	if len(l.Status) > 0 {
+	if l.hasStatus() {
 		if k, at := l.blocked(c, i, &w.other); k != noBlock {
-			user = User{Block: blockReasons[k], Source: statusSource(l, l.Status[at].Name)}
+			user = User{Block: blockReasons[k], Source: l.statusSource(at)}
 			w.tally.status[[2]int{l.index, at}]++
 		}
 	}
@@ -567,6 +567,11 @@ func (r *run) write(s *slot) error {
 	var n [fates]int64
 	for i := range s.rows {
 		n[s.rows[i].fate]++
+	}
+	if h := s.list.text; h != nil {
+		for i := range s.rows {
+			h.Write(s.chunk.Raw(i))
+		}
 	}
 	for f := range s.out {
 		if n[f] == 0 {

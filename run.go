@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash"
 	"hash/maphash"
 	"io"
 	"os"
@@ -60,6 +61,7 @@ type run struct {
 // list is one list of the job.
 type list struct {
 	*csvrows.List
+	path    string // as the user named it
 	index   int    // -1: not a list to clean, but one to compare with
 	folder  string // of its files in the run directory, "" or with a final slash
 	by      int    // the column of Job.By, -1: none
@@ -67,7 +69,8 @@ type list struct {
 	stat    os.FileInfo
 	files   [fates]*export.File
 	fixed   *export.File
-	sum     string // SHA-256 of the file
+	sum     string    // SHA-256 of the file
+	text    hash.Hash // of a list that is not a file: of the text that was read
 }
 
 // fate is the list of the run in which a record ends.
@@ -208,40 +211,44 @@ func (r *run) closeSpills() {
 	}
 }
 
-// open opens the lists and gives each its folder.
+// open opens the lists and gives each its folder. A zip archive holds several.
 func (r *run) open(ctx context.Context) error {
-	names := map[string]bool{}
-	for i, path := range r.job.Lists {
-		l := &list{index: i, by: -1}
-		var err error
+	for _, path := range r.job.Lists {
+		var stat os.FileInfo
 		if path != "-" {
-			if l.stat, err = os.Stat(path); err != nil {
+			var err error
+			if stat, err = os.Stat(path); err != nil {
 				return fmt.Errorf("cannot read %s: %w", path, plainError(err))
 			}
 		}
-		l.List, err = csvrows.Open(path, csvrows.Options{Column: r.job.Column, TempDir: r.out.Temp(), Stdin: r.job.Stdin, Done: ctx.Done()})
+		opened, err := csvrows.OpenAll(path, csvrows.Options{Column: r.job.Column, TempDir: r.out.Temp(), Stdin: r.job.Stdin, Done: ctx.Done()})
 		if err != nil {
 			return err
 		}
-		r.lists = append(r.lists, l)
-		if r.job.By != "" {
-			if l.by = columnOf(l.Header, r.job.By); l.by < 0 {
-				return noColumn(path, l.Header, r.job.By)
+		for _, o := range opened {
+			l := &list{List: o, index: len(r.lists), path: path, stat: stat}
+			r.lists = append(r.lists, l)
+			if stat == nil || !stat.Mode().IsRegular() || len(opened) > 1 {
+				l.text = sha256.New()
+				l.text.Write(l.Preamble())
 			}
+			r.prog.Total.Add(2 * max(0, l.Size()))
 		}
-		if len(r.job.Lists) > 1 {
-			l.folder = folderName(path, names) + "/"
+	}
+	if len(r.lists) > 1 {
+		names := map[string]bool{}
+		for _, l := range r.lists {
+			l.folder = folderName(l, names) + "/"
 		}
-		r.prog.Total.Add(2 * max(0, l.Size()))
 	}
 	return ctx.Err()
 }
 
 // folderName names the folder of one of several lists: the file's name without
 // its endings, and a number where that is taken.
-func folderName(path string, taken map[string]bool) string {
-	n := filepath.Base(path)
-	if path == "-" {
+func folderName(l *list, taken map[string]bool) string {
+	n := filepath.Base(l.Name)
+	if l.path == "-" {
 		n = "stdin"
 	}
 	for _, ext := range []string{".gz", ".zst", ".zip", ".csv", ".tsv", ".txt"} {
@@ -553,7 +560,7 @@ func (r *run) newCollector() (func(context.Context, *slot) error, func() error) 
 		for i0 := 0; i0 < c.Len(); i0 += blockSize {
 			i1 := min(i0+blockSize, c.Len())
 			p.block(c, l, i0, i1)
-			if len(l.Status) > 0 {
+			if l.hasStatus() {
 				if err := r.logStatus(&p, c, l, i0, i1, &other); err != nil {
 					return err
 				}
@@ -614,6 +621,9 @@ func (r *run) logStatus(p *cellParser, c *csvrows.Chunk, l *list, i0, i1 int, bu
 // and the place in Status of the column that says it.
 func (l *list) blocked(c *csvrows.Chunk, i int, buf *[]byte) (blockKind, int) {
 	best, at := noBlock, 0
+	if l.Whole != "" { // a file of people who must not be mailed
+		best, at = blockOf(l.Whole), len(l.Status)
+	}
 	for k := range l.Status {
 		st := &l.Status[k]
 		kind := st.Hit(c.Cell(i, st.Column, *buf))
@@ -674,8 +684,8 @@ func (s *statusLog) replay(r *run) error {
 	at := make([]uint16, len(r.lists))
 	for i, l := range r.lists {
 		at[i] = uint16(len(r.sources))
-		for _, st := range l.Status {
-			r.sources = append(r.sources, statusSource(l, st.Name))
+		for k := range len(l.Status) + 1 {
+			r.sources = append(r.sources, l.statusSource(k))
 		}
 	}
 	var buf []byte
@@ -705,9 +715,16 @@ func (s *statusLog) replay(r *run) error {
 	return nil
 }
 
-func statusSource(l *list, column string) string {
-	return fmt.Sprintf("column %q of %s", column, filepath.Base(l.Name))
+// statusSource names what blocked says.
+func (l *list) statusSource(at int) string {
+	if at == len(l.Status) {
+		return filepath.Base(l.Name)
+	}
+	return fmt.Sprintf("column %q of %s", l.Status[at].Name, filepath.Base(l.Name))
 }
+
+// hasStatus reports whether blocked can say anything.
+func (l *list) hasStatus() bool { return len(l.Status) > 0 || l.Whole != "" }
 
 // asker hands the domains to the resolver as they are found. It never makes the
 // reading wait: the names are in memory anyway.

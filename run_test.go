@@ -1,6 +1,7 @@
 package winnow
 
 import (
+	"archive/zip"
 	"context"
 	"crypto/hmac"
 	"crypto/md5"
@@ -428,5 +429,92 @@ func TestBadJobs(t *testing.T) {
 	}
 	if es, _ := os.ReadDir(dir); len(es) != 1 {
 		t.Errorf("left behind: %v", es)
+	}
+}
+
+func TestStdin(t *testing.T) {
+	dir := t.TempDir()
+	const list = "Email\r\na@firm.org\r\nA@firm.org\r\nb@firm.org"
+	j := Job{Lists: []string{"-"}, Stdin: strings.NewReader(list), Out: filepath.Join(dir, "out")}
+	s, err := Run(context.Background(), &j)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := files(t, j.Out)["cleaned.csv"]; got != "Email\r\na@firm.org\r\nb@firm.org" {
+		t.Errorf("%q", got)
+	}
+	sum := sha256.Sum256([]byte(list))
+	if s.Inputs[0].SHA256 != hexOf(sum[:]) || s.Inputs[0].Bytes != int64(len(list)) {
+		t.Errorf("%+v", s.Inputs[0])
+	}
+	if es, err := os.ReadDir(dir); err != nil || len(es) != 1 {
+		t.Errorf("left behind: %v %v", es, err)
+	}
+}
+
+func TestSeveralAddresses(t *testing.T) {
+	dead := table{"dead.net": {Verdict: validate.DoesNotAccept, Reason: "domain_null_mx"}}
+	never := write(t, filepath.Join(t.TempDir(), "never.txt"), "never@firm.org\n")
+	got, _ := clean(t, Job{Resolver: dead, Suppress: []string{never}},
+		"No,Email\n1,a@firm.org; b@firm.org\n2,c@firm.org; d@dead.net\n3,e@dead.net; f@dead.net\n4,g@firm.org; never@firm.org\n5,b@firm.org\n6,a@firm.org; b@firm.org\n7,a@firm.org; z@firm.org\n")
+	if want := "No,Email\n1,a@firm.org; b@firm.org\n7,a@firm.org; z@firm.org\n"; got["cleaned.csv"] != want {
+		t.Errorf("cleaned %q", got["cleaned.csv"])
+	}
+	if r := reasons(got["review.csv"]); r != "2:several_addresses" {
+		t.Errorf("review %s", r)
+	}
+	if !strings.Contains(got["review.csv"], "c***@firm.org ok, d***@dead.net domain_null_mx.") {
+		t.Errorf("review:\n%s", got["review.csv"])
+	}
+	if r := reasons(got["suppressed.csv"]); r != "3:domain_null_mx 4:user_suppressed" {
+		t.Errorf("suppressed %s", r)
+	}
+	if want := "No,Email,winnow_first_record\n5,b@firm.org,1\n6,a@firm.org; b@firm.org,1\n"; got["duplicates.csv"] != want {
+		t.Errorf("duplicates %q", got["duplicates.csv"])
+	}
+}
+
+// Mailchimp exports an audience as a zip of one file per status.
+func TestZip(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "audience.zip")
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	z := zip.NewWriter(f)
+	for _, m := range [][2]string{
+		{"subscribed_members_export_12ab.csv", "Email Address,Name\na@firm.org,A\nb@firm.org,B\n"},
+		{"unsubscribed_members_export_12ab.csv", "Email Address,Name\nB@firm.org,B\nc@firm.org,C\n"},
+		{"cleaned_members_export_12ab.csv", "Email Address,Name\nd@firm.org,D\n"},
+	} {
+		w, err := z.Create(m[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Write([]byte(m[1])); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := errors.Join(z.Close(), f.Close()); err != nil {
+		t.Fatal(err)
+	}
+	j := Job{Lists: []string{path}, Out: filepath.Join(dir, "out")}
+	s, err := Run(context.Background(), &j)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := files(t, j.Out)
+	if want := "Email Address,Name\na@firm.org,A\n"; got["subscribed_members_export_12ab/cleaned.csv"] != want {
+		t.Errorf("%q", got)
+	}
+	if s.Lists[export.Cleaned] != 1 || s.Lists[export.Suppressed] != 4 {
+		t.Errorf("%v", s.Lists)
+	}
+	for _, c := range []string{"subscribed_members_export_12ab B user_unsubscribed", "unsubscribed_members_export_12ab B user_unsubscribed", "unsubscribed_members_export_12ab C user_unsubscribed", "cleaned_members_export_12ab D user_bounced"} {
+		p := strings.Fields(c)
+		if !strings.Contains(got[p[0]+"/suppressed.csv"], ","+p[1]+","+p[2]+",") {
+			t.Errorf("%s: %q", c, got[p[0]+"/suppressed.csv"])
+		}
 	}
 }

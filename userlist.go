@@ -362,11 +362,11 @@ func (w *listWorker) hexDigest(cell []byte) (digestKind, []byte, bool) {
 // hashInputs takes the SHA-256 of all files that are read.
 func (r *run) hashInputs(ctx context.Context) error {
 	for _, l := range r.lists {
-		if l.stat == nil || !l.stat.Mode().IsRegular() {
+		if l.text != nil {
 			continue
 		}
 		var err error
-		if l.sum, _, err = hashFile(ctx, l.Name); err != nil {
+		if l.sum, _, err = hashFile(ctx, l.path); err != nil {
 			return err
 		}
 	}

@@ -77,7 +77,8 @@ blow() {
 	error*)
 		[ $code = 0 ] && [ "$now" != "$new" ] && fail "$1 $2 number $3: exit 0 and the old run"
 		[ $code != 0 ] && [ "$now" != "$old" ] && fail "$1 $2 number $3: exit $code and the new run: $(cat log)"
-		[ $code != 0 ] && [ "$(grep -c 'winnow: error' log)" != 1 ] && fail "$1 $2 number $3: $(cat log)"
+		# (A fault in write can strike the message itself.)
+		[ "$1" != write ] && [ $code != 0 ] && [ "$(grep -c 'winnow: error' log)" != 1 ] && fail "$1 $2 number $3: $(cat log)"
 		# An error is reported and cleared away, if clearing away is not what failed.
 		[ "$1" != unlinkat ] && ls -A | grep -q '^\.out\.winnow-' && fail "$1 $2 number $3 left $(ls -A): $(cat log)"
 		;;
@@ -117,7 +118,7 @@ i=0
 while [ $i -lt $random ]; do
 	i=$((i + 1))
 	rm -rf out; cp -a old out
-	run big.csv >log 2>&1 &
+	"$winnow" clean big.csv --no-dns --no-gates -q -o out >log 2>&1 & # not run: its process would be the shell's
 	pid=$!
 	sleep "$(awk -v s=$i 'BEGIN { srand(s); printf "%.3f", rand() * 0.6 }')"
 	kill -9 $pid 2>/dev/null

@@ -186,7 +186,7 @@ func (f *format) sample(text []byte, eof bool, limit int) (rows [][]string, star
 // row returns the cells of a record.
 func (f *format) row(content []byte) []string {
 	content = f.unfold(content, nil)
-	var cells []string
+	cells := make([]string, 0, 1+bytes.Count(content, []byte{f.comma}))
 	for i := 0; ; i++ {
 		end, st := f.cellEnd(content, i)
 		cell := content[i:end]

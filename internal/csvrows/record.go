@@ -9,6 +9,7 @@ const (
 	maxColumns    = 2000     // cells of one record
 	maxQuoted     = 64 << 10 // bytes of one quoted cell
 	maxQuotedRows = 50       // lines of one quoted cell
+	maxLoose      = 4 << 10  // bytes in which the end of a cell with stray quotes is looked for
 )
 
 // Problems of a record, as they stand in rejected.csv.
@@ -220,10 +221,10 @@ func (f *format) after(buf []byte, i int, eof bool) (int, quoteState) {
 // loose finds the end of a quoted cell with a stray quote just before i, on the
 // line that the cell began on.
 func (f *format) loose(buf []byte, i int, eof bool) (int, quoteState) {
-	end := lineEnd(buf[i:])
-	if end >= 0 {
-		end += i
-	} else if end = len(buf); !eof {
+	end := min(len(buf), i+maxLoose)
+	if n := lineEnd(buf[i:end]); n >= 0 {
+		end = i + n
+	} else if end < i+maxLoose && !eof {
 		return 0, quoteMore
 	}
 	for k := i; ; {
@@ -246,6 +247,17 @@ func (f *format) loose(buf []byte, i int, eof bool) (int, quoteState) {
 	}
 	if n := f.nextComma(buf[i:end]); n >= 0 {
 		return i + n, quoteLoose
+	}
+	if end == i+maxLoose { // a long cell
+		i = end
+		if n := lineEnd(buf[i:]); n >= 0 {
+			end = i + n
+		} else if end = len(buf); !eof {
+			return 0, quoteMore
+		}
+		if n := f.nextComma(buf[i:end]); n >= 0 {
+			return i + n, quoteLoose
+		}
 	}
 	return end, quoteLoose
 }

@@ -319,6 +319,19 @@ func TestBombs(t *testing.T) {
 			}
 		})
 	}
+	// As many columns as are allowed, in all rows, are read in bounded memory.
+	wide := "email" + strings.Repeat(",", 1999) + "\n"
+	path := write(t, append([]byte(wide), bytes.Repeat([]byte("a@x.org"+wide[5:]), 8<<20/len(wide))...))
+	runtime.GC()
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	if _, err := drain(path); err != nil {
+		t.Errorf("2,000 columns: %v", err)
+	}
+	runtime.ReadMemStats(&after)
+	if grown := int64(after.Sys) - int64(before.Sys); grown > 64<<20 {
+		t.Errorf("2,000 columns: %d MiB of memory", grown>>20)
+	}
 	// Lines are no protection: what grows a thousandfold is refused all the same.
 	_, err := drain(write(t, gzipped1(t, append([]byte(head), bytes.Repeat([]byte("a@x.org,x\n"), 8<<20)...))))
 	if err == nil || !strings.Contains(err.Error(), "grows more than 200 times") {

@@ -553,7 +553,7 @@ func (e *engine) landed(f *flight, r reply) {
 		} else {
 			e.settle(a, r)
 		}
-	case a.pass == 1, a.pass == 2 && r.fail != failNone:
+	case a.pass < passes:
 		// In a later pass, at another resolver, at last over TCP.
 		a.replies = append(a.replies, r)
 		e.record(a, len(a.replies)-1)
@@ -583,7 +583,8 @@ func (e *engine) other(a *ask) *upstream {
 
 // control does what time brings: timeouts, later passes, health.
 func (e *engine) control(now time.Time) {
-	for class, fs := range e.flights {
+	for class := range e.flights {
+		fs := e.flights[class]
 		e.flights[class] = nil // what is launched meanwhile is younger
 		kept := fs[:0]
 		for _, f := range fs {

@@ -296,7 +296,7 @@ func (e *engine) endRound(u *upstream, ro *round) {
 	case !sees:
 		u.why = "has no answer for " + strings.Join(big, ", ")
 	case !ro.proved && ro.bare:
-		u.why = "denies names without proof (no SOA record)"
+		u.why = "denies names without the proof that a denial needs (RFC 2308)"
 	case !ro.proved:
 		u.why = "has no answer for names that do not exist"
 	default:

@@ -159,6 +159,9 @@ func judge(domain string, look func(question) []reply, d distrust) judgement {
 	if len(j.need) > 0 {
 		return judgement{need: j.need}
 	}
+	if verdictOf(j.code) == validate.DoesNotAccept {
+		j.believe()
+	}
 	if verdictOf(j.code) != validate.DoesNotAccept {
 		j.rests = nil
 	}
@@ -174,6 +177,17 @@ type judging struct {
 	look     func(question) []reply
 	distrust distrust
 	within   bool // addresses that are no use from outside were seen by a private resolver only
+}
+
+// believe leaves a condemning verdict unknown when anything it is drawn from
+// comes from a resolver that is not believed: a null MX can be invented too.
+func (j *judging) believe() {
+	for _, q := range j.used {
+		if f := merge(q, j.look(q), j.distrust); f.r != nil && j.distrust[f.r.server] != "" {
+			j.code = j.distrust[f.r.server]
+			return
+		}
+	}
 }
 
 // find returns the finding on a question; one not asked yet becomes a need.

@@ -9,9 +9,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -320,7 +322,18 @@ func (m *muxSocket) send(f *flight) {
 		if errors.Is(err, syscall.ENOBUFS) || errors.Is(err, syscall.EAGAIN) {
 			return // a lost packet
 		}
-		m.forget(f)
+		m.failAll(err)
+	}
+}
+
+// failAll ends all queries of the socket: ICMP says that nobody listens, and
+// not for which query.
+func (m *muxSocket) failAll(err error) {
+	m.mu.Lock()
+	all := slices.Collect(maps.Values(m.flights))
+	clear(m.flights)
+	m.mu.Unlock()
+	for _, f := range all {
 		m.deliver(f, failed(err))
 	}
 }
@@ -346,22 +359,10 @@ func (m *muxSocket) read() {
 			if errors.Is(err, net.ErrClosed) || errors.Is(err, os.ErrDeadlineExceeded) {
 				return
 			}
-			// ICMP: nobody listens. It does not say for which query.
-			r := failed(err)
-			m.mu.Lock()
-			var all []*flight
-			for id, f := range m.flights {
-				all = append(all, f)
-				delete(m.flights, id)
-			}
-			m.mu.Unlock()
-			for _, f := range all {
-				m.deliver(f, r)
-			}
+			m.failAll(err)
 			continue
 		}
 		if n < 2 {
-			m.markBad()
 			continue
 		}
 		id := binary.BigEndian.Uint16(buf)
@@ -369,9 +370,6 @@ func (m *muxSocket) read() {
 		f := m.flights[id]
 		m.mu.Unlock()
 		if f == nil {
-			if n < 12 {
-				m.markBad()
-			}
 			continue // late, or somebody else's
 		}
 		r, ok := parseReply(buf[:n], f.query, f.ask.q)
@@ -389,18 +387,5 @@ func (m *muxSocket) read() {
 		if mine {
 			m.deliver(f, r)
 		}
-	}
-}
-
-// markBad notes that the socket received something that is no DNS message at
-// all: should the queries now waiting time out, that is the better reason.
-func (m *muxSocket) markBad() {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if len(m.flights) > 64 {
-		return // not worth the time
-	}
-	for _, f := range m.flights {
-		f.bad = true
 	}
 }

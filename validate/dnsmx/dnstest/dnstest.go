@@ -33,11 +33,13 @@
 //	wrongowner    the true records, owned by another name
 //	nora          the true answer with RA=0
 //	noedns        FORMERR to a query with EDNS, the true answer without
-//	a=ADDRESS     the address, whatever was asked for (NXDOMAIN rewriting)
+//	a=ADDRESS     the address for A (or AAAA), an empty answer for the rest
+//	nx=ADDRESS    the same for names that do not exist (NXDOMAIN rewriting)
+//	deny          NXDOMAIN with the SOA record of the root, as a private root would
 //	once=OTHER    the behaviour OTHER for the first query, then the truth
 //
 // An ede=N after a behaviour adds the Extended DNS Error N (RFC 8914);
-// flaky=N applies the behaviour to N percent of the queries.
+// flaky=N makes the line fit N percent of the queries only.
 package dnstest
 
 import (
@@ -74,6 +76,9 @@ mta5.am0.yahoodns.net.                   A 67.195.204.72
 // Server is a running server.
 type Server struct {
 	Addr string // host:port, the same for UDP and TCP
+
+	// TCPOnly makes every reply over UDP a truncated one. Set it before the first query.
+	TCPOnly bool
 
 	udp, tcp *dns.Server
 
@@ -218,7 +223,7 @@ func parseRule(f []string) (rule, error) {
 		}
 		r.typ = t
 	}
-	for i, w := range f[2:] {
+	for _, w := range f[2:] {
 		key, val, has := strings.Cut(w, "=")
 		var err error
 		switch {
@@ -226,9 +231,9 @@ func parseRule(f []string) (rule, error) {
 			r.ede, err = strconv.Atoi(val)
 		case key == "flaky" && has:
 			r.flaky, err = strconv.Atoi(val)
-		case i == 0:
+		case r.what == "":
 			r.what, r.arg = key, val
-			if key == "a" {
+			if key == "a" || key == "nx" {
 				_, err = netip.ParseAddr(val)
 			} else if name := w; !slices.Contains(behaviours, strings.TrimPrefix(name, "once=")) {
 				err = fmt.Errorf("no such behaviour: %s", w)
@@ -244,7 +249,7 @@ func parseRule(f []string) (rule, error) {
 }
 
 var behaviours = []string{"servfail", "refused", "formerr", "notimp", "nxdomain", "timeout", "truncated", "tcpdead",
-	"garbage", "echo", "empty", "nosoa", "lying", "wrongid", "wrongname", "wrongowner", "nora", "noedns", "truth"}
+	"garbage", "echo", "empty", "nosoa", "lying", "wrongid", "wrongname", "wrongowner", "nora", "noedns", "deny", "truth"}
 
 // Queries returns the questions received so far, in order, as "name type" with
 // the name in lower case and without its final dot, and "/tcp" behind those
@@ -287,6 +292,10 @@ func (s *Server) ServeDNS(w dns.ResponseWriter, q *dns.Msg) {
 			o := m.IsEdns0()
 			o.Option = append(o.Option, &dns.EDNS0_EDE{InfoCode: uint16(ede)})
 		}
+	}
+	if s.TCPOnly && udp {
+		m.Answer, m.Ns, m.Truncated = nil, nil, true
+		what = ""
 	}
 	rcode := func(c int) {
 		m.Answer, m.Ns = nil, nil
@@ -349,11 +358,19 @@ func (s *Server) ServeDNS(w dns.ResponseWriter, q *dns.Msg) {
 			rcode(dns.RcodeFormatError)
 			m.Extra = nil
 		}
-	case "a":
+	case "deny":
+		rcode(dns.RcodeNameError)
+		m.Ns = []dns.RR{soaOf(".")}
+	case "a", "nx":
+		if what == "nx" && m.Rcode != dns.RcodeNameError {
+			break
+		}
 		ip := netip.MustParseAddr(arg)
 		m.Rcode, m.Answer, m.Ns = dns.RcodeSuccess, nil, nil
 		if typ == dns.TypeA && ip.Is4() {
-			m.Answer = []dns.RR{&dns.A{Hdr: dns.RR_Header{Name: q.Question[0].Name, Rrtype: dns.TypeA, Class: dns.ClassINET, Ttl: 60}, A: ip.AsSlice()}}
+			m.Answer = []dns.RR{&dns.A{Hdr: dns.RR_Header{Name: q.Question[0].Name, Rrtype: typ, Class: dns.ClassINET, Ttl: 60}, A: ip.AsSlice()}}
+		} else if typ == dns.TypeAAAA && ip.Is6() {
+			m.Answer = []dns.RR{&dns.AAAA{Hdr: dns.RR_Header{Name: q.Question[0].Name, Rrtype: typ, Class: dns.ClassINET, Ttl: 60}, AAAA: ip.AsSlice()}}
 		}
 	}
 	size := dns.MaxMsgSize
@@ -378,7 +395,7 @@ func (s *Server) behaviour(name string, typ uint16) (what, arg string, ede int) 
 			continue
 		}
 		if r.flaky < 100 && s.rng.IntN(100) >= r.flaky {
-			return "truth", "", -1
+			continue
 		}
 		if r.what == "once" {
 			if *r.spent {

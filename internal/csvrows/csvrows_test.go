@@ -109,6 +109,7 @@ func TestDialects(t *testing.T) {
 		{name: "a CR within a cell", in: "Email,Note,N\na@x.org,one\rtwo,3\nb@x.org,x,4\n", comma: ',', newline: "\n", header: "Email/Note/N", addresses: "a@x.org b@x.org"},
 		{name: "empty lines", in: "\n\nEmail,Name\n\na@x.org,Ann\n\r\n\nb@x.org,Bob\n\n", comma: ',', newline: "\n", header: "Email/Name", addresses: "a@x.org b@x.org", lines: "5 8"},
 		{name: "no header", in: "a@x.org,Ann\nb@x.org,Bob\n", comma: ',', newline: "\n", addresses: "a@x.org b@x.org", lines: "1 2"},
+		{name: "no header, a broken address first", in: "a@x,Ann\nb@x.org,Bob\n", comma: ',', newline: "\n", addresses: "a@x b@x.org"},
 		{name: "no header, one column", in: "a@x.org\nb@x.org", comma: ',', newline: "\n", addresses: "a@x.org b@x.org"},
 		{name: "header only", in: "Email,Name\n", comma: ',', newline: "\n", header: "Email/Name"},
 		{name: "quoted", in: "\"Name\",\"Email\"\n\"Doe, \"\"J\"\"\",\"a@x.org\"\n\"two\nlines\",\"b@x.org\" \n", comma: ',', newline: "\n", header: "Name/Email", addresses: "a@x.org b@x.org", lines: "2 3"},
@@ -340,6 +341,48 @@ func TestAppend(t *testing.T) {
 			}
 			if string(got) != enc(tc.records) {
 				t.Errorf("records\n got %q\nwant %q", got, enc(tc.records))
+			}
+		})
+	}
+}
+
+func TestColumn(t *testing.T) {
+	rows := func(n int, row func(int) string) string {
+		var b strings.Builder
+		for i := range n {
+			b.WriteString(row(i) + "\n")
+		}
+		return b.String()
+	}
+	for _, tc := range []struct {
+		name, in, column string
+		want             int
+		why              string
+	}{
+		{"by name", "Name,E-Mail\nAnn,a@x.org\n", "", 1, "by its name"},
+		{"by content", "Name,Anschrift\nAnn,a@x.org\n", "", 1, "by its content"},
+		{"by words not all known", "Name,Reunion e-mail\nAnn,a@x.org\n", "", 1, "by its name and content"},
+		{"named, with a further one", "Email 2,Email\nb@x.org,a@x.org\n", "", 1, "by its name"},
+		{"only a further one", "Name,Email 2\nAnn,b@x.org\n", "", 1, "as the only column of addresses"},
+		{"best filled", "Work Email,Home Email,N\n" + rows(10, func(i int) string {
+			if i < 2 {
+				return fmt.Sprintf("w%d@x.org,h%d@x.org,", i, i)
+			}
+			return fmt.Sprintf(",h%d@x.org,", i)
+		}), "", 1, "by its name: filled in 100% of the rows, \"Work Email\" in 20%"},
+		{"not the owner's", "Owner Email,Person\n" + rows(20, func(i int) string { return fmt.Sprintf("rep@x.org,p%d@x.org", i) }), "", 1, "by its content"},
+		{"not what repeats", "Betreut durch,Wer\n" + rows(20, func(i int) string { return fmt.Sprintf("rep%d@x.org,p%d@x.org", i%2, i) }), "", 1, "by its content"},
+		{"named, but of yes and no", "Email,Login\n" + rows(20, func(i int) string { return fmt.Sprintf("yes,p%d@x.org", i) }), "", 1, "by its content"},
+		{"named, all broken", "Name,Email\nAnn,a at x\nBob,b\n", "", 1, "by its name"},
+		{"header only", "Name,Email\n", "", 1, "by its name"},
+		{"the user's word", "Email,Email 2\na@x.org,b@x.org\n", "email 2", 1, "named by the user"},
+		{"the user's number", "Email,Email 2\na@x.org,b@x.org\n", "2", 1, "named by the user"},
+		{"the user's number, no header", "a@x.org,b@x.org\n", "2", 1, "named by the user"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			l := openBytes(t, []byte(tc.in), Options{Column: tc.column})
+			if l.Column != tc.want || l.Why != tc.why {
+				t.Errorf("column %d, %q; want %d, %q", l.Column, l.Why, tc.want, tc.why)
 			}
 		})
 	}

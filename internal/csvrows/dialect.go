@@ -255,7 +255,7 @@ func (d *dialect) split(name string, text []byte, eof bool) (int, error) {
 	}
 	until := starts[at]
 	d.rows = rows[at:]
-	if d.namesAddress(rows[at]) || !hasAddress(rows[at]) {
+	if d.namesAddress(rows[at]) || !meansAddress(rows[at]) {
 		d.header, d.rows = rows[at], rows[at+1:]
 		d.width = max(d.width, len(d.header))
 		until++
@@ -298,6 +298,16 @@ func filled(row []string) (n int) {
 func hasAddress(row []string) bool {
 	for _, cell := range row {
 		if looksLikeAddress(cell) {
+			return true
+		}
+	}
+	return false
+}
+
+// meansAddress reports whether a row holds an address, if only a broken one.
+func meansAddress(row []string) bool {
+	for _, cell := range row {
+		if at := strings.IndexByte(cell, '@'); looksLikeAddress(cell) || at > 0 && strings.IndexByte(strings.TrimSpace(cell), ' ') < 0 {
 			return true
 		}
 	}
@@ -385,6 +395,10 @@ func notAList(name string, sample []byte) error {
 		{"<!DOCTYPE", "is a web page, not a delimited file", export},
 		{"<html", "is a web page, not a delimited file", export},
 		{"<?xml", "is XML, not a delimited file", export},
+		{"<table", "is a web page, not a delimited file", export},
+		{"{\\rtf", "is a text document, not a delimited file", export},
+		{"{\"", "is JSON, not a delimited file", "export the list as CSV"},
+		{"[{", "is JSON, not a delimited file", "export the list as CSV"},
 		{"BEGIN:VCARD", "holds vCards, not a delimited file", "export the contacts as CSV"},
 	} {
 		if len(sample) >= len(k.magic) && strings.EqualFold(string(sample[:len(k.magic)]), k.magic) {

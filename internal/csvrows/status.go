@@ -116,7 +116,7 @@ func statusName(words []string) (style, string) {
 		"abgemeldet", "abmeldung", "abmeldedatum", "abbestellt", "desinscrit", "desinscription", "desabonne", "dadodebaja", "baja", "cancelado", "descadastrado", "disiscritto", "cancellato",
 		"uitgeschreven", "afgemeld", "avregistrerad", "avmeldt", "afmeldt", "peruutettu", "wypisany", "odhlasen", "odhlaseny", "отписан", "отписался", "відписаний", "退订", "已退订", "取消订阅", "配信停止", "配信解除", "수신거부":
 		return hitIfYes, KindUnsubscribe
-	case "blacklisted", "blacklist", "blocklisted", "blocklist", "blocked", "suppressed", "disabled", "donot", "donotsend", "dnc", "dne", "excluded", "isexcluded", "nonot", "keinewerbung", "nepascontacter", "nocontactar", "banned", "gesperrt", "bloque", "bloqueado", "bloccato", "geblokkeerd", "заблокирован", "黑名单":
+	case "blacklisted", "blacklist", "blocklisted", "blocklist", "blocked", "suppressed", "disabled", "donot", "donotsend", "donotallow", "donotallowbulk", "donotbulk", "dnc", "dne", "excluded", "isexcluded", "keinewerbung", "nepascontacter", "nocontactar", "banned", "gesperrt", "bloque", "bloqueado", "bloccato", "geblokkeerd", "заблокирован", "黑名单":
 		if status {
 			return hitByWord, KindBlocked
 		}
@@ -124,18 +124,18 @@ func statusName(words []string) (style, string) {
 			return noStatus, ""
 		}
 		return hitIfYes, KindBlocked
-	case "clean", "cleaned", "bounced", "hardbounce", "hardbounced", "bounce", "hasbounced", "ungultig", "unzustellbar":
+	case "invalid", "clean", "cleaned", "bounced", "hardbounce", "hardbounced", "bounce", "hasbounced", "ungultig", "unzustellbar":
 		return hitIfYes, KindBounce
 	case "hardbouncereason", "bouncereason":
 		return hitByReason, KindBounce
 	case "spamreport", "spamcomplaint", "spamcomplaints", "complaint", "complained", "markedasspam", "reportedspam", "reportedasspam", "abuse", "spambeschwerde":
 		return hitIfYes, KindComplaint
-	case "accepts", "acceptsnewsletter", "subscribed", "subscribednewsletter", "opt", "opted", "optin", "optedin", "consent", "consented", "newsletteroptin", "einwilligung", "angemeldet", "abonne", "suscrito", "inscrito", "iscritto", "newslettersubscribed", "allowed", "canbeemailed", "permitted":
+	case "accepts", "acceptsnewsletter", "subscribed", "subscribednewsletter", "newsletter", "newslettersubscriber", "newslettersubscription", "receive", "receives", "receivenewsletter", "opt", "opted", "optin", "optedin", "consent", "consented", "newsletteroptin", "einwilligung", "angemeldet", "abonne", "suscrito", "inscrito", "iscritto", "newslettersubscribed", "allowed", "canbeemailed", "permitted":
 		if !dated {
 			return hitIfNo, KindUnsubscribe
 		}
-	case "permission", "permissionsend", "subscription", "subscriptions", "newslettersubscription", "deliverability", "consentstate", "suppressionreason", "suppression", "lifecycle", "list", "newsletter", "optinstatus":
-		if status || key == "permission" || key == "permissionsend" || key == "suppressionreason" || key == "suppression" {
+	case "permission", "permissionsend", "subscription", "subscriptions", "suppressionreason", "suppression", "list", "subscribe":
+		if status || key == "subscribe" || key == "permission" || key == "permissionsend" || key == "suppressionreason" || key == "suppression" {
 			return hitByWord, KindUnsubscribe
 		}
 	case "type", "reason":
@@ -165,6 +165,12 @@ func findStatus(header []string, rows [][]string, address int) []Status {
 			Column: i, Name: name, Kind: kind, style: st,
 			listmonk: names["uuid"] && names["attributes"],
 			kit:      strings.Join(folded[i], "") == "state",
+		}
+		for _, row := range rows {
+			if i < len(row) && (strings.EqualFold(row[i], "complained") || strings.EqualFold(row[i], "bounced")) {
+				s.kit = true
+				break
+			}
 		}
 		if s.fits(rows) {
 			found = append(found, s)
@@ -306,7 +312,7 @@ func kindOf(word []byte) string {
 		return KindComplaint
 	case "bounced", "bounce", "hardbounce", "hardbounced", "cleaned", "invalid", "invalidemail", "undeliverable", "permanentbounce", "permanentlybounced":
 		return KindBounce
-	case "blocklisted", "blacklisted", "blocked", "suppressed", "globallysuppressed", "donotcontact", "donotemail", "donotmail", "donotsend", "dnc", "dne", "manualsuppression", "banned", "gesperrt":
+	case "blocklisted", "blacklisted", "blocked", "suppressed", "globallysuppressed", "donotcontact", "donotemail", "donotmail", "donotsend", "donotallow", "dnc", "dne", "manualsuppression", "banned", "gesperrt":
 		return KindBlocked
 	}
 	return ""
@@ -316,7 +322,7 @@ func kindOf(word []byte) string {
 // suppression.
 func knownState(word []byte) bool {
 	switch string(word) {
-	case "active", "subscribed", "subscriber", "enabled", "pending", "unconfirmed", "confirmed", "inactive", "transactional", "archived", "deleted", "removed", "express", "implied", "explicit", "implicit",
+	case "active", "allow", "allowed", "subscribed", "subscriber", "enabled", "pending", "unconfirmed", "confirmed", "inactive", "transactional", "archived", "deleted", "removed", "express", "implied", "explicit", "implicit",
 		"pendingconfirmation", "temphold", "notset", "awaitingconfirmation", "unknown", "optin", "optedin", "doubleoptin", "singleoptin", "confirmedoptin", "validating", "disabled", "cancelled", "canceled", "softbounce", "softbounced", "valid", "engaged", "unengaged",
 		"verified", "unverified", "deliverable", "notspecified", "granted", "aktiv", "inaktiv", "angemeldet", "bestätigt", "unbestätigt", "actif", "inactif", "abonné", "inscrit", "activo", "inactivo", "suscrito", "inscrito", "ativo", "inativo", "attivo", "iscritto", "actief", "aangemeld",
 		"aktywny", "aktivní", "активен", "активный", "подписан", "已订阅", "購読中", "有効", "구독중":

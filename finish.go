@@ -23,6 +23,8 @@ type tally struct {
 	last     reasonKey // that of most records, counted beside the map
 	lastN    int64
 	verdicts map[string]int64
+	verdict  string // that of the last record, counted beside the map
+	verdictN int64
 	flags    map[string]int64
 	repairs  map[string]int64
 	status   map[[2]int]int64 // list, place in Status
@@ -62,7 +64,7 @@ func (t *tally) row(rw *row) {
 	if rw.dom == nil {
 		return
 	}
-	t.provs[rw.dom.provider][rw.fate]++
+	t.provs[rw.provider][rw.fate]++
 	if rw.fate == suppressed || rw.fate == review {
 		if rw.dom.blames(rw.reason) {
 			t.domains[domainReason{rw.dom.name, rw.reason}]++
@@ -90,6 +92,14 @@ func (t *tally) segment(value []byte) *[fates]int64 {
 	return c
 }
 
+// countVerdict begins to count another verdict.
+func (t *tally) countVerdict(v string) {
+	if t.verdictN > 0 {
+		t.verdicts[t.verdict] += t.verdictN
+	}
+	t.verdict, t.verdictN = v, 1
+}
+
 // blames reports whether a reason is about the domain as a whole.
 func (d *domain) blames(reason string) bool {
 	switch reason {
@@ -102,6 +112,9 @@ func (d *domain) blames(reason string) bool {
 func (t *tally) add(o *tally) {
 	if o.lastN > 0 {
 		o.reasons[o.last] += o.lastN
+	}
+	if o.verdictN > 0 {
+		o.verdicts[o.verdict] += o.verdictN
 	}
 	addAll(t.reasons, o.reasons)
 	addAll(t.verdicts, o.verdicts)

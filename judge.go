@@ -146,6 +146,9 @@ func (w *judgeWorker) record(s *slot, i int, text []byte, cell []validate.CellAd
 		}
 	}
 	var d Decision
+	if len(found) > 0 && found[0].dom != nil {
+		row.dom, row.provider = found[0].dom, found[0].dom.provider
+	}
 	switch {
 	case len(cell) == 0 || len(cell) == 1 && cell[0].Address == "":
 		d = Decision{Action: Suppress, Verdict: undeliverable, Reason: ReasonNoAddress, Detail: "The address cell is empty."}
@@ -153,12 +156,10 @@ func (w *judgeWorker) record(s *slot, i int, text []byte, cell []validate.CellAd
 			d.Reason, d.Detail = user.Block, userDetail[user.Block]
 		}
 	case len(cell) == 1:
-		row.dom = found[0].dom
 		if err := w.address(s, &cell[0], &found[0], user, &d); err != nil {
 			return err
 		}
 	default:
-		row.dom = found[0].dom
 		w.several = w.several[:0]
 		for k := range cell {
 			var one Decision
@@ -175,7 +176,11 @@ func (w *judgeWorker) record(s *slot, i int, text []byte, cell []validate.CellAd
 		}
 	}
 	row.reason = d.Reason
-	w.tally.verdicts[d.Verdict]++
+	if d.Verdict == w.tally.verdict {
+		w.tally.verdictN++
+	} else {
+		w.tally.countVerdict(d.Verdict)
+	}
 	for _, f := range d.Flags {
 		w.tally.flags[f]++
 	}
@@ -218,8 +223,7 @@ func (w *judgeWorker) address(s *slot, cell *validate.CellAddress, x *parsed, us
 		return changedError(s.list)
 	}
 	if len(r.digests) > 0 && user.Block == "" {
-		w.p.key = x.addr.AppendKey(w.p.key[:0])
-		src, err := w.digested(w.p.key)
+		src, err := w.digested(x.addr.AppendKey(w.p.key[:0]))
 		if err != nil {
 			return err
 		}
@@ -247,9 +251,9 @@ func (w *judgeWorker) address(s *slot, cell *validate.CellAddress, x *parsed, us
 		}
 	}
 	if len(r.hashed) > 0 {
-		w.p.key = x.addr.AppendKey(w.p.key[:0])
+		w.dkey = x.addr.AppendKey(w.dkey[:0])
 		for _, look := range r.hashed {
-			if k, ok := look(string(w.p.key)); ok && (rec == nil || heavier(&k, rec)) {
+			if k, ok := look(stringOf(w.dkey)); ok && (rec == nil || heavier(&k, rec)) {
 				rec = &k
 			}
 		}

@@ -286,14 +286,15 @@ type slot struct {
 
 // row is what is found out about one record.
 type row struct {
-	fate    fate
-	dec     int32             // in decs, -1: none is needed
-	count   int32             // addresses in the cell
-	firstIn uint32            // list of the first copy
-	first   int64             // and its record number
-	reason  string            // why it is where it is
-	dom     *domain           // nil: no address
-	fix     *validate.Address // accepted, to be written in place of the address
+	fate     fate
+	provider uint16            // of dom, beside it because dom may have left the cache
+	dec      int32             // in decs, -1: none is needed
+	count    int32             // addresses in the cell
+	firstIn  uint32            // list of the first copy
+	first    int64             // and its record number
+	reason   string            // why it is where it is
+	dom      *domain           // nil: no address
+	fix      *validate.Address // accepted, to be written in place of the address
 }
 
 // candidate is an address whose hash occurs more than once.

@@ -38,12 +38,13 @@ func main() {
 	dir := flag.String("dir", filepath.Join(os.TempDir(), "winnow-bench"), "folder for the files; kept")
 	runs := flag.Int("runs", 1, "runs of each, in turn; the median is printed")
 	memory := flag.Int64("memory", 0, "Job.Memory in MiB")
+	program := flag.String("winnow", "", "path of the built program: measure it too")
 	only := flag.Bool("generate", false, "only write the files")
 	profile := flag.String("cpuprofile", "", "write a CPU profile of the cleaning to this file")
 	child := flag.String("child", "", "used by itself")
 	flag.Parse()
 
-	b := &bench{dir: *dir, rows: *rows, suppress: *suppress, bounces: *bounces, memory: *memory << 20}
+	b := &bench{dir: *dir, rows: *rows, suppress: *suppress, bounces: *bounces, memory: *memory << 20, winnow: *program}
 	switch *child {
 	case "clean":
 		if *profile != "" {
@@ -81,6 +82,7 @@ type bench struct {
 	dir                     string
 	rows, suppress, bounces int
 	memory                  int64
+	winnow                  string
 }
 
 func (b *bench) path(kind string) string {
@@ -242,9 +244,12 @@ func (b *bench) clean() error {
 	j := &winnow.Job{
 		Lists: []string{b.path("list")}, Out: filepath.Join(b.dir, "out"), Suppress: []string{b.path("suppress")}, Memory: b.memory,
 	}
-	ledger := bounceimport.Source(nil)
-	if ledger != nil {
-		j.Evidence = append(j.Evidence, ledger)
+	if b.bounces > 0 {
+		ledger := &bounceimport.Ledger{}
+		if _, err := bounceimport.ReadPath(context.Background(), b.path("bounces"), bounceimport.Options{}, ledger.Add); err != nil {
+			return err
+		}
+		j.Evidence = []bounceimport.Source{ledger}
 	}
 	s, err := winnow.Run(context.Background(), j)
 	if err != nil {
@@ -265,12 +270,18 @@ func (b *bench) measure(runs int) error {
 		return err
 	}
 	kinds := []string{"copy", "clean"}
+	if b.winnow != "" {
+		kinds = append(kinds, "winnow")
+	}
 	got := map[string][]cost{}
 	for range runs {
 		for _, k := range kinds {
 			os.RemoveAll(filepath.Join(b.dir, "out"))
 			os.Remove(filepath.Join(b.dir, "copy.csv"))
 			cmd := exec.Command(self, append([]string{"-child", k}, os.Args[1:]...)...)
+			if k == "winnow" {
+				cmd = exec.Command(b.winnow, "clean", b.path("list"), "--no-dns", "--no-gates", "-q", "--suppress", b.path("suppress"), "--bounces", b.path("bounces"), "-o", filepath.Join(b.dir, "out"))
+			}
 			cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
 			start := time.Now()
 			if err := cmd.Run(); err != nil {

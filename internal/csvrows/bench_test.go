@@ -41,7 +41,7 @@ const benchRows = 1_000_000
 // record, and what encoding/csv takes for the same file.
 func BenchmarkScan(b *testing.B) {
 	path, size := benchList(b, benchRows)
-	pass := func(b *testing.B, each func(*Chunk, int)) {
+	pass := func(b *testing.B, path string, each func(*Chunk, int)) {
 		l, err := Open(path, Options{})
 		if err != nil {
 			b.Fatal(err)
@@ -80,12 +80,20 @@ func BenchmarkScan(b *testing.B) {
 		}
 		b.ReportMetric(float64(benchRows)*float64(b.N)/b.Elapsed().Seconds()/1e6, "Mrows/s")
 	}
-	b.Run("records", func(b *testing.B) { pass(b, nil) })
+	b.Run("records", func(b *testing.B) { pass(b, path, nil) })
 	b.Run("cell", func(b *testing.B) {
 		buf := make([]byte, 0, 256)
 		total := 0
-		pass(b, func(c *Chunk, i int) { total += len(c.Cell(i, 3, buf)) })
+		pass(b, path, func(c *Chunk, i int) { total += len(c.Cell(i, 3, buf)) })
 	})
+	data, err := os.ReadFile(path)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for name, other := range map[string][]byte{"gzip": gzipped1(b, data), "zstd": zstd1(b, data), "utf-16": utf16Bytes(string(data), utf16LE)} {
+		path := write(b, other)
+		b.Run(name, func(b *testing.B) { pass(b, path, nil) })
+	}
 	b.Run("encoding-csv", func(b *testing.B) {
 		b.SetBytes(size)
 		for b.Loop() {

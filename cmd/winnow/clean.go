@@ -207,6 +207,7 @@ func (e *env) cleanLists(ctx context.Context, o *cleanOptions, lists []string, l
 	}
 	bar := e.startProgress(job.Progress, o.quiet)
 	defer bar.stop()
+	bar.now("reading bounces")
 	evidence, err := e.evidence(ctx, o, started)
 	if err != nil {
 		return nil, err

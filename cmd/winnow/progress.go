@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
@@ -16,10 +17,14 @@ import (
 // progress shows on standard error how far a run is. The run itself only
 // counts; what is shown is read from the counters a few times a second.
 type progress struct {
-	done chan struct{}
-	wg   sync.WaitGroup
-	once sync.Once
+	done  chan struct{}
+	wg    sync.WaitGroup
+	once  sync.Once
+	doing atomic.Pointer[string] // what is done before the run starts
 }
+
+// now says what is being done before the run starts.
+func (b *progress) now(what string) { b.doing.Store(&what) }
 
 // startProgress shows p until stop is called, when standard error is a
 // terminal and quiet is not set.
@@ -62,7 +67,14 @@ func (b *progress) show(w io.Writer, p *winnow.Progress) {
 			_ = bar.Clear()
 			bar, asking = newBar(), waiting
 		}
-		text := fmt.Sprintf("%s  %s rows", p.Phase(), count(rows))
+		phase := p.Phase()
+		if doing := b.doing.Load(); doing != nil && phase == "starting" {
+			phase = *doing
+		}
+		text := phase
+		if rows > 0 {
+			text += fmt.Sprintf("  %s rows", count(rows))
+		}
 		if domains > 0 {
 			text += fmt.Sprintf(", %s of %s domains", count(answered), count(domains))
 		}

@@ -462,8 +462,8 @@ func (w *judgeWorker) format(s *slot) {
 	for i := range s.rows {
 		rw := &s.rows[i]
 		w.tally.row(rw)
-		if l.by >= 0 {
-			w.tally.segment(c.Cell(i, l.by, w.other))[rw.fate]++
+		if l.by > 0 {
+			w.tally.segment(c.Cell(i, l.by-1, w.other))[rw.fate]++
 		}
 		raw := c.Raw(i)
 		switch rw.fate {

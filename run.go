@@ -64,7 +64,7 @@ type list struct {
 	path    string // as the user named it
 	index   int    // -1: not a list to clean, but one to compare with
 	folder  string // of its files in the run directory, "" or with a final slash
-	by      int    // the column of Job.By, -1: none
+	by      int    // the column of Job.By, from 1; 0: none
 	records int64  // counted in the first pass
 	stat    os.FileInfo
 	files   [fates]*export.File
@@ -227,6 +227,11 @@ func (r *run) open(ctx context.Context) error {
 		}
 		for _, o := range opened {
 			l := &list{List: o, index: len(r.lists), path: path, stat: stat}
+			if r.job.By != "" {
+				if l.by = 1 + columnOf(l.Header, r.job.By); l.by == 0 {
+					return noColumn(path, l.Header, r.job.By)
+				}
+			}
 			r.lists = append(r.lists, l)
 			if stat == nil || !stat.Mode().IsRegular() || len(opened) > 1 {
 				l.text = sha256.New()

@@ -2,6 +2,8 @@ package winnow
 
 import (
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -99,9 +101,9 @@ func Decide(u User, r *validate.Result, b *bounceimport.Record, p *Policy) Decis
 	}
 	var cat category
 	if b != nil {
-		cat = categories[b.Category] // of a name that is not known: the zero category, which needs b.Action as well
-		if _, known := categories[b.Category]; !known {
-			cat = category{side: sideNone}
+		var known bool
+		if cat, known = categories[b.Category]; !known {
+			cat.side = sideNone
 		}
 	}
 
@@ -145,24 +147,34 @@ var userDetail = map[string]string{
 // judge is Decide without the user's own lists.
 func judge(r *validate.Result, b *bounceimport.Record, cat category, p *Policy) Decision {
 	if r.Syntax != nil {
-		return Decision{Action: Suppress, Verdict: undeliverable, Reason: r.Syntax.Code, Detail: r.Syntax.Detail, Suggestion: r.Suggestion, Flags: r.Notes}
+		return Decision{
+			Action: Suppress, Verdict: undeliverable, Reason: r.Syntax.Code, Detail: r.Syntax.Detail, Suggestion: r.Suggestion, Flags: r.Notes,
+			Evidence: []validate.Evidence{{What: r.Syntax.Code + " at byte " + strconv.Itoa(r.Syntax.Pos), From: "the address"}},
+		}
 	}
 	d := Decision{Flags: flags(r, b, cat)}
 	dom, ans := &r.Domain, &r.Answer
 	if dom.Typo != "" {
 		d.Suggestion = r.Address.Local + "@" + dom.Typo
 	}
-	if b != nil && b.Category != "" {
-		d.Evidence = append(d.Evidence, validate.Evidence{What: bounceWhat(b), From: b.Source, When: b.Last})
-	}
-	if ans.Verdict == validate.DoesNotAccept || ans.Verdict == validate.Unknown {
-		d.Evidence = append(d.Evidence, ans.Evidence...)
-		if len(ans.Evidence) == 0 {
-			d.Evidence = append(d.Evidence, validate.Evidence{What: ans.Reason, From: "DNS", When: ans.ObservedAt})
-		}
-	}
+	// The evidence that decides stands first; the rest is told too.
 	set := func(a Action, verdict, reason, detail string) Decision {
 		d.Action, d.Verdict, d.Reason, d.Detail = a, verdict, reason, detail
+		bounce, dns := bounceEvidence(b), dnsEvidence(ans)
+		switch {
+		case b != nil && (reason == cat.reason || reason == ReasonBounceHeld):
+			d.Evidence = append(bounce, dns...)
+		case reason == ans.Reason:
+			d.Evidence = append(dns, bounce...)
+		case a != Keep: // nothing is condemned without evidence
+			own := validate.Evidence{What: reason, From: "the address"}
+			if reason == ReasonDisposable || reason == ReasonDisposableSuspected {
+				own.From = dom.Source
+			}
+			d.Evidence = append(append([]validate.Evidence{own}, bounce...), dns...)
+		default:
+			d.Evidence = append(bounce, dns...)
+		}
 		return d
 	}
 	strict, transactional := p.Kind == "strict", p.Kind == "transactional"
@@ -190,10 +202,8 @@ func judge(r *validate.Result, b *bounceimport.Record, cat category, p *Policy) 
 	if !transactional {
 		switch {
 		case dom.Disposable == validate.Confirmed:
-			d.Evidence = append(d.Evidence, validate.Evidence{What: ReasonDisposable, From: dom.Source})
 			return set(Suppress, risky, ReasonDisposable, dom.Name+" hands out throw-away mailboxes.")
 		case dom.Disposable == validate.Listed:
-			d.Evidence = append(d.Evidence, validate.Evidence{What: ReasonDisposableSuspected, From: dom.Source})
 			a := Review
 			if strict {
 				a = Suppress
@@ -300,6 +310,24 @@ func sentence(cat category, b *bounceimport.Record) string {
 	}
 	s.WriteByte('.')
 	return s.String()
+}
+
+func bounceEvidence(b *bounceimport.Record) []validate.Evidence {
+	if b == nil || b.Category == "" {
+		return nil
+	}
+	return []validate.Evidence{{What: bounceWhat(b), From: b.Source, When: b.Last}}
+}
+
+// dnsEvidence tells of an answer that says anything against the domain.
+func dnsEvidence(a *validate.Answer) []validate.Evidence {
+	if a.Verdict != validate.DoesNotAccept && a.Verdict != validate.Unknown {
+		return nil
+	}
+	if len(a.Evidence) == 0 {
+		return []validate.Evidence{{What: a.Reason, From: "DNS", When: a.ObservedAt}}
+	}
+	return slices.Clip(a.Evidence)
 }
 
 func bounceWhat(b *bounceimport.Record) string {

@@ -45,6 +45,13 @@ func (r *run) secondPass(ctx context.Context) error {
 		if n != l.records {
 			return changedError(l)
 		}
+		for _, f := range append(l.files[:], l.fixed) {
+			if f != nil {
+				if err := f.Close(); err != nil {
+					return err
+				}
+			}
+		}
 		if l.stat != nil {
 			if now, err := os.Stat(l.path); err != nil || now.Size() != l.stat.Size() || !now.ModTime().Equal(l.stat.ModTime()) {
 				return changedError(l)
@@ -151,7 +158,8 @@ func (w *judgeWorker) record(s *slot, i int, text []byte, cell []validate.CellAd
 	}
 	switch {
 	case len(cell) == 0 || len(cell) == 1 && cell[0].Address == "":
-		d = Decision{Action: Suppress, Verdict: undeliverable, Reason: ReasonNoAddress, Detail: "The address cell is empty."}
+		d = Decision{Action: Suppress, Verdict: undeliverable, Reason: ReasonNoAddress, Detail: "The address cell is empty.",
+			Evidence: []validate.Evidence{{What: ReasonNoAddress, From: "the list"}}}
 		if user.Block != "" {
 			d.Reason, d.Detail = user.Block, userDetail[user.Block]
 		}
@@ -502,29 +510,30 @@ func (r *run) firstName(rw *row) string {
 	return export.Cell(n)
 }
 
-// reasonCells are the values of reasonColumns.
+// reasonCells are the values of reasonColumns. The date is that of the evidence
+// that decided, which stands first.
 func reasonCells(d *Decision) [5]string {
 	var ev strings.Builder
-	var date time.Time
+	when := ""
 	for i := range d.Evidence {
 		e := &d.Evidence[i]
 		if i > 0 {
 			ev.WriteString("; ")
 		}
 		ev.WriteString(e.What)
+		date := ""
+		if !e.When.IsZero() {
+			date = e.When.UTC().Format(time.DateOnly)
+		}
 		switch {
-		case e.From != "" && !e.When.IsZero():
-			ev.WriteString(" (" + e.From + ", " + e.When.UTC().Format(time.DateOnly) + ")")
-		case e.From != "":
-			ev.WriteString(" (" + e.From + ")")
+		case e.From != "" && date != "":
+			ev.WriteString(" (" + e.From + ", " + date + ")")
+		case e.From != "" || date != "":
+			ev.WriteString(" (" + e.From + date + ")")
 		}
-		if e.When.After(date) {
-			date = e.When
+		if i == 0 {
+			when = date
 		}
-	}
-	when := ""
-	if !date.IsZero() {
-		when = date.UTC().Format(time.DateOnly)
 	}
 	return [5]string{export.Cell(d.Reason), export.Cell(d.Detail), export.Cell(d.Suggestion), export.Cell(ev.String()), when}
 }

@@ -228,7 +228,7 @@ func TestConservationLarge(t *testing.T) {
 	if !g.run(t, t.TempDir(), Job{}, 1, 8) {
 		t.Fatalf("charset %s, comma %q, newline %q", g.charset, g.comma, g.newline)
 	}
-	if !g.run(t, t.TempDir(), Job{Memory: 1}, 1, 2) {
+	if !g.run(t, t.TempDir(), Job{Memory: 100}, 1, 2) {
 		t.Fatal("with little memory")
 	}
 }

@@ -394,7 +394,7 @@ func (r *run) firstPass(ctx context.Context) error {
 	r.store = &hashStore{limit: r.memory / 3}
 	r.store.spill.dir = r.out.Temp()
 	for _, a := range []*arena{&r.facts.keys, &r.log.keys} {
-		a.limit, a.spill = r.memory/4, &spillFile{dir: r.out.Temp()}
+		a.limit, a.spill = 1+r.memory/4, &spillFile{dir: r.out.Temp()}
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	if r.job.Resolver != nil {
@@ -435,7 +435,7 @@ func (r *run) settle(ctx context.Context) error {
 	if r.dups, err = r.store.settle(ctx, r.onList); err != nil {
 		return err
 	}
-	r.dups.keys.limit, r.dups.keys.spill = r.memory/4, &spillFile{dir: r.out.Temp()}
+	r.dups.keys.limit, r.dups.keys.spill = 1+r.memory/4, &spillFile{dir: r.out.Temp()}
 	if err := r.log.replay(r); err != nil {
 		return err
 	}

@@ -518,3 +518,53 @@ func TestZip(t *testing.T) {
 		}
 	}
 }
+
+// What several sources say of one address comes to the same in any order.
+func TestSourcesInAnyOrder(t *testing.T) {
+	say := func(category string, a bounceimport.Action, day int) bounceimport.Record {
+		return bounceimport.Record{Category: category, Action: a, Events: 1, Last: march.AddDate(0, 0, day), Source: category + ".csv:1"}
+	}
+	var sources []bounceimport.Source
+	for _, r := range []bounceimport.Record{
+		say("mailbox_full", bounceimport.Count, 9), say("user_unknown", bounceimport.SuppressNow, 1), say("user_unknown", bounceimport.SuppressNow, 3),
+		say("ip_reputation", bounceimport.Report, 20), say("mailbox_disabled", bounceimport.SuppressNow, 2), say("delivered", bounceimport.Clear, 30),
+	} {
+		sources = append(sources, records{"a@firm.org": r})
+	}
+	sources = append(sources, records{"@gone.org": say("domain_not_hosted", bounceimport.Count, 1)}, records{"@gone.org": say("domain_no_mail", bounceimport.SuppressNow, 1)})
+	var first string
+	for range sources {
+		got, s := clean(t, Job{Evidence: sources}, "Email\na@firm.org\nb@gone.org\n")
+		if first == "" {
+			first = got["suppressed.csv"]
+			if reasons(first) != "a@firm.org:bounce_user_unknown b@gone.org:bounce_domain_no_mail" || !strings.Contains(first, "2026-03-15") {
+				t.Errorf("%s", first)
+			}
+		}
+		if got["suppressed.csv"] != first || s.Bounces.OnList != 1 {
+			t.Errorf("in another order: %s", got["suppressed.csv"])
+		}
+		sources = append(sources[1:], sources[0])
+	}
+}
+
+func TestNoRecords(t *testing.T) {
+	got, s := clean(t, Job{Resolver: table{}, Evidence: []bounceimport.Source{records{}}}, "Name,Email\n")
+	if got["cleaned.csv"] != "Name,Email\n" || s.Records != 0 || len(got) != 2 {
+		t.Errorf("%q %+v", got, s.Lists)
+	}
+}
+
+// What is condemned has a reason, a sentence and evidence.
+func TestEverySuppressionHasEvidence(t *testing.T) {
+	got, _ := clean(t, Job{}, "Email\nno at\npostmaster@firm.org\na@mailinator.com\nb@gmial.com\nc@localhost\nd@firm.invalid\n\"\"\nnoreply@firm.org\n")
+	rows, err := csv.NewReader(strings.NewReader(got["suppressed.csv"])).ReadAll()
+	if err != nil || len(rows) < 8 {
+		t.Fatalf("%v: %q", err, rows)
+	}
+	for _, r := range rows[1:] {
+		if r[1] == "" || r[2] == "" || r[4] == "" {
+			t.Errorf("%q", r)
+		}
+	}
+}

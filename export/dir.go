@@ -226,7 +226,7 @@ func (d *Dir) writeError(name string, err error) error {
 func (d *Dir) Outputs() ([]OutputFile, error) {
 	out := make([]OutputFile, 0, len(d.files))
 	for _, f := range d.files {
-		if err := f.close(); err != nil {
+		if err := f.Close(); err != nil {
 			return nil, err
 		}
 		out = append(out, OutputFile{Name: f.name, Bytes: f.bytes, SHA256: hex.EncodeToString(f.sum.Sum(nil)), Records: f.Records})
@@ -263,7 +263,7 @@ func (d *Dir) CommitAs(account []byte) error {
 	if _, err := f.Write(account); err != nil {
 		return err
 	}
-	if err := f.close(); err != nil {
+	if err := f.Close(); err != nil {
 		return err
 	}
 	if err := syncTree(d.run()); err != nil {
@@ -331,7 +331,9 @@ func (f *File) Write(p []byte) (int, error) {
 	return n, nil
 }
 
-func (f *File) close() error {
+// Close syncs and closes the file. Commit does it too; a run with many files
+// closes each when it is complete.
+func (f *File) Close() error {
 	if f.f == nil {
 		return nil
 	}

@@ -555,6 +555,9 @@ func fakeKlaviyo(f *fake, w http.ResponseWriter, r *http.Request, body []byte) {
 			f.jobs[id] = "cancelled"
 		} else {
 			for _, p := range ps {
+				if _, ok := f.state["kl "+strings.ToLower(p.Attributes.Email)]; ok {
+					f.failed[id]++ // suppressed before: skipped
+				}
 				f.put("kl", p.Attributes.Email, "x")
 			}
 		}
@@ -566,7 +569,7 @@ func fakeKlaviyo(f *fake, w http.ResponseWriter, r *http.Request, body []byte) {
 		if st == "processing" {
 			f.jobs[id] = "complete"
 		}
-		fmt.Fprintf(w, `{"data":{"type":"profile-suppression-bulk-create-job","id":%q,"attributes":{"status":%q}}}`, id, st)
+		fmt.Fprintf(w, `{"data":{"type":"profile-suppression-bulk-create-job","id":%q,"attributes":{"status":%q,"skipped_count":%d}}}`, id, st, f.failed[id])
 	default:
 		w.WriteHeader(404)
 	}
@@ -582,7 +585,7 @@ func fakeListmonk(f *fake, w http.ResponseWriter, r *http.Request, body []byte) 
 		if st == "importing" {
 			f.jobs["import"] = "finished"
 		}
-		fmt.Fprintf(w, `{"data":{"status":%q,"total":0,"imported":0}}`, st)
+		fmt.Fprintf(w, `{"data":{"status":%q,"total":0,"imported":%d}}`, st, f.failed["imported"])
 	case r.Method == "GET" && r.URL.Path == "/api/subscribers":
 		var out []map[string]string
 		size := number(r, "per_page")
@@ -610,6 +613,7 @@ func fakeListmonk(f *fake, w http.ResponseWriter, r *http.Request, body []byte) 
 			reply200(w, map[string]any{})
 			return
 		}
+		f.failed["imported"] = 0
 		sc := bufio.NewScanner(file)
 		for n := 0; sc.Scan(); n++ {
 			if n == 0 {
@@ -621,6 +625,7 @@ func fakeListmonk(f *fake, w http.ResponseWriter, r *http.Request, body []byte) 
 			}
 			if !f.odd(sc.Text()) {
 				f.put("lm", sc.Text(), "x")
+				f.failed["imported"]++
 			}
 		}
 		reply200(w, map[string]any{"data": map[string]string{"status": "importing"}})

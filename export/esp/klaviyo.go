@@ -115,16 +115,23 @@ func openKlaviyo(c *Config) (*api, error) {
 	}
 	a.wait = func(ctx context.Context, id string, batch []item) (outcome, error) {
 		var job klaviyoData[klaviyoObject[struct {
-			Status string `json:"status"`
+			Status  string `json:"status"`
+			Skipped int    `json:"skipped_count"`
 		}]]
 		err := a.poll(ctx, func() (bool, error) {
 			err := cl.json(ctx, "GET", at+"/"+url.PathEscape(id), nil, &job)
 			return job.Data.Attributes.Status != "queued" && job.Data.Attributes.Status != "processing", err
 		})
-		if err == nil && job.Data.Attributes.Status != "complete" {
-			return outcome{unknown: len(batch), why: "Klaviyo's job " + id + " ended as " + oneLine(job.Data.Attributes.Status, 40)}, nil
+		switch got := job.Data.Attributes; {
+		case err != nil:
+			return outcome{}, err
+		case got.Status != "complete":
+			return outcome{unknown: len(batch), why: "Klaviyo's job " + id + " ended as " + oneLine(got.Status, 40)}, nil
+		case got.Skipped > 0:
+			// Those that were suppressed before are skipped too: the look tells them apart.
+			return outcome{rejected: []rejection{{At: -1, N: min(got.Skipped, len(batch)), Why: "Klaviyo's job " + id + " skipped it"}}}, nil
 		}
-		return outcome{}, err
+		return outcome{}, nil
 	}
 	return a, nil
 }

@@ -130,14 +130,25 @@ func openListmonk(c *Config) (*api, error) {
 	}
 	a.wait = func(ctx context.Context, _ string, batch []item) (outcome, error) {
 		var s status
+		looks := 0
 		err := a.poll(ctx, func() (bool, error) {
 			err := cl.json(ctx, "GET", at, nil, &s)
-			return !running(s.Data.Status), err
+			if running(s.Data.Status) {
+				return false, err
+			}
+			// The count comes some seconds after the end.
+			looks++
+			return s.Data.Imported >= len(batch) || s.Data.Status != "finished" || looks > 4, err
 		})
-		if err == nil && s.Data.Status != "finished" {
+		switch left := len(batch) - s.Data.Imported; {
+		case err != nil:
+			return outcome{}, err
+		case s.Data.Status != "finished":
 			return outcome{unknown: len(batch), why: "listmonk's import ended as " + oneLine(s.Data.Status, 40) + "; its log tells why"}, nil
+		case left > 0:
+			return outcome{rejected: []rejection{{At: -1, N: left, Why: "listmonk left it out; its log tells why"}}}, nil
 		}
-		return outcome{}, err
+		return outcome{}, nil
 	}
 	return a, nil
 }

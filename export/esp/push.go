@@ -170,6 +170,8 @@ type pusher struct {
 	b *Balance
 	j *journal
 
+	anonymous bool // something was rejected that was not named
+
 	refusals int // one after the other, with nothing taken between
 	lost     int // batches without an answer, one after the other
 }
@@ -342,14 +344,10 @@ func (p *pusher) send(ctx context.Context) error {
 	}
 	var open []running
 	settle := func(n int, items []item, out outcome) error {
-		rej := 0
-		for _, r := range out.rejected {
-			rej += r.N
-		}
 		if err := p.j.write(record{T: "done", B: n, N: len(items), Rejected: out.rejected, Unknown: out.unknown, Why: out.why}); err != nil {
 			return err
 		}
-		p.add(len(items), rej, out.unknown)
+		p.add(len(items), out.rejected, out.unknown)
 		return nil
 	}
 	err := p.j.batches(p.t, p.lane, func(n int, lane string, items []item) error {
@@ -362,11 +360,7 @@ func (p *pusher) send(ctx context.Context) error {
 			return fmt.Errorf("the journal in %s does not fit its plan; delete that directory to start anew", p.j.dir)
 		}
 		if st != nil && st.done != nil && st.done.Unknown == 0 {
-			rej := 0
-			for _, r := range st.done.Rejected {
-				rej += r.N
-			}
-			p.add(len(items), rej, 0)
+			p.add(len(items), st.done.Rejected, 0)
 			return nil
 		}
 		if st != nil && st.done == nil && len(st.jobs) > 0 {
@@ -414,7 +408,7 @@ func (p *pusher) send(ctx context.Context) error {
 	if err != nil {
 		return p.interrupted(ctx, err)
 	}
-	if p.a.verify || p.o.Verify || b.Unknown > 0 {
+	if p.a.verify || p.o.Verify || b.Unknown > 0 || p.anonymous {
 		err := p.verify(ctx)
 		if ctx.Err() != nil {
 			return p.interrupted(ctx, err)
@@ -435,7 +429,12 @@ func (p *pusher) send(ctx context.Context) error {
 	return err
 }
 
-func (p *pusher) add(n, rejected, unknown int) {
+func (p *pusher) add(n int, rejections []rejection, unknown int) {
+	rejected := 0
+	for _, r := range rejections {
+		rejected += r.N
+		p.anonymous = p.anonymous || r.At < 0
+	}
 	p.b.Sent += int64(n - rejected - unknown)
 	p.b.Rejected += int64(rejected)
 	p.b.Unknown += int64(unknown)
@@ -553,9 +552,11 @@ func (a *api) poll(ctx context.Context, look func() (ended bool, err error)) err
 }
 
 // verify asks for the list again: what was taken and is not there is unknown,
-// and what was unknown and is there has arrived. Providers show new entries
-// late, so it asks up to four times.
+// what was unknown and is there has arrived, and what was rejected without its
+// name is among what is missing. Providers show new entries late, so it asks up
+// to four times.
 func (p *pusher) verify(ctx context.Context) error {
+	var rejected int64
 	for try := 0; ; try++ {
 		there := set{}
 		err := p.a.fetch(ctx, func(address, place string) {
@@ -564,36 +565,43 @@ func (p *pusher) verify(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		p.j.missing = map[missed]bool{}
+		rejected, p.j.missing, p.j.rejected = 0, map[missed]bool{}, map[missed]string{}
 		err = p.j.batches(p.t, p.lane, func(n int, _ string, items []item) error {
 			st := p.j.state[n]
 			if st == nil || st.done == nil {
 				return nil
 			}
-			rejected, anonymous := map[int]bool{}, 0
+			anonymous, why := 0, ""
 			for _, r := range st.done.Rejected {
 				if r.At < 0 {
-					anonymous += r.N
+					anonymous, why = anonymous+r.N, r.Why
 				} else {
-					rejected[r.At] = true
+					p.j.rejected[missed{n, r.At}] = r.Why
 				}
 			}
 			for i := range items {
-				if rejected[i] || p.isThere(there, items[i].Say, items[i].ID, items[i].Address) {
+				m := missed{n, i}
+				if _, known := p.j.rejected[m]; known {
+					rejected++
 					continue
 				}
-				if anonymous > 0 { // rejected without its name: here it is
+				if p.isThere(there, items[i].Say, items[i].ID, items[i].Address) {
+					continue
+				}
+				if anonymous > 0 {
 					anonymous--
+					rejected++
+					p.j.rejected[m] = why
 					continue
 				}
-				p.j.missing[missed{n, i}] = true
+				p.j.missing[m] = true
 			}
 			return nil
 		})
 		if err != nil {
 			return err
 		}
-		if len(p.j.missing) == 0 || try == 3 {
+		if len(p.j.missing) == 0 && !p.anonymous || try == 3 {
 			break
 		}
 		if err := p.a.c.sleep(ctx, []time.Duration{5, 20, 60}[try]*time.Second); err != nil {
@@ -601,7 +609,7 @@ func (p *pusher) verify(ctx context.Context) error {
 		}
 	}
 	p.j.verified = true
-	p.b.Unknown = int64(len(p.j.missing))
+	p.b.Rejected, p.b.Unknown = rejected, int64(len(p.j.missing))
 	p.b.Sent = p.b.Written - p.b.Rejected - p.b.Unknown
 	return nil
 }
@@ -635,15 +643,17 @@ type batchState struct {
 // the next step begins. It holds no addresses; the plan beside it does, until
 // the push is finished.
 type journal struct {
-	dir      string
-	set      string
-	f        *os.File
-	lock     *os.File
-	resumed  bool
-	report   Report
-	state    map[int]*batchState
-	missing  map[missed]bool // by a look at the list afterwards
-	verified bool            // there was one
+	dir     string
+	set     string
+	f       *os.File
+	lock    *os.File
+	resumed bool
+	report  Report
+	state   map[int]*batchState
+
+	verified bool              // the list was looked at afterwards, and gave the two below
+	missing  map[missed]bool   // taken or unknown, and not there
+	rejected map[missed]string // with the reason
 }
 
 const (
@@ -663,7 +673,7 @@ func openJournal(dir, set string) (*journal, error) {
 	if err != nil {
 		return nil, err
 	}
-	j := &journal{dir: dir, set: set, lock: lock, state: map[int]*batchState{}, missing: map[missed]bool{}}
+	j := &journal{dir: dir, set: set, lock: lock, state: map[int]*batchState{}}
 	b, err := os.ReadFile(filepath.Join(dir, journalName))
 	if errors.Is(err, os.ErrNotExist) {
 		return j, nil
@@ -880,27 +890,33 @@ func (j *journal) finish(t *Target, lane func(string) string, b *Balance) ([]str
 			if st == nil || st.done == nil {
 				return nil
 			}
-			why := make([]string, len(items))
+			if j.verified {
+				for i := range items {
+					if why, ok := j.rejected[missed{n, i}]; ok {
+						add(&rejected, &items[i].Entry, why)
+					} else if j.missing[missed{n, i}] && st.done.Unknown > 0 {
+						add(&unknown, &items[i].Entry, st.done.Why)
+					} else if j.missing[missed{n, i}] {
+						add(&unknown, &items[i].Entry, "taken, but not on the list afterwards")
+					}
+				}
+				return nil
+			}
+			named := map[int]string{}
 			anonymous := ""
 			for _, r := range st.done.Rejected {
-				if r.At >= 0 && r.At < len(items) {
-					why[r.At] = r.Why
-				} else if r.At < 0 {
-					anonymous = fmt.Sprintf("%d of %d in its call: %s", r.N, len(items), r.Why)
+				if named[r.At] = r.Why; r.At < 0 {
+					anonymous = fmt.Sprintf("%d of these %d: %s", r.N, len(items), r.Why)
 				}
 			}
 			for i := range items {
-				e := &items[i].Entry
-				switch missing := j.missing[missed{n, i}]; {
-				case why[i] != "":
-					add(&rejected, e, why[i])
+				switch e := &items[i].Entry; {
+				case named[i] != "":
+					add(&rejected, e, named[i])
 				case anonymous != "":
 					add(&rejected, e, anonymous)
-				case j.verified && !missing:
 				case st.done.Unknown > 0:
 					add(&unknown, e, st.done.Why)
-				case missing:
-					add(&unknown, e, "taken, but not on the list afterwards")
 				}
 			}
 			return nil

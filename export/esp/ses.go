@@ -78,6 +78,18 @@ func sesJudge(status int, h http.Header, body []byte, now time.Time) judgement {
 	return j
 }
 
+// s3Judge: a bucket answers from its own Region only.
+func s3Judge(status int, h http.Header, body []byte, now time.Time) judgement {
+	j := sesJudge(status, h, body, now)
+	if status == http.StatusMovedPermanently || status == http.StatusTemporaryRedirect {
+		j.why = "the bucket is in another Region"
+		if r := h.Get("X-Amz-Bucket-Region"); r != "" {
+			j.why += ", " + oneLine(r, 40)
+		}
+	}
+	return j
+}
+
 // openSES speaks the v2 API with Signature Version 4. The API allows about one
 // call a second, so a large set goes as an import job.
 func openSES(c *Config, jobs bool) (*api, error) {
@@ -113,7 +125,7 @@ func openSES(c *Config, jobs bool) (*api, error) {
 	if err != nil {
 		return nil, err
 	}
-	s3, err := newClient("S3", "https://s3."+region+".amazonaws.com", c, sesJudge, 0, as("s3"))
+	s3, err := newClient("S3", "https://s3."+region+".amazonaws.com", c, s3Judge, 0, as("s3"))
 	if err != nil {
 		return nil, err
 	}

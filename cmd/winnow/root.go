@@ -112,6 +112,11 @@ func (e *env) report(ctx context.Context, cmd *cobra.Command, err error) int {
 	case exitDone:
 		return code
 	case exitInterrupt:
+		var ce *codeError
+		if errors.As(err, &ce) && ce.err != nil { // a command that had changed something says what
+			fmt.Fprintf(e.stderr, "winnow: %v\n", ce.err)
+			return code
+		}
 		fmt.Fprintln(e.stderr, "winnow: interrupted; nothing was changed")
 		return code
 	case exitUsage:

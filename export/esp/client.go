@@ -311,7 +311,7 @@ func retryAfter(h http.Header, now time.Time) time.Duration {
 func resetSeconds(header string) judge {
 	return func(status int, h http.Header, body []byte, now time.Time) judgement {
 		j := common(status, h, body, now)
-		if s, err := strconv.Atoi(h.Get(header)); j.verdict == again && j.after == 0 && err == nil && s > 0 {
+		if s, err := strconv.Atoi(h.Get(header)); j.verdict == again && j.after == 0 && err == nil && s > 0 && s < 1e9 {
 			j.after = time.Duration(s) * time.Second
 		}
 		return j

@@ -57,42 +57,39 @@ func (c *Classifier) rules() *ruleSet {
 	return c.set
 }
 
-// ruleSet is rules compiled into one automaton.
+// ruleSet is rules compiled: the phrases of all of them in one phraseSet.
 type ruleSet struct {
-	auto     *automaton
-	length   []int32    // literal -> its length
-	roles    [][]role   // literal -> what it is part of
+	phrases  *phraseSet
+	roles    []roles // node -> what its phrase is part of
+	groups   int
 	patterns []compiled // every match line of every rule
 	rules    []rule
-	classes  []Class         // rule -> the class it gives, without Matched and Provider
-	byHost   map[string]int  // provider's host suffix -> provider
-	byDomain map[string]int  // provider's recipient domain -> provider
-	names    []string        // provider names
-	exact    map[string]code // "provider code" -> class
+	classes  []Class           // rule -> the class it gives, without Matched
+	byHost   map[string]int    // provider's host suffix -> provider
+	byDomain map[string]int    // provider's recipient domain -> provider
+	names    []string          // provider names
+	exact    map[string]*Class // "provider code" -> class
 	ranges   []codeRule
 }
 
-// role is one thing a literal stands for.
-type role struct {
-	kind  uint8
-	first bool  // of a pattern: the fragment that is looked for
-	id    int32 // group, provider or phase
-	of    int32 // the pattern, when first
+// roles is what a phrase stands for.
+type roles struct {
+	firsts   []int32  // patterns that begin with it, the heaviest first
+	groups   []int32  // groups of phrases that it is in
+	provider int16    // -1: none
+	phase    int8     // 0: none
+	follow   bool     // it marks a follow-up line
+	text     []string // the phrase itself, as Class.Matched
 }
-
-const (
-	inGroup uint8 = iota
-	ofProvider
-	ofPhase
-	ofFollowUp
-)
 
 var phases = [...]string{"", "connect", "ehlo", "mail", "rcpt", "data"}
 
 // compiled is a pattern with its fragments as group numbers.
 type compiled struct {
 	rule   int32
-	single bool // one fragment, no further conditions
+	weight int32
+	single bool    // one fragment, no further conditions
+	need   []int32 // groups that must have been seen, but for the first
 	terms  []compiledTerm
 	not    []int32
 }
@@ -104,34 +101,27 @@ type compiledTerm struct {
 	optional []bool
 }
 
-// code is the class of a code, ready made.
-type code struct {
-	class Class
-}
-
 func compile(sources ...*Rules) *ruleSet {
-	s := &ruleSet{byHost: map[string]int{}, byDomain: map[string]int{}, exact: map[string]code{}}
-	ids := map[string]int32{}
-	var literals []string
-	groups := int32(0)
-	add := func(l string, r role) {
-		id, ok := ids[l]
-		if !ok {
-			id = int32(len(literals))
-			ids[l] = id
-			literals = append(literals, l)
-			s.length = append(s.length, int32(len(l)))
-			s.roles = append(s.roles, nil)
+	s := &ruleSet{phrases: newPhraseSet(), byHost: map[string]int{}, byDomain: map[string]int{}, exact: map[string]*Class{}}
+	at := func(phrase string) *roles {
+		node := s.phrases.add(phrase)
+		for int(node) >= len(s.roles) {
+			s.roles = append(s.roles, roles{provider: -1})
 		}
-		s.roles[id] = append(s.roles[id], r)
+		r := &s.roles[node]
+		if r.text == nil && !strings.HasSuffix(phrase, "*") {
+			r.text = []string{strings.TrimPrefix(phrase, "^")}
+		}
+		return r
 	}
-	group := func(lits []string, r role) int32 {
-		r.id = groups
-		groups++
-		for _, l := range lits {
-			add(l, r)
+	group := func(literals []string) int32 {
+		id := int32(s.groups)
+		s.groups++
+		for _, l := range literals {
+			r := at(l)
+			r.groups = append(r.groups, id)
 		}
-		return r.id
+		return id
 	}
 	for k, src := range sources {
 		for _, r := range src.rules {
@@ -142,16 +132,25 @@ func compile(sources ...*Rules) *ruleSet {
 			s.rules = append(s.rules, r)
 			s.classes = append(s.classes, r.class())
 			var not []int32
-			for _, lits := range r.not {
-				not = append(not, group(lits, role{}))
+			for _, l := range r.not {
+				not = append(not, group(l))
 			}
 			for _, p := range r.patterns {
 				pi := int32(len(s.patterns))
-				c := compiled{rule: ri, not: not}
+				c := compiled{rule: ri, weight: int32(r.weight), not: not}
 				for ti, t := range p.terms {
 					ct := compiledTerm{negative: t.negative}
 					for fi, f := range t.fragments {
-						ct.groups = append(ct.groups, group(f.literals, role{first: ti == 0 && fi == 0, of: pi}))
+						g := int32(-1)
+						if ti == 0 && fi == 0 {
+							for _, l := range f.literals {
+								r := at(l)
+								r.firsts = append(r.firsts, pi)
+							}
+						} else if g = group(f.literals); !t.negative && !f.optional {
+							c.need = append(c.need, g)
+						}
+						ct.groups = append(ct.groups, g)
 						ct.adjacent = append(ct.adjacent, f.adjacent)
 						ct.optional = append(ct.optional, f.optional)
 					}
@@ -168,12 +167,11 @@ func compile(sources ...*Rules) *ruleSet {
 				s.names = append(s.names, p.name)
 			}
 			for _, w := range p.words {
-				add(w, role{kind: ofProvider, id: int32(pi)})
+				at(w).provider = int16(pi)
 			}
 			for _, h := range p.hosts {
 				s.byHost[h] = pi
-				add("^"+h+"^", role{kind: ofProvider, id: int32(pi)})
-				add("."+h+"^", role{kind: ofProvider, id: int32(pi)})
+				at("^" + h).provider = int16(pi)
 			}
 			for _, d := range p.domains {
 				s.byDomain[d] = pi
@@ -182,21 +180,29 @@ func compile(sources ...*Rules) *ruleSet {
 		for _, m := range src.marks {
 			for _, l := range m.literals {
 				if m.phase == "" {
-					add(l, role{kind: ofFollowUp})
+					at(l).follow = true
 				} else {
-					add(l, role{kind: ofPhase, id: int32(slices.Index(phases[:], m.phase))})
+					at(l).phase = int8(slices.Index(phases[:], m.phase))
 				}
 			}
 		}
 		for _, c := range src.codes {
+			key := c.provider + " " + c.code
 			if strings.ContainsAny(c.code, "*-x") {
 				s.ranges = append(s.ranges, c)
-			} else if key := c.provider + " " + c.code; s.exact[key].class.Category == "" {
-				s.exact[key] = code{c.class()}
+			} else if _, ok := s.exact[key]; !ok {
+				k := c.class()
+				s.exact[key] = &k
 			}
 		}
 	}
-	s.auto = newAutomaton(literals)
+	s.phrases.build()
+	for int(s.phrases.count) > len(s.roles) {
+		s.roles = append(s.roles, roles{provider: -1})
+	}
+	for i := range s.roles {
+		slices.SortStableFunc(s.roles[i].firsts, func(a, b int32) int { return int(s.patterns[b].weight - s.patterns[a].weight) })
+	}
 	return s
 }
 
@@ -229,7 +235,7 @@ func (r *codeRule) class() Class {
 var final = [...]string{"complaint", "unsubscribe", "not_spam", "delivered", "delayed", "auto_reply"}
 
 var texts = sync.Pool{New: func() any {
-	return &text{norm: make([]byte, 0, 1024), hits: make([]hit, 0, 128), segs: make([]segment, 0, 8)}
+	return &text{norm: make([]byte, 0, 1024), words: make([]word, 0, 128), hits: make([]hit, 0, 128), segs: make([]segment, 0, 8)}
 }}
 
 // Classify fills e.Class from e.Reply, and e.Code, e.Status and e.Phase from the
@@ -241,7 +247,8 @@ func (c *Classifier) Classify(e *Event) {
 	s := c.rules()
 	t := texts.Get().(*text)
 	t.normalise(e.Reply)
-	t.hits = s.auto.find(t.norm, t.hits)
+	t.words = s.phrases.split(t.norm, t.words)
+	t.hits = s.phrases.find(t.words, t.hits)
 	s.classify(t, e)
 	texts.Put(t)
 }
@@ -254,7 +261,7 @@ func (c *Classifier) Explain(reply string) Event {
 }
 
 func (s *ruleSet) classify(t *text, e *Event) {
-	inner, end, follow := s.innermost(t)
+	inner, start, end := s.innermost(t)
 	seg := &t.segs[inner]
 	if seg.code == 0 || seg.status == "" {
 		// An outer reply's codes are better than none, the columns' better still.
@@ -285,18 +292,25 @@ func (s *ruleSet) classify(t *text, e *Event) {
 		status = e.Status
 	}
 
-	provider := -1
-	phase := 0
-	for _, h := range t.hits {
-		for _, r := range s.roles[h.lit] {
-			switch r.kind {
-			case ofProvider:
-				if provider < 0 || int(h.end) > seg.start && int(h.end) <= end {
-					provider = int(r.id)
-				}
-			case ofPhase:
-				phase = int(r.id)
-			}
+	if len(t.seen) < s.groups {
+		t.seen, t.run = make([]uint32, s.groups), 0
+	}
+	if t.run++; t.run == 0 {
+		clear(t.seen)
+		t.run = 1
+	}
+	provider, phase := -1, 0
+	for i := range t.hits {
+		h := &t.hits[i]
+		r := &s.roles[h.node]
+		for _, g := range r.groups {
+			t.seen[g] = t.run
+		}
+		if r.provider >= 0 && (provider < 0 || h.start >= start && h.end <= end) {
+			provider = int(r.provider)
+		}
+		if r.phase > 0 {
+			phase = int(r.phase)
 		}
 	}
 	if provider < 0 && e.Remote != "" {
@@ -319,7 +333,7 @@ func (s *ruleSet) classify(t *text, e *Event) {
 		e.Phase = phases[phase]
 	}
 
-	e.Class = s.decide(t, seg.start, end, name, e.Phase, code, status, follow, len(t.segs) > 1, e.Hint)
+	e.Class = s.decide(t, start, end, &question{name, e.Phase, code, status}, e.Hint)
 	if e.Provider == "" {
 		e.Provider = name
 	}
@@ -330,24 +344,25 @@ func (s *ruleSet) classify(t *text, e *Event) {
 
 // decide finds the class: words in the innermost reply, then words anywhere,
 // then codes, then what the source said.
-func (s *ruleSet) decide(t *text, start, end int, provider, phase string, code int, status string, follow, nested bool, hint string) Class {
+func (s *ruleSet) decide(t *text, start, end int32, q *question, hint string) Class {
+	provider, phase, code, status := q.provider, q.phase, q.code, q.status
 	if code/100 == 2 && (status == "" || status[0] == '2') {
 		k := hinted("delivered", provider)
 		k.Rule = "code:2xx"
 		return k
 	}
-	best := s.words(t, start-1, end, provider, phase, code, status)
-	if nested && (best.rule < 0 || s.rules[best.rule].weight < weak) {
-		if b := s.words(t, 0, len(t.norm), provider, phase, code, status); b.rule >= 0 && (best.rule < 0 || s.rules[b.rule].weight > s.rules[best.rule].weight) {
+	best := s.words(t, start, end, q)
+	if len(t.segs) > 1 && (best.rule < 0 || best.weight < weak) {
+		if b := s.words(t, 0, int32(len(t.words)), q); b.rule >= 0 && (best.rule < 0 || b.weight > best.weight) {
 			best = b
 		}
 	}
 	var k Class
 	coded := s.byCode(provider, code, status)
 	switch {
-	case best.rule >= 0 && (s.rules[best.rule].weight >= weak || coded == nil || coded.Confidence != "high" && !preferCode(&s.classes[best.rule], coded)):
+	case best.rule >= 0 && (best.weight >= weak || coded == nil || coded.Confidence != "high" && !preferCode(&s.classes[best.rule], coded)):
 		k = s.classes[best.rule]
-		k.Matched = s.matched(t, best)
+		k.Matched = s.matched(t, &best)
 	case coded != nil && !(coded.Category == "unknown" && hint != ""):
 		k = *coded
 	case hint != "":
@@ -398,62 +413,78 @@ func hinted(category, provider string) Class {
 }
 
 // innermost picks the reply that decides: the last one that is not only a
-// consequence of another (503 after a refused RCPT). It also returns where it
-// ends, and whether all replies were such consequences.
-func (s *ruleSet) innermost(t *text) (seg, end int, follow bool) {
+// consequence of another (503 after a refused RCPT). It returns its first word
+// and the word after it.
+func (s *ruleSet) innermost(t *text) (seg int, start, end int32) {
+	end = int32(len(t.words))
 	if len(t.segs) == 1 {
-		return 0, len(t.norm), false
+		return 0, 0, end
 	}
-	end = len(t.norm)
 	for k := len(t.segs) - 1; k >= 0; k-- {
 		g := &t.segs[k]
+		start = end
+		for start > 0 && int(t.words[start-1].start) >= g.start {
+			start--
+		}
 		follows := g.code == 503
-		if !follows {
-			for _, h := range t.hits {
-				if int(h.end) > g.start && int(h.end) <= end && slices.ContainsFunc(s.roles[h.lit], func(r role) bool { return r.kind == ofFollowUp }) {
-					follows = true
-				}
+		for i := range t.hits {
+			if h := &t.hits[i]; h.start >= start && h.end <= end && s.roles[h.node].follow {
+				follows = true
 			}
 		}
 		if !follows && (g.code >= 400 || g.status != "" && g.status[0] != '2') {
-			return k, end, false
+			return k, start, end
 		}
-		end = g.start
+		end = start
 	}
-	return len(t.segs) - 1, len(t.norm), true
+	// All of them are: the last one then.
+	end = int32(len(t.words))
+	start = end
+	for k := len(t.segs) - 1; start > 0 && int(t.words[start-1].start) >= t.segs[k].start; {
+		start--
+	}
+	return len(t.segs) - 1, start, end
+}
+
+// question is what the conditions of rules ask for.
+type question struct {
+	provider, phase string
+	code            int
+	status          string
 }
 
 // finding is the rule that words chose, and the hits that did it.
 type finding struct {
-	rule    int32
-	pattern int32
-	length  int32
-	hits    [6]int32 // indexes into text.hits, -1 unused
+	rule   int32
+	weight int32
+	length int32    // letters of the phrases
+	hits   [6]int32 // indexes into text.hits, -1 unused
 }
 
-// words returns the strongest rule whose words stand in norm[start:end].
-func (s *ruleSet) words(t *text, start, end int, provider, phase string, code int, status string) finding {
+// words returns the strongest rule whose words stand in t.words[start:end].
+func (s *ruleSet) words(t *text, start, end int32, q *question) finding {
 	best := finding{rule: -1}
 	for hi := range t.hits {
 		h := &t.hits[hi]
-		if int(h.end) > end || int(h.end-s.length[h.lit]) < start {
+		if h.start < start || h.end > end {
 			continue
 		}
-		for _, r := range s.roles[h.lit] {
-			if r.kind != inGroup || !r.first {
+	patterns:
+		for _, pi := range s.roles[h.node].firsts {
+			p := &s.patterns[pi]
+			if p.weight < best.weight {
+				break
+			}
+			for _, g := range p.need {
+				if t.seen[g] != t.run {
+					continue patterns
+				}
+			}
+			f := finding{p.rule, p.weight, t.length(h), [6]int32{int32(hi), -1, -1, -1, -1, -1}}
+			if !p.single && (!s.rules[p.rule].when.holds(q) || !s.complete(t, p, hi, start, end, &f)) {
 				continue
 			}
-			p := &s.patterns[r.of]
-			ru := &s.rules[p.rule]
-			if best.rule >= 0 && ru.weight < s.rules[best.rule].weight {
-				continue
-			}
-			f := finding{rule: p.rule, pattern: r.of, length: s.length[h.lit], hits: [6]int32{int32(hi), -1, -1, -1, -1, -1}}
-			if !p.single && (!ru.when.holds(provider, phase, code, status) || !s.complete(t, p, hi, start, end, &f)) {
-				continue
-			}
-			if best.rule < 0 || ru.weight > s.rules[best.rule].weight ||
-				ru.weight == s.rules[best.rule].weight && (f.length > best.length || f.length == best.length && f.rule < best.rule) {
+			if f.weight > best.weight || f.length > best.length || f.length == best.length && f.rule < best.rule {
 				best = f
 			}
 		}
@@ -461,10 +492,13 @@ func (s *ruleSet) words(t *text, start, end int, provider, phase string, code in
 	return best
 }
 
+// length is how many letters a hit covers.
+func (t *text) length(h *hit) int32 { return t.words[h.end-1].end - t.words[h.start].start }
+
 // complete checks the rest of a pattern whose first fragment is hit hi.
-func (s *ruleSet) complete(t *text, p *compiled, hi, start, end int, f *finding) bool {
+func (s *ruleSet) complete(t *text, p *compiled, hi int, start, end int32, f *finding) bool {
 	for _, g := range p.not {
-		if s.hitOf(t, g, start, end) >= 0 {
+		if t.seen[g] == t.run && s.hitOf(t, g, start, end) >= 0 {
 			return false
 		}
 	}
@@ -475,7 +509,7 @@ func (s *ruleSet) complete(t *text, p *compiled, hi, start, end int, f *finding)
 		if m.quiet = term.negative; ti == 0 {
 			m.n = 1
 			ok = m.rest(term, 1, hi)
-		} else {
+		} else if t.seen[term.groups[0]] == t.run {
 			for k := 0; k < len(t.hits) && !ok; k++ {
 				if s.isOf(t, k, term.groups[0], start, end) {
 					n := m.n
@@ -491,7 +525,10 @@ func (s *ruleSet) complete(t *text, p *compiled, hi, start, end int, f *finding)
 		}
 	}
 	for _, h := range f.hits[1:min(m.n, len(f.hits))] {
-		f.length += s.length[t.hits[h].lit]
+		f.length += t.length(&t.hits[h])
+	}
+	for k := m.n; k < len(f.hits); k++ {
+		f.hits[k] = -1
 	}
 	return true
 }
@@ -500,7 +537,7 @@ func (s *ruleSet) complete(t *text, p *compiled, hi, start, end int, f *finding)
 type match struct {
 	s          *ruleSet
 	t          *text
-	start, end int
+	start, end int32
 	f          *finding
 	n          int  // hits found, of which the first few are in f.hits
 	quiet      bool // do not note them
@@ -521,32 +558,28 @@ func (m *match) rest(term *compiledTerm, gi, at int) bool {
 	if gi == len(term.groups) {
 		return true
 	}
-	h := &m.t.hits[at]
-	from := int(h.end)
-	to := from + gap
-	if term.adjacent[gi] {
-		for m.t.norm[from-1] != ' ' { // the rest of a word that was matched by its beginning
-			from++
-		}
-		to = from - 1
+	from := m.t.hits[at].end
+	to := from
+	if !term.adjacent[gi] {
+		to += gap
 	}
-	for k := at + 1; k < len(m.t.hits); k++ {
-		next := &m.t.hits[k]
-		begin := int(next.end - m.s.length[next.lit])
-		if begin < from-1 || begin > to || !m.s.isOf(m.t, k, term.groups[gi], m.start, m.end) {
-			continue
+	if m.t.seen[term.groups[gi]] == m.t.run {
+		for k := at + 1; k < len(m.t.hits) && m.t.hits[k].start <= to; k++ {
+			if m.t.hits[k].start < from || !m.s.isOf(m.t, k, term.groups[gi], m.start, m.end) {
+				continue
+			}
+			n := m.n
+			m.add(k)
+			if m.rest(term, gi+1, k) {
+				return true
+			}
+			m.n = n
 		}
-		n := m.n
-		m.add(k)
-		if m.rest(term, gi+1, k) {
-			return true
-		}
-		m.n = n
 	}
 	return term.optional[gi] && m.rest(term, gi+1, at)
 }
 
-func (s *ruleSet) hitOf(t *text, group int32, start, end int) int {
+func (s *ruleSet) hitOf(t *text, group int32, start, end int32) int {
 	for k := range t.hits {
 		if s.isOf(t, k, group, start, end) {
 			return k
@@ -555,43 +588,41 @@ func (s *ruleSet) hitOf(t *text, group int32, start, end int) int {
 	return -1
 }
 
-func (s *ruleSet) isOf(t *text, k int, group int32, start, end int) bool {
+func (s *ruleSet) isOf(t *text, k int, group int32, start, end int32) bool {
 	h := &t.hits[k]
-	if int(h.end) > end || int(h.end-s.length[h.lit]) < start {
-		return false
-	}
-	for _, r := range s.roles[h.lit] {
-		if r.kind == inGroup && r.id == group {
-			return true
-		}
-	}
-	return false
+	return h.start >= start && h.end <= end && slices.Contains(s.roles[h.node].groups, group)
 }
 
-// matched returns the words that a finding rests on.
-func (s *ruleSet) matched(t *text, f finding) []string {
-	list := make([]string, 0, 1)
-	from, to := int32(0), int32(0)
+// matched returns the words that a finding rests on. The slice may be shared.
+func (s *ruleSet) matched(t *text, f *finding) []string {
+	if f.hits[1] < 0 {
+		if text := s.roles[t.hits[f.hits[0]].node].text; text != nil {
+			return text
+		}
+	}
+	list := make([]string, 0, 2)
+	from, to := int32(-1), int32(-1)
 	for _, hi := range f.hits {
 		if hi < 0 {
 			break
 		}
-		h := t.hits[hi]
-		start := h.end - s.length[h.lit]
-		if to > 0 && start >= from && start <= to { // adjacent fragments are one phrase
+		h := &t.hits[hi]
+		if h.start >= from && h.start <= to { // adjacent fragments are one phrase
 			to = max(to, h.end)
 			continue
 		}
-		if to > 0 {
-			list = append(list, readable(t.norm[from:to]))
+		if from >= 0 {
+			list = append(list, t.readable(from, to))
 		}
-		from, to = start, h.end
+		from, to = h.start, h.end
 	}
-	return append(list, readable(t.norm[from:to]))
+	return append(list, t.readable(from, to))
 }
 
-// readable turns normal form back into what a person reads.
-func readable(norm []byte) string { return strings.Trim(string(norm), " ^.") }
+// readable returns words as text.
+func (t *text) readable(from, to int32) string {
+	return strings.Trim(string(t.norm[t.words[from].start:t.words[to-1].end]), "^")
+}
 
 // byCode returns the class of the codes alone, nil when they say nothing.
 func (s *ruleSet) byCode(provider string, basic int, status string) *Class {
@@ -625,8 +656,8 @@ var basicCodes = func() (t [1000]string) {
 }()
 
 func (s *ruleSet) codeClass(provider, c string, basic int) *Class {
-	if k, ok := s.exact[provider+" "+c]; ok {
-		return &k.class
+	if k := s.exact[provider+" "+c]; k != nil {
+		return k
 	}
 	for i := range s.ranges {
 		r := &s.ranges[i]

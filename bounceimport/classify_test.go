@@ -371,7 +371,7 @@ func BenchmarkCompile(b *testing.B) {
 			b.Fatal(err)
 		}
 		s := compile(r)
-		b.ReportMetric(float64(len(s.auto.next)/rowSize), "states")
-		b.ReportMetric(float64(len(s.length)), "literals")
+		b.ReportMetric(float64(s.phrases.count), "nodes")
+		b.ReportMetric(float64(len(s.phrases.next)), "letters")
 	}
 }

@@ -26,10 +26,13 @@ type segment struct {
 // match it but a rule's host can. Letters outside the Latin script become "~"
 // and three digits of base 36; Chinese and Japanese characters are words.
 type text struct {
-	norm []byte
-	segs []segment
-	hits []hit
-	addr string // the domain of the last address, where it is one
+	norm  []byte
+	segs  []segment
+	words []word
+	hits  []hit
+	seen  []uint32 // group -> run in which one of its phrases was found
+	run   uint32
+	addr  string // the domain of the last address, where it is one
 }
 
 // The classes of bytes, as flags so that a word's bytes can be or-ed together.
@@ -70,7 +73,7 @@ func (t *text) normalise(s string) {
 	}
 	t.norm = append(t.norm[:0], ' ')
 	t.segs = append(t.segs[:0], segment{start: 1})
-	t.hits = t.hits[:0]
+	t.words, t.hits = t.words[:0], t.hits[:0]
 	t.addr = ""
 	n := len(s)
 	for i := 0; i < n; {
@@ -153,12 +156,12 @@ func (t *text) word(s string, i, j int, f uint8) int {
 	if f&cDot != 0 && t.dotted(w) {
 		return j
 	}
-	t.words(w)
+	t.addWords(w)
 	return j
 }
 
-// words adds w, split at its punctuation. Apostrophes join (doesn't: doesnt).
-func (t *text) words(w string) {
+// addWords adds w, split at its punctuation. Apostrophes join (doesn't: doesnt).
+func (t *text) addWords(w string) {
 	for i := 0; i < len(w); {
 		c := w[i]
 		switch f := byteClass[c]; {
@@ -255,7 +258,7 @@ func (t *text) dotted(w string) bool {
 	t.host(host)
 	if rest := w[len(host):]; strings.HasPrefix(rest, ":") {
 		if k := strings.IndexFunc(rest, unicode.IsLetter); k > 0 { // example.org:unknown
-			t.words(rest[k:])
+			t.addWords(rest[k:])
 		}
 	}
 	return true
@@ -317,7 +320,7 @@ func (t *text) url(u string) {
 				k++
 			}
 			t.norm = append(t.norm, 'p', ' ')
-			t.words(v[:k])
+			t.addWords(v[:k])
 		}
 	}
 }

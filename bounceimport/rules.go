@@ -85,8 +85,8 @@ type codeRule struct {
 	line       int
 }
 
-// gap is how many bytes of normal form ".." spans at most: about a dozen words.
-const gap = 80
+// gap is how many words ".." spans at most.
+const gap = 12
 
 // ParseRules parses a file of rules. Errors name file and line; all errors of
 // the file come together.
@@ -271,17 +271,17 @@ func (c *condition) empty() bool {
 	return c.provider == nil && c.phase == nil && c.code == nil && c.status == nil
 }
 
-func (c *condition) holds(provider, phase string, code int, status string) bool {
+func (c *condition) holds(q *question) bool {
 	if c.empty() {
 		return true
 	}
-	if c.provider != nil && !slices.Contains(c.provider, provider) || c.phase != nil && !slices.Contains(c.phase, phase) {
+	if c.provider != nil && !slices.Contains(c.provider, q.provider) || c.phase != nil && !slices.Contains(c.phase, q.phase) {
 		return false
 	}
-	if c.code != nil && !slices.ContainsFunc(c.code, func(want string) bool { return codeMatches(want, code) }) {
+	if c.code != nil && !slices.ContainsFunc(c.code, func(want string) bool { return codeMatches(want, q.code) }) {
 		return false
 	}
-	return c.status == nil || slices.ContainsFunc(c.status, func(want string) bool { return statusMatches(want, status) })
+	return c.status == nil || slices.ContainsFunc(c.status, func(want string) bool { return statusMatches(want, q.status) })
 }
 
 // codeMatches compares with 550, 55x or 5xx.
@@ -333,7 +333,7 @@ func parsePattern(s string) (pattern, error) {
 			t.negative, part = true, strings.TrimSpace(rest)
 		}
 		for frag := range strings.SplitSeq(part, " .. ") {
-			fragments, err := parsePhrase(frag)
+			fragments, err := parsePhrase(frag, maxProduct)
 			if err != nil {
 				return p, err
 			}
@@ -360,7 +360,7 @@ func btoi(b bool) int {
 
 // expand turns a phrase with alternatives into literals in normal form.
 func expand(s string) ([]string, error) {
-	f, err := parsePhrase(s)
+	f, err := parsePhrase(s, 1024)
 	if err == nil && len(f) != 1 {
 		err = fmt.Errorf("%q has too many alternatives for one phrase; use several lines", s)
 	}
@@ -372,11 +372,12 @@ func expand(s string) ([]string, error) {
 
 // maxProduct is how many literals a phrase is multiplied out to. What is more
 // becomes adjacent fragments, which cost more time in a text and less memory.
-const maxProduct = 48
+const maxProduct = 32
 
 // parsePhrase parses a phrase without gaps: words, and alternatives in
-// parentheses, of which one may be empty.
-func parsePhrase(s string) ([]fragment, error) {
+// parentheses, of which one may be empty. A fragment has at most most literals
+// where it can be cut.
+func parsePhrase(s string, most int) ([]fragment, error) {
 	var parts [][]string
 	for rest := s; rest != ""; {
 		open := strings.IndexByte(rest, '(')
@@ -426,7 +427,7 @@ func parsePhrase(s string) ([]fragment, error) {
 		edge := !slices.ContainsFunc(cur, func(p string) bool { return p != "" && !strings.HasSuffix(p, " ") }) ||
 			!slices.ContainsFunc(alts, func(p string) bool { return p != "" && !strings.HasPrefix(p, " ") })
 		space := len(alts) == 1 && alts[0] == " " // between two groups
-		if edge && !space && (slices.ContainsFunc(cur, open) || len(cur)*len(alts) > maxProduct) {
+		if edge && !space && (slices.ContainsFunc(cur, open) || len(cur)*len(alts) > most) {
 			if err := flush(); err != nil {
 				return nil, err
 			}
@@ -465,10 +466,7 @@ func literal(p string) ([]string, error) {
 		if host == "" || strings.ContainsAny(host, " ^*") {
 			return nil, fmt.Errorf("host: needs one domain, got %q", p)
 		}
-		if host[0] == '.' {
-			return []string{host + "^"}, nil
-		}
-		return []string{"^" + host + "^", "." + host + "^"}, nil
+		return []string{"^" + host}, nil
 	}
 	open := strings.HasSuffix(p, "*")
 	if open {
@@ -484,14 +482,15 @@ func literal(p string) ([]string, error) {
 			t.norm = append(t.norm, w[0], ' ')
 			continue
 		}
-		t.words(w)
+		t.addWords(w)
 	}
 	l := string(t.norm)
 	if strings.TrimSpace(l) == "" {
 		return nil, fmt.Errorf("%q has no word to look for", p)
 	}
+	l = strings.TrimSpace(l)
 	if open {
-		l = strings.TrimSuffix(l, " ")
+		l += "*"
 	}
 	return []string{l}, nil
 }

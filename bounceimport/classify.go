@@ -2,7 +2,6 @@ package bounceimport
 
 import (
 	_ "embed"
-	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -69,12 +68,12 @@ type ruleSet struct {
 	byDomain map[string]int    // provider's recipient domain -> provider
 	names    []string          // provider names
 	exact    map[string]*Class // "provider code" -> class
-	ranges   []codeRule
+	ranges   []codeRange
 }
 
 // roles is what a phrase stands for.
 type roles struct {
-	firsts   []int32  // patterns that begin with it, the heaviest first
+	firsts   []first  // patterns that begin with it, the heaviest first
 	groups   []int32  // groups of phrases that it is in
 	provider int16    // -1: none
 	phase    int8     // 0: none
@@ -82,16 +81,23 @@ type roles struct {
 	text     []string // the phrase itself, as Class.Matched
 }
 
+// first is a pattern that begins with a phrase, with what tells most of them
+// apart from the text at once.
+type first struct {
+	pattern int32
+	weight  int16
+	plain   bool  // one fragment, no conditions
+	need    int32 // a group that must have been seen too; -1: none
+}
+
 var phases = [...]string{"", "connect", "ehlo", "mail", "rcpt", "data"}
 
 // compiled is a pattern with its fragments as group numbers.
 type compiled struct {
-	rule   int32
-	weight int32
-	single bool    // one fragment, no further conditions
-	need   []int32 // groups that must have been seen, but for the first
-	terms  []compiledTerm
-	not    []int32
+	rule  int32
+	need  []int32 // further groups that must have been seen
+	terms []compiledTerm
+	not   []int32
 }
 
 type compiledTerm struct {
@@ -114,9 +120,15 @@ func compile(sources ...*Rules) *ruleSet {
 		}
 		return r
 	}
+	known := map[string]int32{}
 	group := func(literals []string) int32 {
+		key := strings.Join(literals, "|")
+		if id, ok := known[key]; ok {
+			return id
+		}
 		id := int32(s.groups)
 		s.groups++
+		known[key] = id
 		for _, l := range literals {
 			r := at(l)
 			r.groups = append(r.groups, id)
@@ -137,18 +149,15 @@ func compile(sources ...*Rules) *ruleSet {
 			}
 			for _, p := range r.patterns {
 				pi := int32(len(s.patterns))
-				c := compiled{rule: ri, weight: int32(r.weight), not: not}
+				c := compiled{rule: ri, not: not}
 				for ti, t := range p.terms {
 					ct := compiledTerm{negative: t.negative}
 					for fi, f := range t.fragments {
 						g := int32(-1)
-						if ti == 0 && fi == 0 {
-							for _, l := range f.literals {
-								r := at(l)
-								r.firsts = append(r.firsts, pi)
+						if ti > 0 || fi > 0 {
+							if g = group(f.literals); !t.negative && !f.optional {
+								c.need = append(c.need, g)
 							}
-						} else if g = group(f.literals); !t.negative && !f.optional {
-							c.need = append(c.need, g)
 						}
 						ct.groups = append(ct.groups, g)
 						ct.adjacent = append(ct.adjacent, f.adjacent)
@@ -156,7 +165,15 @@ func compile(sources ...*Rules) *ruleSet {
 					}
 					c.terms = append(c.terms, ct)
 				}
-				c.single = len(c.terms) == 1 && len(c.terms[0].groups) == 1 && len(not) == 0 && r.when.empty()
+				f := first{pattern: pi, weight: int16(r.weight), need: -1,
+					plain: len(c.terms) == 1 && len(c.terms[0].groups) == 1 && len(not) == 0 && r.when.empty()}
+				if n := len(c.need); n > 0 {
+					f.need, c.need = c.need[n-1], c.need[:n-1]
+				}
+				for _, l := range p.terms[0].fragments[0].literals {
+					r := at(l)
+					r.firsts = append(r.firsts, f)
+				}
 				s.patterns = append(s.patterns, c)
 			}
 		}
@@ -189,7 +206,7 @@ func compile(sources ...*Rules) *ruleSet {
 		for _, c := range src.codes {
 			key := c.provider + " " + c.code
 			if strings.ContainsAny(c.code, "*-x") {
-				s.ranges = append(s.ranges, c)
+				s.ranges = append(s.ranges, codeRange{c.provider, parseStatusRange(c.code), c.code, c.class()})
 			} else if _, ok := s.exact[key]; !ok {
 				k := c.class()
 				s.exact[key] = &k
@@ -201,7 +218,7 @@ func compile(sources ...*Rules) *ruleSet {
 		s.roles = append(s.roles, roles{provider: -1})
 	}
 	for i := range s.roles {
-		slices.SortStableFunc(s.roles[i].firsts, func(a, b int32) int { return int(s.patterns[b].weight - s.patterns[a].weight) })
+		slices.SortStableFunc(s.roles[i].firsts, func(a, b first) int { return int(b.weight) - int(a.weight) })
 	}
 	return s
 }
@@ -456,7 +473,7 @@ type question struct {
 // finding is the rule that words chose, and the hits that did it.
 type finding struct {
 	rule   int32
-	weight int32
+	weight int16
 	length int32    // letters of the phrases
 	hits   [6]int32 // indexes into text.hits, -1 unused
 }
@@ -470,19 +487,24 @@ func (s *ruleSet) words(t *text, start, end int32, q *question) finding {
 			continue
 		}
 	patterns:
-		for _, pi := range s.roles[h.node].firsts {
-			p := &s.patterns[pi]
-			if p.weight < best.weight {
+		for _, fi := range s.roles[h.node].firsts {
+			if fi.weight < best.weight {
 				break
 			}
-			for _, g := range p.need {
-				if t.seen[g] != t.run {
-					continue patterns
-				}
-			}
-			f := finding{p.rule, p.weight, t.length(h), [6]int32{int32(hi), -1, -1, -1, -1, -1}}
-			if !p.single && (!s.rules[p.rule].when.holds(q) || !s.complete(t, p, hi, start, end, &f)) {
+			if fi.need >= 0 && t.seen[fi.need] != t.run {
 				continue
+			}
+			p := &s.patterns[fi.pattern]
+			f := finding{p.rule, fi.weight, t.length(h), [6]int32{int32(hi), -1, -1, -1, -1, -1}}
+			if !fi.plain {
+				for _, g := range p.need {
+					if t.seen[g] != t.run {
+						continue patterns
+					}
+				}
+				if !s.rules[p.rule].when.holds(q) || !s.complete(t, p, hi, start, end, &f) {
+					continue
+				}
 			}
 			if f.weight > best.weight || f.length > best.length || f.length == best.length && f.rule < best.rule {
 				best = f
@@ -639,7 +661,8 @@ func (s *ruleSet) byCode(provider string, basic int, status string) *Class {
 	if basic == 0 {
 		return nil
 	}
-	b := basicCodes[basic%1000]
+	d := [3]byte{'0' + byte(basic/100%10), '0' + byte(basic/10%10), '0' + byte(basic%10)}
+	b := string(d[:])
 	if provider != "" {
 		if k := s.codeClass(provider, b, basic); k != nil {
 			return k
@@ -648,25 +671,24 @@ func (s *ruleSet) byCode(provider string, basic int, status string) *Class {
 	return s.codeClass("", b, basic)
 }
 
-var basicCodes = func() (t [1000]string) {
-	for i := range t {
-		t[i] = fmt.Sprintf("%03d", i)
-	}
-	return t
-}()
-
 func (s *ruleSet) codeClass(provider, c string, basic int) *Class {
 	if k := s.exact[provider+" "+c]; k != nil {
 		return k
 	}
 	for i := range s.ranges {
-		r := &s.ranges[i]
-		if r.provider == provider && (statusMatches(r.code, c) || len(c) == 3 && codeMatches(r.code, basic)) {
-			k := r.class()
-			return &k
+		if r := &s.ranges[i]; r.provider == provider && (r.status.matches(c) || len(c) == 3 && codeMatches(r.code, basic)) {
+			return &r.class
 		}
 	}
 	return nil
+}
+
+// codeRange is a line of codes.txt that stands for several codes.
+type codeRange struct {
+	provider string
+	status   statusRange
+	code     string
+	class    Class
 }
 
 // lookupSuffix finds the longest suffix of host, at label edges, in m.

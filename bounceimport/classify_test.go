@@ -6,6 +6,7 @@ import (
 	"os"
 	"reflect"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -354,13 +355,22 @@ func BenchmarkClassify(b *testing.B) {
 	c.Explain("")
 	b.ReportAllocs()
 	b.ResetTimer()
-	start := time.Now()
+	start := cpuTime()
 	var e Event
 	for i := range b.N {
 		e = Event{Reply: rows[i%len(rows)][0]}
 		c.Classify(&e)
 	}
-	b.ReportMetric(float64(b.N)/time.Since(start).Seconds(), "replies/cpu-s")
+	b.ReportMetric(float64(b.N)/(cpuTime()-start).Seconds(), "replies/cpu-s")
+}
+
+// cpuTime is the processor time of the process so far: neighbours do not count.
+func cpuTime() time.Duration {
+	var u syscall.Rusage
+	if syscall.Getrusage(syscall.RUSAGE_SELF, &u) != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 // BenchmarkCompile is what the first classification costs.

@@ -9,8 +9,7 @@ import "strings"
 // Corasick's (CACM 18:6, 1975), would need a row for every letter of every phrase.
 type phraseSet struct {
 	class [256]uint8 // byte -> column
-	width uint32     // columns of a row
-	next  []uint32   // letter trie: offset of the next row; 0: no word goes on like this
+	next  []uint16   // letter trie: the next row; 0: no word of ours goes on like this
 	ends  []itemList // row -> the items of a word that ends here
 	goes  []itemList // row -> the items of a word that goes on where no word of ours does
 
@@ -22,17 +21,24 @@ type phraseSet struct {
 	nodes []int32
 	mask  uint64
 	ended []bool // node -> a phrase ends here
+	inner []bool // node -> a phrase goes on from here
 	count int32  // nodes; 0 is none
 	size  int    // entries of keys
 }
 
 type itemList []int32
 
+// rowShift makes a row of 64 columns: letters, digits and a few marks.
+const rowShift = 6
+
+// maxRows is how many rows the letter trie may have.
+const maxRows = 1<<16 - 1
+
 // hit is a phrase found in a text: its node, its first word and the word after it.
 type hit struct{ node, start, end int32 }
 
 func newPhraseSet() *phraseSet {
-	return &phraseSet{ids: map[string]int32{}, keys: make([]uint64, 1<<10), nodes: make([]int32, 1<<10), mask: 1<<10 - 1, count: 1, ended: make([]bool, 1)}
+	return &phraseSet{ids: map[string]int32{}, keys: make([]uint64, 1<<10), nodes: make([]int32, 1<<10), mask: 1<<10 - 1, count: 1, ended: make([]bool, 1), inner: make([]bool, 1)}
 }
 
 // add returns the node of a phrase in normal form. A phrase that ends in "*"
@@ -71,7 +77,8 @@ func (p *phraseSet) child(node, item int32) int32 {
 	}
 	to := p.count
 	p.count++
-	p.ended = append(p.ended, false)
+	p.ended, p.inner = append(p.ended, false), append(p.inner, false)
+	p.inner[node] = true
 	p.size++
 	p.put(uint64(node)<<32|uint64(item), to)
 	return to
@@ -114,23 +121,22 @@ func (p *phraseSet) build() {
 			}
 		}
 	}
-	p.width = uint32(columns)
-	p.next = make([]uint32, 2*p.width) // row 0 is the dead end, row 1 the start
+	p.next = make([]uint16, 2<<rowShift) // row 0 is the dead end, row 1 the start
 	exact, open := make([]int32, 2), make([]int32, 2)
 	for w, item := range p.ids {
 		if w[0] == '^' {
 			continue
 		}
 		word, isOpen := strings.CutSuffix(w, "*")
-		row := uint32(1)
+		row := 1
 		for i := 0; i < len(word); i++ {
-			at := row*p.width + uint32(p.class[word[i]])
+			at := row<<rowShift + int(p.class[word[i]])
 			if p.next[at] == 0 {
-				p.next[at] = uint32(len(exact)) * p.width
+				p.next[at] = uint16(len(exact))
 				exact, open = append(exact, 0), append(open, 0)
-				p.next = append(p.next, make([]uint32, p.width)...)
+				p.next = append(p.next, make([]uint16, 1<<rowShift)...)
 			}
-			row = p.next[at] / p.width
+			row = int(p.next[at])
 		}
 		if isOpen {
 			open[row] = item
@@ -139,8 +145,8 @@ func (p *phraseSet) build() {
 		}
 	}
 	p.ends, p.goes = make([]itemList, len(exact)), make([]itemList, len(exact))
-	var walk func(row uint32, opened itemList)
-	walk = func(row uint32, opened itemList) {
+	var walk func(row int, opened itemList)
+	walk = func(row int, opened itemList) {
 		if open[row] != 0 {
 			opened = append(opened[:len(opened):len(opened)], open[row])
 		}
@@ -148,9 +154,9 @@ func (p *phraseSet) build() {
 		if exact[row] != 0 {
 			p.ends[row] = append(opened[:len(opened):len(opened)], exact[row])
 		}
-		for c := range p.width {
-			if to := p.next[row*p.width+c]; to != 0 {
-				walk(to/p.width, opened)
+		for _, to := range p.next[row<<rowShift : (row+1)<<rowShift] {
+			if to != 0 {
+				walk(int(to), opened)
 			}
 		}
 	}
@@ -171,30 +177,30 @@ type word struct {
 
 // split finds the words of norm, which has a space at both ends.
 func (p *phraseSet) split(norm []byte, words []word) []word {
-	row := p.width
+	next := p.next
+	row := uint(1)
 	from := 1
 	for i := 1; i < len(norm); i++ {
 		c := norm[i]
 		if c == ' ' {
-			words = append(words, word{int32(from), int32(i), p.ends[row/p.width]})
-			row, from = p.width, i+1
+			words = append(words, word{int32(from), int32(i), p.ends[row]})
+			row, from = 1, i+1
 			continue
 		}
-		to := p.next[row+uint32(p.class[c])]
-		if to != 0 {
-			row = to
+		if to := next[row<<rowShift+uint(p.class[c])]; to != 0 {
+			row = uint(to)
 			continue
 		}
 		// No word of ours goes on like this: to the end of the word.
 		for i < len(norm) && norm[i] != ' ' {
 			i++
 		}
-		w := word{int32(from), int32(i), p.goes[row/p.width]}
+		w := word{int32(from), int32(i), p.goes[row]}
 		if norm[from] == '^' {
 			w.items = p.host(norm[from+1 : i-1])
 		}
 		words = append(words, w)
-		row, from = p.width, i+1
+		row, from = 1, i+1
 	}
 	return words
 }
@@ -230,7 +236,7 @@ func (p *phraseSet) find(words []word, hits []hit) []hit {
 }
 
 func (p *phraseSet) follow(words []word, node int32, start, at int, hits []hit) []hit {
-	for at < len(words) {
+	for at < len(words) && p.inner[node] {
 		items := words[at].items
 		if len(items) == 0 {
 			break

@@ -58,8 +58,8 @@ type fragment struct {
 type condition struct {
 	provider []string
 	phase    []string
-	code     []string // 550, 5xx
-	status   []string // 5.7.1, 5.7.*
+	code     []string      // 550, 5xx
+	status   []statusRange // 5.7.1, 5.7.*
 }
 
 type providerMarks struct {
@@ -259,7 +259,13 @@ func (c *condition) parse(s string) error {
 		case "code":
 			c.code = values
 		case "status":
-			c.status = values
+			for _, v := range values {
+				r := parseStatusRange(v)
+				if r == (statusRange{}) {
+					return fmt.Errorf("when: status is 5.7.1, 5.7.* or 5.7.606-649, got %q", v)
+				}
+				c.status = append(c.status, r)
+			}
 		default:
 			return fmt.Errorf("when: unknown condition %q; there are provider, phase, code and status", key)
 		}
@@ -281,7 +287,7 @@ func (c *condition) holds(q *question) bool {
 	if c.code != nil && !slices.ContainsFunc(c.code, func(want string) bool { return codeMatches(want, q.code) }) {
 		return false
 	}
-	return c.status == nil || slices.ContainsFunc(c.status, func(want string) bool { return statusMatches(want, q.status) })
+	return c.status == nil || slices.ContainsFunc(c.status, func(want statusRange) bool { return want.matches(q.status) })
 }
 
 // codeMatches compares with 550, 55x or 5xx.
@@ -297,28 +303,52 @@ func codeMatches(want string, code int) bool {
 	return code > 0
 }
 
-// statusMatches compares with 5.7.1, 5.7.*, *.7.1 or 5.7.606-649.
-func statusMatches(want, status string) bool {
-	if want == status {
-		return status != ""
+// statusRange is a set of enhanced status codes: the first and the last value of
+// each of the three numbers.
+type statusRange [3][2]uint16
+
+// parseStatusRange parses 5.7.1, 5.7.*, *.7.1 or 5.7.606-649; the zero value is
+// the answer to anything else.
+func parseStatusRange(s string) (r statusRange) {
+	part := 0
+	for p := range strings.SplitSeq(s, ".") {
+		if part == 3 {
+			return statusRange{}
+		}
+		lo, hi, ok := strings.Cut(p, "-")
+		switch {
+		case p == "*":
+			lo, hi = "0", "999"
+		case !ok:
+			hi = lo
+		}
+		l, err1 := strconv.ParseUint(lo, 10, 16)
+		h, err2 := strconv.ParseUint(hi, 10, 16)
+		if err1 != nil || err2 != nil {
+			return statusRange{}
+		}
+		r[part] = [2]uint16{uint16(l), uint16(h)}
+		part++
 	}
-	w, s := strings.Split(want, "."), strings.Split(status, ".")
-	if len(w) != 3 || len(s) != 3 {
-		return false
+	if part != 3 {
+		return statusRange{}
 	}
-	for i := range w {
-		if lo, hi, ok := strings.Cut(w[i], "-"); ok {
-			n, _ := strconv.Atoi(s[i])
-			l, _ := strconv.Atoi(lo)
-			h, _ := strconv.Atoi(hi)
-			if n < l || n > h {
-				return false
-			}
-		} else if w[i] != "*" && w[i] != s[i] {
+	return r
+}
+
+func (r *statusRange) matches(status string) bool {
+	part, n := 0, uint16(0)
+	for i := 0; i <= len(status); i++ {
+		if i < len(status) && status[i] != '.' {
+			n = n*10 + uint16(status[i]-'0')
+			continue
+		}
+		if part == 3 || n < r[part][0] || n > r[part][1] {
 			return false
 		}
+		part, n = part+1, 0
 	}
-	return true
+	return part == 3
 }
 
 // parsePattern parses a match line: terms with " & " between them, "!" before a

@@ -241,7 +241,11 @@ func didYouMean(name string) string {
 			return fmt.Sprintf(" (did you mean %s?)", c.Name)
 		}
 	}
-	return "; see the names with: winnow bounces explain --categories"
+	var names []string
+	for _, c := range taxonomy() {
+		names = append(names, c.Name)
+	}
+	return "; there are " + strings.Join(names, ", ")
 }
 
 func (c *condition) parse(s string) error {

@@ -171,15 +171,20 @@ type generated struct {
 // generate writes a list in a random dialect whose records are known.
 func generate(r *rand.Rand) generated {
 	pick := func(s ...string) string { return s[r.IntN(len(s))] }
+	one := func(n int) bool { return r.IntN(n) == 0 }
 	comma := pick(",", ";", "\t", "|")
 	eol := pick("\n", "\r\n", "\r")
-	charset := pick("", "", "", utf16LE, utf16BE)
-	quoteAll, folded := r.IntN(4) == 0, r.IntN(8) == 0
+	charset := pick("", "", "", eightBit, utf16LE, utf16BE)
+	quoteAll, folded, header, ragged, blank := one(4), one(8), !one(6), one(4), one(4)
+	mixed := eol != "\r" && !folded && one(6) // line ends of two kinds
 	columns := 2 + r.IntN(6)
 	at := r.IntN(columns)
-	text := []string{"Ann", "Zoë", "山田", "5\" disk", "Doe, J; x", "a|b\tc", "", " ", "say \"hi\"", "x\x00y", "😀"}
+	text := []string{"Ann", "Zoë", "5\" disk", "Doe, J; x", "a|b\tc", "", " ", "say \"hi\"", "x\x00y", "\"", "\"\"", "a\\", "ç|ü"}
+	if charset != eightBit {
+		text = append(text, "山田", "😀")
+	}
 	if !folded && eol != "\r" {
-		text = append(text, "two"+eol+"lines", "three\n\nlines")
+		text = append(text, "two"+eol+"lines", "three\n\nlines", "\"\n\"")
 	}
 	quote := func(s string, always bool) string {
 		if always || strings.ContainsAny(s, "\"\r\n"+comma) {
@@ -189,12 +194,13 @@ func generate(r *rand.Rand) generated {
 	}
 	var g generated
 	var b strings.Builder
-	if charset != "" || r.IntN(4) == 0 {
+	if charset == utf16LE || charset == utf16BE || charset == "" && one(4) {
 		b.WriteString("\ufeff")
 	}
-	if r.IntN(8) == 0 {
+	if one(8) {
 		b.WriteString("sep=" + comma + eol)
 	}
+	end := eol
 	line := func(cells []string) {
 		for i := range cells {
 			cells[i] = quote(cells[i], quoteAll)
@@ -203,16 +209,35 @@ func generate(r *rand.Rand) generated {
 		if folded {
 			s = quote(s, true)
 		}
-		b.WriteString(s + eol)
+		if mixed {
+			end = pick("\n", "\r\n")
+		}
+		b.WriteString(s + end)
+		if blank && one(5) {
+			b.WriteString(end + end)
+		}
 	}
-	header := make([]string, columns)
-	for i := range header {
-		header[i] = fmt.Sprintf("Field %d", i)
+	if header {
+		if columns > 3 && !folded && one(5) {
+			line([]string{"Contacts of today"})
+		}
+		names := make([]string, columns)
+		for i := range names {
+			names[i] = fmt.Sprintf("Field %d", i)
+		}
+		names[at] = pick("Email Address", "E-Mail-Adresse", "Correo electr\u00f3nico")
+		line(names)
 	}
-	header[at] = "Email Address"
-	line(header)
-	for i := range 1 + r.IntN(40) {
-		cells := make([]string, columns)
+	records := 1 + r.IntN(40)
+	if ragged {
+		records += 10 // the usual width must be seen
+	}
+	for i := range records {
+		n := columns
+		if ragged && i > 0 && one(6) {
+			n = at + 1 + r.IntN(columns-at+2)
+		}
+		cells := make([]string, n)
 		for j := range cells {
 			cells[j] = pick(text...)
 		}
@@ -221,20 +246,26 @@ func generate(r *rand.Rand) generated {
 		line(cells)
 	}
 	s := b.String()
-	if r.IntN(3) == 0 {
-		s = strings.TrimSuffix(s, eol)
+	if one(3) {
+		s = strings.TrimSuffix(s, end)
 	}
 	g.data = []byte(s)
-	if charset != "" {
+	switch charset {
+	case utf16LE, utf16BE:
 		g.data = utf16Bytes(s, charset)
+	case eightBit:
+		g.data = g.data[:0]
+		for _, r := range s {
+			g.data = append(g.data, byte(r)) // Latin-1
+		}
 	}
-	g.desc = fmt.Sprintf("comma %q eol %q charset %q quoteAll %v folded %v", comma, eol, charset, quoteAll, folded)
+	g.desc = fmt.Sprintf("comma %q eol %q charset %q quoteAll %v folded %v header %v ragged %v mixed %v blank %v", comma, eol, charset, quoteAll, folded, header, ragged, mixed, blank)
 	return g
 }
 
 // Every list of a known writer comes back whole: all bytes, all records, all addresses.
 func TestGenerated(t *testing.T) {
-	n := 2000
+	n := 1000
 	if testing.Short() {
 		n = 300
 	}

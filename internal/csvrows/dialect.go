@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -238,21 +239,7 @@ func (f *format) score(rows [][]string, words vocabulary) (score float64, width 
 // length of the preamble in text.
 func (d *dialect) split(name string, text []byte, eof bool) (int, error) {
 	rows, starts := d.sample(text, eof, sampleRows+titleRows+1)
-	at := 0
-	for i, row := range rows[:min(len(rows), titleRows)] {
-		if hasAddress(row) {
-			break
-		}
-		if d.namesAddress(row) {
-			at = i
-			for _, title := range rows[:i] {
-				if filled(title) >= filled(row) {
-					at = 0 // no title, but a row like others
-				}
-			}
-			break
-		}
-	}
+	at := d.headerRow(rows[:min(len(rows), titleRows)])
 	until := starts[at]
 	d.rows = rows[at:]
 	if d.namesAddress(rows[at]) || !meansAddress(rows[at]) {
@@ -286,6 +273,22 @@ func (d *dialect) split(name string, text []byte, eof bool) (int, error) {
 	return end, nil
 }
 
+// headerRow returns the row that may be the header: the one that names the
+// address column, else the last one above the first address, if all rows above
+// it have fewer cells filled (titles and notes); else the first.
+func (d *dialect) headerRow(rows [][]string) int {
+	at := slices.IndexFunc(rows, func(row []string) bool { return d.namesAddress(row) || meansAddress(row) })
+	if at > 0 && !d.namesAddress(rows[at]) {
+		at--
+	}
+	for i := range max(at, 0) {
+		if filled(rows[i]) >= filled(rows[at]) {
+			return 0 // no title, but a row like others
+		}
+	}
+	return max(at, 0)
+}
+
 func filled(row []string) (n int) {
 	for _, cell := range row {
 		if strings.TrimSpace(cell) != "" {
@@ -293,15 +296,6 @@ func filled(row []string) (n int) {
 		}
 	}
 	return n
-}
-
-func hasAddress(row []string) bool {
-	for _, cell := range row {
-		if looksLikeAddress(cell) {
-			return true
-		}
-	}
-	return false
 }
 
 // meansAddress reports whether a row holds an address, if only a broken one.

@@ -4,6 +4,13 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"golang.org/x/text/encoding"
+	"golang.org/x/text/encoding/charmap"
+	"golang.org/x/text/encoding/japanese"
+	"golang.org/x/text/encoding/korean"
+	"golang.org/x/text/encoding/simplifiedchinese"
+	"golang.org/x/text/encoding/traditionalchinese"
 )
 
 // The labelled headers of the development data.
@@ -71,6 +78,23 @@ func TestVocabularyIsFolded(t *testing.T) {
 		if name, _, _ := strings.Cut(line, " "); strings.TrimSpace(line) != "" && !strings.HasPrefix(line, "#") &&
 			!strings.Contains(" mail post elec addr with second not them to ", " "+name+" ") {
 			t.Errorf("unknown class: %s", line)
+		}
+	}
+}
+
+// Names in the codepages of their languages.
+func TestLegacyHeaders(t *testing.T) {
+	for name, page := range map[string]encoding.Encoding{
+		"Correo electr\u00f3nico": charmap.Windows1252, "E-mailov\u00e1 adresa": charmap.Windows1250, "\u042d\u043b. \u043f\u043e\u0447\u0442\u0430": charmap.Windows1251,
+		"\u0410\u0434\u0440\u0435\u0441 \u044d\u043b. \u043f\u043e\u0447\u0442\u044b": charmap.KOI8R, "\u30e1\u30fc\u30eb\u30a2\u30c9\u30ec\u30b9": japanese.ShiftJIS,
+		"\u90ae\u7bb1": simplifiedchinese.GBK, "\u96fb\u5b50\u90f5\u4ef6": traditionalchinese.Big5, "\uc774\uba54\uc77c": korean.EUCKR,
+	} {
+		coded, err := page.NewEncoder().String(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := HeaderRole(coded); got != Primary {
+			t.Errorf("%s in %v: role %d", name, page, got)
 		}
 	}
 }

@@ -77,14 +77,9 @@ func (s Status) Hit(value []byte) string {
 	return ""
 }
 
-// statusStyle returns how a column with these words in its name (foldWords)
-// may carry suppressions.
-func statusStyle(words []string) style {
-	st, _ := statusName(words)
-	return st
-}
-
-// statusName looks a name up without the words that do not change what it says.
+// statusName returns how a column with these words in its name (foldWords) may
+// carry suppressions, and of which kind. Words that do not change what the name
+// says are left out.
 func statusName(words []string) (style, string) {
 	var rest []string
 	status, dated := false, false
@@ -151,20 +146,23 @@ func statusName(words []string) (style, string) {
 func findStatus(header []string, rows [][]string, address int) []Status {
 	var found []Status
 	names := make(map[string]bool)
-	folded := make([][]string, len(header))
-	for i, name := range header {
-		folded[i] = foldWords(name)
-		names[strings.Join(folded[i], "")] = true
+	for _, name := range header {
+		names[strings.Join(foldWords(name), "")] = true
 	}
 	for i, name := range header {
-		st, kind := statusName(folded[i])
+		st, kind := noStatus, ""
+		for _, text := range readings(name) {
+			if st, kind = statusName(foldWords(text)); st != noStatus {
+				break
+			}
+		}
 		if st == noStatus || i == address {
 			continue
 		}
 		s := Status{
 			Column: i, Name: name, Kind: kind, style: st,
 			listmonk: names["uuid"] && names["attributes"],
-			kit:      strings.Join(folded[i], "") == "state",
+			kit:      strings.EqualFold(strings.TrimSpace(name), "state"),
 		}
 		for _, row := range rows {
 			if i < len(row) && (strings.EqualFold(row[i], "complained") || strings.EqualFold(row[i], "bounced")) {

@@ -41,6 +41,7 @@ func TestStatusColumns(t *testing.T) {
 		{"Mailjet", "email,IsExcludedFromCampaigns\na@x.org,True\nb@x.org,False\n", "IsExcludedFromCampaigns=blocked", "blocked -"},
 		{"Salesforce", "Email,HasOptedOutOfEmail,HasOptedOutOfFax\na@x.org,1,0\nb@x.org,0,1\n", "HasOptedOutOfEmail=unsubscribe", "unsubscribe -"},
 		{"German", "E-Mail;Abgemeldet\na@x.org;ja\nb@x.org;nein\nc@x.org;22.11.2024\n", "Abgemeldet=unsubscribe", "unsubscribe - unsubscribe"},
+		{"French, Latin-1", "Courriel;D\xe9sinscrit\na@x.org;oui\nb@x.org;non\n", "D\xe9sinscrit=unsubscribe", "unsubscribe -"},
 		{"an order's status", "Email,Status\na@x.org,shipped\nb@x.org,cancelled\nc@x.org,active\n", "", "- - -"},
 		{"a subscription that was paid", "Email,Status\na@x.org,active\nb@x.org,canceled\n", "Status=unsubscribe", "- -"},
 		{"a US state", "email,state\na@x.org,CA\nb@x.org,NY\n", "", "- -"},

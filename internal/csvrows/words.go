@@ -6,6 +6,12 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"golang.org/x/text/encoding"
+	"golang.org/x/text/encoding/charmap"
+	"golang.org/x/text/encoding/japanese"
+	"golang.org/x/text/encoding/korean"
+	"golang.org/x/text/encoding/simplifiedchinese"
+	"golang.org/x/text/encoding/traditionalchinese"
 	"golang.org/x/text/unicode/norm"
 )
 
@@ -87,11 +93,40 @@ func (v vocabulary) role(name string) Role {
 	if len(name) > 200 {
 		return Unnamed
 	}
-	words := foldWords(name)
-	if statusStyle(words) != noStatus {
-		return StatusLike
+	best := Unnamed
+	for _, text := range readings(name) {
+		words := foldWords(text)
+		r := v.addressRole(words)
+		if st, _ := statusName(words); st != noStatus {
+			r = StatusLike
+		}
+		if r == Primary {
+			return r
+		}
+		if best == Unnamed || best == Likely {
+			best = r
+		}
 	}
-	return v.addressRole(words)
+	return best
+}
+
+// readings returns what a name can say: itself, or, when it is not UTF-8, what it
+// is in the codepages that exports still come in. The wrong ones give words that
+// nobody knows.
+func readings(name string) []string {
+	if utf8.ValidString(name) {
+		return []string{name}
+	}
+	var all []string
+	for _, page := range []encoding.Encoding{
+		charmap.Windows1252, charmap.Windows1250, charmap.Windows1251, charmap.Windows1253, charmap.Windows1254, charmap.Windows1255, charmap.Windows1256, charmap.KOI8R, charmap.Macintosh,
+		japanese.ShiftJIS, japanese.EUCJP, simplifiedchinese.GBK, traditionalchinese.Big5, korean.EUCKR,
+	} {
+		if text, err := page.NewDecoder().String(name); err == nil {
+			all = append(all, text)
+		}
+	}
+	return all
 }
 
 // named reports whether a cell of a first row is the name of a column of addresses.

@@ -37,6 +37,23 @@ demo: build ## clean the demo list with the demo bounces and the recorded DNS, w
 	@rm -rf out
 	bin/winnow clean testdata/lists/demo.csv --bounces testdata/bounces/demo.csv --dns-replay testdata/dns/demo.tape -o out/
 
+# Compare ratios and figures per CPU-second of one run, never seconds of two machines.
+BENCH_ROWS ?= 10000000
+BENCH_DIR ?= /tmp/winnow-bench
+
+.PHONY: bench
+bench: ## measure: Go benchmarks of every room, then the cleaning of BENCH_ROWS rows beside cp
+	go test -run '^$$' -bench . -benchmem ./validate ./internal/csvrows ./bounceimport ./bounceimport/history ./validate/dnsmx ./export/esp
+	go run ./internal/benchlist -rows $(BENCH_ROWS) -dir $(BENCH_DIR)
+
+.PHONY: kill
+kill: build ## kill a run at every system call that touches the output, and at random (needs strace)
+	testdata/kill.sh bin/winnow
+
+.PHONY: lists
+lists: ## regenerate the embedded lists of facts from their sources (needs npm)
+	go run ./validate/lists/gen
+
 .PHONY: page-check
 page-check: ## validate report.html and check its accessibility (needs npm and chromium)
 	export/report/testdata/page-check.sh export/report/testdata/page.golden.html bin/page-check

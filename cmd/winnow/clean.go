@@ -85,6 +85,9 @@ failed, 75 done but the DNS could not be used and what depends on it is unknown.
 				return usagef(cmd, "the output folder is missing: add -o DIR")
 			}
 			limits, err := o.limits()
+			if err == nil {
+				err = o.check()
+			}
 			if err != nil {
 				return usagef(cmd, "%v", err)
 			}
@@ -126,6 +129,26 @@ func (o *cleanOptions) addFlags(f *pflag.FlagSet) {
 	f.BoolVar(&o.noDNS, "no-dns", false, "do not ask the DNS")
 	addDNSFlags(f, &o.dns)
 	addListsFlag(f, &o.lists)
+}
+
+// check returns an error when a flag has a value that means nothing.
+func (o *cleanOptions) check() error {
+	for _, f := range []struct {
+		name, value string
+		words       []string
+	}{
+		{"policy", o.policy, []string{"marketing", "transactional", "strict"}},
+		{"typos", o.typos, []string{"suppress", "review", "keep"}},
+		{"dedupe", o.dedupe, []string{"key", "exact", "provider", "off"}},
+	} {
+		if !slices.Contains(f.words, f.value) {
+			return fmt.Errorf("--%s %s is not known: use %s or %s", f.name, f.value, strings.Join(f.words[:len(f.words)-1], ", "), f.words[len(f.words)-1])
+		}
+	}
+	if _, err := parseSize(o.memory); err != nil {
+		return fmt.Errorf("--memory: %w", err)
+	}
+	return nil
 }
 
 // limits returns the limits of the gates.
@@ -189,7 +212,7 @@ func (e *env) cleanLists(ctx context.Context, o *cleanOptions, lists []string, l
 		Progress: new(winnow.Progress),
 	}
 	if job.Memory, err = parseSize(o.memory); err != nil {
-		return nil, withHint(fmt.Errorf("--memory: %w", err), "write a size like 512M or 2G")
+		return nil, err
 	}
 	if o.hmacKeyFile != "" {
 		if job.HMACKey, err = readKey(o.hmacKeyFile); err != nil {
@@ -391,7 +414,7 @@ func parseSize(s string) (int64, error) {
 	}
 	n, err := strconv.ParseFloat(number, 64)
 	if err != nil || n <= 0 || n*float64(unit) > 1<<60 {
-		return 0, fmt.Errorf("%q is not a size", s)
+		return 0, fmt.Errorf("%q is not a size like 512M or 2G", s)
 	}
 	return int64(n * float64(unit)), nil
 }

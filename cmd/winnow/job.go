@@ -191,6 +191,9 @@ func (j *jobFile) plan(e *env, now time.Time) (*jobPlan, error) {
 	if err := j.setFlags(flags, "clean", j.Clean, jobFlags); err != nil {
 		return nil, err
 	}
+	if err := p.clean.check(); err != nil {
+		return nil, fmt.Errorf("%s: clean: %w", j.path, err)
+	}
 	p.clean.preset = "nightly"
 	for _, name := range slices.Sorted(maps.Keys(j.Gates)) {
 		value := fmt.Sprint(j.Gates[name])

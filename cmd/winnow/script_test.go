@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -34,6 +35,7 @@ func TestScripts(t *testing.T) {
 		Dir: "testdata/script",
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits":     exits,
+			"lines":     lines,
 			"dnsserver": dnsServer,
 		},
 		Setup: func(env *testscript.Env) error {
@@ -44,6 +46,25 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 	})
+}
+
+// lines writes a file of many lines: lines FILE HEADER COUNT TEMPLATE
+// [COUNT TEMPLATE…]. In a template, {} stands for the number of the line.
+func lines(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 4 || len(args)%2 != 0 {
+		ts.Fatalf("usage: lines FILE HEADER COUNT TEMPLATE [COUNT TEMPLATE...]")
+	}
+	var b strings.Builder
+	b.WriteString(args[1] + "\n")
+	for n, i := 0, 2; i < len(args); i += 2 {
+		count, err := strconv.Atoi(args[i])
+		ts.Check(err)
+		for range count {
+			n++
+			b.WriteString(strings.ReplaceAll(args[i+1], "{}", strconv.Itoa(n)) + "\n")
+		}
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(b.String()), 0o600))
 }
 
 // exits runs a command that must end with an exit code: exits CODE COMMAND [ARG…].

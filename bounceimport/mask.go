@@ -5,8 +5,8 @@ import (
 	"unicode/utf8"
 )
 
-// maxMasked is how much of a reply AppendMasked keeps.
-const maxMasked = 512
+// MaxMasked is how many bytes of a reply AppendMasked keeps.
+const MaxMasked = 512
 
 // AppendMasked appends a reply made fit to be kept and shown: on one line,
 // without control characters, at most 512 bytes, and with every local part in
@@ -15,7 +15,7 @@ const maxMasked = 512
 func AppendMasked(dst []byte, s, local string) []byte {
 	start := len(dst)
 	space := true // at the start, and after a space
-	for i := 0; i < len(s) && len(dst)-start < maxMasked; {
+	for i := 0; i < len(s) && len(dst)-start < MaxMasked; {
 		c := s[i]
 		switch {
 		case c <= ' ' || c == 0x7f:
@@ -58,8 +58,8 @@ func AppendMasked(dst []byte, s, local string) []byte {
 	for len(dst) > start && dst[len(dst)-1] == ' ' {
 		dst = dst[:len(dst)-1]
 	}
-	if len(dst)-start > maxMasked {
-		cut := start + maxMasked
+	if len(dst)-start > MaxMasked {
+		cut := start + MaxMasked
 		for !utf8.RuneStart(dst[cut]) {
 			cut--
 		}

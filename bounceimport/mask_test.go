@@ -32,7 +32,7 @@ func FuzzMask(f *testing.F) {
 			t.Fatal("overwrote what was there")
 		}
 		got = got[4:]
-		if len(got) > maxMasked {
+		if len(got) > MaxMasked {
 			t.Errorf("%d bytes", len(got))
 		}
 		if strings.ToValidUTF8(got, "") != got || strings.ContainsFunc(got, func(r rune) bool { return r < ' ' || r >= 0x7f && r < 0xa0 }) {

@@ -64,6 +64,12 @@ var migrations = []string{
 	reply    TEXT NOT NULL,    -- masked, at most 512 bytes
 	rule     TEXT NOT NULL,
 	source   TEXT NOT NULL,    -- file:line
+	code     INTEGER NOT NULL, -- what the classifier was given beside the reply, to judge it again by better rules
+	status   TEXT NOT NULL,
+	phase    TEXT NOT NULL,
+	remote   TEXT NOT NULL,
+	hint     TEXT NOT NULL,
+	whole    INTEGER NOT NULL, -- 1: reply is all that the server said; 0: it was cut, or is the verdict of the source
 	PRIMARY KEY (key, category, action, day)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE incident (

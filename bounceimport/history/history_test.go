@@ -95,6 +95,7 @@ func someEvents(r *rand.Rand, n int) []bounceimport.Event {
 			e.Code, e.Reply = k.code, fmt.Sprintf("%d reply %d", k.code, r.IntN(5))
 		}
 		e.Provider = []string{"", "gmail", "yahoo"}[r.IntN(3)]
+		e.Status, e.Remote, e.Phase, e.Hint = []string{"", "5.1.1"}[r.IntN(2)], []string{"", "mx1", "mx2"}[r.IntN(3)], []string{"", "rcpt"}[r.IntN(2)], []string{"", "unknown"}[r.IntN(2)]
 		e.Source = fmt.Sprintf("folder/file%d.csv:%d", r.IntN(3), r.IntN(1000))
 		list[i] = e
 	}
@@ -536,5 +537,70 @@ func TestConcurrentUse(t *testing.T) {
 	defer s.Close()
 	if got, want := dump(t, s), dump(t, want); got != want {
 		t.Error(firstDifference(got, want))
+	}
+}
+
+// Judging again by the same rules moves nothing; by better rules it moves what
+// they judge otherwise, as if it had been imported with them.
+func TestReclassify(t *testing.T) {
+	var c bounceimport.Classifier
+	var events []bounceimport.Event
+	replies := []string{
+		"550 5.1.1 <%s>: Recipient address rejected: User unknown in virtual mailbox table",
+		"554 5.7.1 Service unavailable; Client host [192.0.2.1] blocked using zen.spamhaus.org",
+		"452 4.2.2 The email account that you tried to reach is over quota.",
+		"550 5.4.1 Recipient address rejected: Access denied. AS(201806281)",
+		"554 zorglub failure", "421 4.4.2 Connection timed out", "550 5.7.515 Access denied, sending domain example.org does not meet the required authentication level.",
+		"554 5.7.1 " + strings.Repeat("a very long line of a server that has a lot to say ", 20) + " user unknown",
+	}
+	for i, reply := range replies {
+		for k := range 3 {
+			e := bounceimport.Event{Recipient: fmt.Sprintf("user.%d%d@example%d.org", i, k, k), Time: now.Add(-time.Duration(i*50+k) * time.Hour), Source: fmt.Sprintf("a.csv:%d", len(events))}
+			e.Reply = strings.ReplaceAll(reply, "%s", e.Recipient)
+			if k == 1 {
+				e.Remote = "example1-org.mail.protection.outlook.com"
+			}
+			if k == 2 {
+				e.Hint = "esp_suppressed"
+			}
+			c.Classify(&e)
+			events = append(events, e, e)
+			events[len(events)-1].Time = e.Time.Add(-time.Minute)
+		}
+	}
+	ctx := context.Background()
+	s := create(t)
+	add(t, s, events...)
+	before := dump(t, s)
+	moved, err := s.Reclassify(ctx, c.Classify, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := dump(t, s); got != before {
+		t.Errorf("the same rules moved %v:\n%s", moved, firstDifference(got, before))
+	}
+
+	better := func(e *bounceimport.Event) {
+		c.Classify(e)
+		if strings.Contains(e.Reply, "zorglub") {
+			e.Class = bounceimport.Class{Category: "policy_block", Bucket: "policy", Side: bounceimport.Sender, Action: bounceimport.Report, Rule: "mine"}
+		}
+	}
+	if moved, err = s.Reclassify(ctx, better, false); err != nil || len(moved) == 0 || dump(t, s) != before {
+		t.Fatalf("a look changed something, or saw nothing: %v %v", moved, err)
+	}
+	if _, err = s.Reclassify(ctx, better, true); err != nil {
+		t.Fatal(err)
+	}
+	want := create(t)
+	for i := range events {
+		better(&events[i])
+	}
+	add(t, want, events...)
+	if got, want := dump(t, s), dump(t, want); got != want {
+		t.Error(firstDifference(got, want))
+	}
+	if moved, err = s.Reclassify(ctx, better, true); err != nil || len(moved) != 0 {
+		t.Errorf("again: %v %v", moved, err)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 	"unsafe"
 
 	"winnow/bounceimport"
@@ -36,6 +37,12 @@ type row struct {
 	reply       string
 	rule        string
 	source      string
+	code        int64
+	status      string
+	phase       string
+	remote      string
+	hint        string
+	whole       bool
 }
 
 // compare orders rows as the table does.
@@ -69,21 +76,38 @@ func (r *row) merge(o *row) {
 	}
 	r.soft = r.soft && o.soft
 	if cmp.Or(cmp.Compare(o.last, r.last), cmp.Compare(o.reply, r.reply), cmp.Compare(o.source, r.source),
-		cmp.Compare(o.rule, r.rule), cmp.Compare(o.provider, r.provider)) > 0 {
-		r.last, r.reply, r.source, r.rule, r.provider = o.last, o.reply, o.source, o.rule, o.provider
+		cmp.Compare(o.rule, r.rule), cmp.Compare(o.provider, r.provider), cmp.Compare(o.code, r.code), cmp.Compare(o.status, r.status),
+		cmp.Compare(o.phase, r.phase), cmp.Compare(o.remote, r.remote), cmp.Compare(o.hint, r.hint), boolCompare(o.whole, r.whole)) > 0 {
+		first, soft := r.first, r.soft
+		*r = *o
+		r.first, r.soft = first, soft
 	}
 }
 
-const upsert = `INSERT INTO event (key, category, action, day, first, last, soft, provider, reply, rule, source)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+func boolCompare(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case a:
+		return 1
+	}
+	return -1
+}
+
+const upsert = `INSERT INTO event (key, category, action, day, first, soft, last, reply, source, rule, provider, code, status, phase, remote, hint, whole)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)
 ON CONFLICT DO UPDATE SET
 	first = CASE WHEN excluded.first <> 0 AND (first = 0 OR excluded.first < first) THEN excluded.first ELSE first END,
 	soft = min(soft, excluded.soft),
-	(last, reply, source, rule, provider) = (SELECT max(excluded.last, last),
-		iif(n, excluded.reply, reply), iif(n, excluded.source, source), iif(n, excluded.rule, rule), iif(n, excluded.provider, provider)
-		FROM (SELECT (excluded.last, excluded.reply, excluded.source, excluded.rule, excluded.provider) > (last, reply, source, rule, provider) AS n))
-WHERE excluded.first <> 0 AND (first = 0 OR excluded.first < first) OR excluded.soft < soft
-	OR (excluded.last, excluded.reply, excluded.source, excluded.rule, excluded.provider) > (last, reply, source, rule, provider)`
+	(last, reply, source, rule, provider, code, status, phase, remote, hint, whole) = (SELECT
+		iif(n, excluded.last, last), iif(n, excluded.reply, reply), iif(n, excluded.source, source), iif(n, excluded.rule, rule),
+		iif(n, excluded.provider, provider), iif(n, excluded.code, code), iif(n, excluded.status, status), iif(n, excluded.phase, phase),
+		iif(n, excluded.remote, remote), iif(n, excluded.hint, hint), iif(n, excluded.whole, whole)
+		FROM (SELECT ` + newer + ` AS n))
+WHERE excluded.first <> 0 AND (first = 0 OR excluded.first < first) OR excluded.soft < soft OR ` + newer
+
+const newer = `(excluded.last, excluded.reply, excluded.source, excluded.rule, excluded.provider, excluded.code, excluded.status, excluded.phase, excluded.remote, excluded.hint, excluded.whole)
+	> (last, reply, source, rule, provider, code, status, phase, remote, hint, whole)`
 
 // File is one imported file, as the stats list it.
 type File struct {
@@ -131,6 +155,17 @@ func (s *Store) Begin(ctx context.Context) *Import {
 // Add adds one event; it keeps no reference to e. Its signature is that of the
 // yield of [bounceimport.Read].
 func (m *Import) Add(e *bounceimport.Event) error {
+	if err := m.collect(e); err != nil {
+		return err
+	}
+	if m.bytes >= m.limit {
+		return m.flush()
+	}
+	return nil
+}
+
+// collect adds the rows of an event to the batch.
+func (m *Import) collect(e *bounceimport.Event) error {
 	m.Counts.Events++
 	a, err := validate.ParseAddress(e.Recipient)
 	if err != nil {
@@ -149,7 +184,8 @@ func (m *Import) Add(e *bounceimport.Event) error {
 	if !e.Time.IsZero() {
 		t = e.Time.Unix()
 	}
-	r := row{first: t, last: t, soft: e.Soft(), rule: e.Rule, provider: m.share(m.providers.Of(e))}
+	r := row{first: t, last: t, soft: e.Soft(), rule: m.share(e.Rule), provider: m.share(m.providers.Of(e)),
+		code: int64(e.Code), status: m.share(e.Status), phase: m.share(e.Phase), remote: m.share(e.Remote), hint: m.share(e.Hint)}
 	m.buf = a.AppendKey(m.buf[:0])
 	key := string(m.buf)
 	var domainKey string
@@ -163,6 +199,7 @@ func (m *Import) Add(e *bounceimport.Event) error {
 	}
 	m.buf = bounceimport.AppendMasked(m.buf[:0], text, a.Local)
 	r.reply = m.shareBytes(m.buf)
+	r.whole = e.Reply != "" && len(m.buf) < bounceimport.MaxMasked-utf8.UTFMax
 	r.source = source(e.Source)
 	if address != "" {
 		r.key, r.category, r.action, r.day = key, address, e.Action, dayOf(t, e.Action)
@@ -172,13 +209,10 @@ func (m *Import) Add(e *bounceimport.Event) error {
 		r.key, r.category, r.action = domainKey, domain, e.Action
 		if domain == "delivered" {
 			// A server that answered; by which of its millions of answers does not matter.
-			r.action, r.reply, r.rule, r.source = bounceimport.Clear, "", "", ""
+			r = row{key: r.key, category: r.category, action: bounceimport.Clear, first: t, last: t}
 		}
 		r.day = dayOf(t, r.action)
 		m.add(r)
-	}
-	if m.bytes >= m.limit {
-		return m.flush()
 	}
 	return nil
 }
@@ -259,6 +293,19 @@ func (m *Import) flush() error {
 	if len(m.rows) == 0 {
 		return nil
 	}
+	m.sort()
+	err := m.s.during(m.ctx, func() error { return m.s.write(m.upsert) })
+	m.rows, m.bytes = m.rows[:0], 0
+	clear(m.intern)
+	return err
+}
+
+// sort puts the rows in the order of the table, and those that belong together
+// into one.
+func (m *Import) sort() {
+	if len(m.rows) == 0 {
+		return
+	}
 	m.order = m.order[:0]
 	for i := range m.rows {
 		m.order = append(m.order, entry{prefix(m.rows[i].key), int32(i)})
@@ -279,10 +326,6 @@ func (m *Import) flush() error {
 		}
 	}
 	m.order = m.order[:n+1]
-	err := m.s.during(m.ctx, func() error { return m.s.write(m.upsert) })
-	m.rows, m.bytes = m.rows[:0], 0
-	clear(m.intern)
-	return err
 }
 
 // upsert writes the sorted rows of the batch, within a transaction.
@@ -320,12 +363,18 @@ func (m *Import) upsert() error {
 		st.BindText(3, string(r.action))
 		st.BindInt64(4, r.day)
 		st.BindInt64(5, r.first)
-		st.BindInt64(6, r.last)
-		st.BindBool(7, r.soft)
-		st.BindText(8, r.provider)
-		st.BindText(9, r.reply)
+		st.BindBool(6, r.soft)
+		st.BindInt64(7, r.last)
+		st.BindText(8, r.reply)
+		st.BindText(9, r.source)
 		st.BindText(10, r.rule)
-		st.BindText(11, r.source)
+		st.BindText(11, r.provider)
+		st.BindInt64(12, r.code)
+		st.BindText(13, r.status)
+		st.BindText(14, r.phase)
+		st.BindText(15, r.remote)
+		st.BindText(16, r.hint)
+		st.BindBool(17, r.whole)
 		if _, err := st.Step(); err != nil {
 			return err
 		}

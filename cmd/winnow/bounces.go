@@ -27,6 +27,7 @@ var bouncesCommands = []func(*env) *cobra.Command{
 	newBouncesImportCmd,
 	newBouncesShowCmd,
 	newBouncesStatsCmd,
+	newBouncesReclassifyCmd,
 	newBouncesForgetCmd,
 	newBouncesExportCmd,
 	newBouncesReadCmd,

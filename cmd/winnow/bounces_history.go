@@ -388,6 +388,64 @@ func printStats(w io.Writer, path string, st *history.Stats, now time.Time) {
 	}
 }
 
+func newBouncesReclassifyCmd(e *env) *cobra.Command {
+	var path, rules string
+	var dryRun, asJSON bool
+	cmd := &cobra.Command{
+		Use:   "reclassify --history winnow.db",
+		Short: "Judge the replies in a history again, by the rules of today",
+		Long: `reclassify reads the replies that a history keeps and judges them by the rules of
+this winnow, and by your own (--rules). Do it after an update or a new rule of
+yours: what was taken for a dead mailbox may turn out to be the sender's fault,
+and the other way round. It prints what moved from which category to which.
+
+Entries without a server's reply (lists of an ESP), very long replies and what is
+counted for whole domains stay as they are; for those, import the files into a
+new history.`,
+		Example: `  winnow bounces reclassify --history winnow.db --dry-run
+  winnow bounces reclassify --history winnow.db --rules my-rules.txt`,
+		Args: usageArgs(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+			c, err := loadRules(rules)
+			if err != nil {
+				return err
+			}
+			s, err := historyOf(cmd, path)
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, s.Close()) }()
+			moved, err := s.Reclassify(cmd.Context(), c.Classify, !dryRun)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return printJSON(e.stdout, append([]history.Moved{}, moved...))
+			}
+			if len(moved) == 0 {
+				fmt.Fprintf(e.stdout, "%s: nothing moves\n", path)
+				return nil
+			}
+			what := "moved"
+			if dryRun {
+				what = "would move"
+			}
+			fmt.Fprintf(e.stdout, "%s: rows that %s\n", path, what)
+			tw := tabwriter.NewWriter(e.stdout, 0, 0, 2, ' ', 0)
+			for _, m := range moved {
+				fmt.Fprintf(tw, "  %d\t%s (%s)\tto %s (%s)\n", m.N, m.From, m.FromAction, m.To, m.ToAction)
+			}
+			return tw.Flush()
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&path, "history", "", "the history `FILE`")
+	f.StringVar(&rules, "rules", "", "a `FILE` of your own rules, which win over the built-in ones")
+	f.BoolVar(&dryRun, "dry-run", false, "only say what would move")
+	f.BoolVar(&asJSON, "json", false, "print it as JSON")
+	return cmd
+}
+
 func newBouncesForgetCmd(e *env) *cobra.Command {
 	var path string
 	var entirely bool

@@ -550,7 +550,7 @@ func TestReclassify(t *testing.T) {
 		"554 5.7.1 Service unavailable; Client host [192.0.2.1] blocked using zen.spamhaus.org",
 		"452 4.2.2 The email account that you tried to reach is over quota.",
 		"550 5.4.1 Recipient address rejected: Access denied. AS(201806281)",
-		"554 zorglub failure", "421 4.4.2 Connection timed out", "550 5.7.515 Access denied, sending domain example.org does not meet the required authentication level.",
+		"554 zorglub failure", "554 Mail from jane@example.net rejected for policy reasons.", "421 4.4.2 Connection timed out", "550 5.7.515 Access denied, sending domain example.org does not meet the required authentication level.",
 		"554 5.7.1 " + strings.Repeat("a very long line of a server that has a lot to say ", 20) + " user unknown",
 	}
 	for i, reply := range replies {

@@ -186,6 +186,9 @@ func (m *Import) collect(e *bounceimport.Event) error {
 	}
 	r := row{first: t, last: t, soft: e.Soft(), rule: m.share(e.Rule), provider: m.share(m.providers.Of(e)),
 		code: int64(e.Code), status: m.share(e.Status), phase: m.share(e.Phase), remote: m.share(e.Remote), hint: m.share(e.Hint)}
+	if r.hint == "delayed" && e.Category != "delayed" {
+		r.hint = "" // the reader saw a cause in the reply that trying again will not remove
+	}
 	m.buf = a.AppendKey(m.buf[:0])
 	key := string(m.buf)
 	var domainKey string

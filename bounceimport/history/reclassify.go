@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"strings"
 
 	"winnow/bounceimport"
 
@@ -55,9 +56,11 @@ func (s *Store) Reclassify(ctx context.Context, classify func(*bounceimport.Even
 						return nil
 					}
 					first, last := st.ColumnInt64(4), st.ColumnInt64(5)
-					e := bounceimport.Event{Recipient: at.key, Time: unix(last), Reply: st.ColumnText(6), Source: st.ColumnText(7),
+					reply := st.ColumnText(6)
+					e := bounceimport.Event{Recipient: at.key, Time: unix(last), Reply: strings.ReplaceAll(reply, "***", "x"), Source: st.ColumnText(7),
 						Code: st.ColumnInt(8), Status: st.ColumnText(9), Phase: st.ColumnText(10), Remote: st.ColumnText(11), Hint: st.ColumnText(12)}
-					classify(&e)
+					classify(&e) // to which a masked address must look like an address
+					e.Reply = reply
 					k := kind{at.category, bounceimport.Action(at.action), e.Category, e.Action}
 					if k.from == k.to && k.fromAction == k.toAction {
 						return nil

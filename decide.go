@@ -208,7 +208,7 @@ func judge(r *validate.Result, b *bounceimport.Record, cat category, p *Policy) 
 			if strict {
 				a = Suppress
 			}
-			return set(a, risky, ReasonDisposableSuspected, dom.Name+" is on one list of throw-away mailboxes; it may be an ordinary domain.")
+			return set(a, risky, ReasonDisposableSuspected, dom.Name+" may hand out throw-away mailboxes, or be an ordinary domain: "+dom.Source+".")
 		}
 	}
 	if r.Role == validate.System || r.Role == validate.NoReply {

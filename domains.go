@@ -17,6 +17,7 @@ type domain struct {
 	ans   *validate.Answer     // nil: not asked. That of a domain that accepts is shared, without name
 	rec   *bounceimport.Record // what the evidence says of all its addresses
 	user  userFact             // from @domain lines
+	host  uint64               // hash of the mail host by which it has company, 0: none
 
 	provider uint16 // number in run.providers
 }
@@ -181,4 +182,44 @@ func (t *domainTable) setAnswer(d *domain, a validate.Answer) {
 		t.answers[k] = s
 	}
 	d.ans = s
+}
+
+// judgeMX notes what the mail hosts of an answer say of its domain.
+func (t *domainTable) judgeMX(v *validate.Validator, d *domain, a *validate.Answer) {
+	if h := validate.MailHost(a); h != "" {
+		d.host = maphash.String(t.seed, h) | 1
+	}
+	facts := *d.facts
+	facts.Name = d.name
+	v.CheckMX(&facts, a)
+	if facts.Source != d.facts.Source {
+		d.facts = t.shareFacts(facts)
+	}
+}
+
+// suspectNeighbours marks the domains on no list whose mail host serves
+// throw-away domains of this list and no other kind.
+func (t *domainTable) suspectNeighbours() {
+	hosts := validate.SuspectHosts(func(yield func(*validate.Domain, uint64) bool) {
+		var facts validate.Domain
+		stopped := false
+		t.each(func(d *domain) {
+			if d.host == 0 || stopped {
+				return
+			}
+			facts = *d.facts
+			facts.Name = d.name
+			stopped = !yield(&facts, d.host)
+		})
+	})
+	if len(hosts) == 0 {
+		return
+	}
+	t.each(func(d *domain) {
+		if d.facts.Source == "" && d.facts.Code == "" && hosts[d.host] {
+			facts := *d.facts
+			facts.Disposable, facts.Source = validate.Listed, "its mail host serves throw-away domains of this list"
+			d.facts = t.shareFacts(facts)
+		}
+	})
 }

@@ -800,6 +800,7 @@ func (r *run) ask(ctx context.Context) error {
 	start := time.Now()
 	err := r.job.Resolver.Resolve(ctx, names, func(a validate.Answer) {
 		if d := r.domains.find(a.Domain); d != nil {
+			r.domains.judgeMX(&r.job.Validator, d, &a)
 			r.domains.setAnswer(d, a)
 			r.prog.Answered.Add(1)
 			if a.Verdict == validate.Unknown {
@@ -810,6 +811,7 @@ func (r *run) ask(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
+	r.domains.suspectNeighbours()
 	r.summary.DNS = &export.DNSSummary{Seconds: time.Since(start).Seconds(), Verdicts: map[string]int64{}, Reasons: map[string]int64{}}
 	if err != nil {
 		r.summary.DNS.Unusable = err.Error()

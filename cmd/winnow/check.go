@@ -232,6 +232,7 @@ func (c *checker) batch(ctx context.Context, out *bufio.Writer, addrs []string) 
 		r := &results[i]
 		if asksDNS(r) {
 			r.Answer = c.answers[r.Domain.Name]
+			c.validator.CheckMX(&r.Domain, &r.Answer)
 		}
 		if err := c.print(out, addrs[i], r); err != nil {
 			return err

@@ -125,6 +125,7 @@ func (x *explainer) explain(ctx context.Context, addr string) (*explanation, err
 				return nil, err
 			}
 			r.Answer = x.answers[r.Domain.Name]
+			x.validator.CheckMX(&r.Domain, &r.Answer)
 			f.DNS, f.DNSMeaning = &r.Answer, dnsmx.Explain(r.Answer.Reason)
 		}
 		if x.history != nil {

@@ -87,8 +87,10 @@ func (s *Set) All() []*List {
 // Embedded returns the lists that are part of the program.
 func Embedded() *Set { return &embedded }
 
-// Domain finds a domain (lower-case A-labels). A subdomain of a disposable or an
-// alias domain is one too; of a provider's domain it is not.
+// Domain finds a domain (lower-case A-labels). A subdomain of an alias domain, or
+// of a domain seen on the page of a provider of throw-away mailboxes, is one too. A
+// subdomain of another confirmed domain is only listed: it may be that of a
+// stranger who rents a name there. A subdomain of a provider's domain is nothing.
 func (s *Set) Domain(domain string) (Entry, bool) {
 	if e, ok := s.exact(domain); ok {
 		return e, true
@@ -102,9 +104,20 @@ func (s *Set) Domain(domain string) (Entry, bool) {
 		if strings.IndexByte(rest, '.') < 0 {
 			return Entry{}, false
 		}
-		if e, ok := s.exact(rest); ok {
-			return e, e.Kind == Disposable || e.Kind == Alias
+		e, ok := s.exact(rest)
+		if !ok {
+			continue
 		}
+		switch {
+		case e.Kind == Alias:
+			return e, true
+		case e.Kind == Disposable && e.Class == "confirmed":
+			if !strings.Contains(e.Name, ":") && e.List.Path == "" {
+				e.Class = "listed"
+			}
+			return e, true
+		}
+		return Entry{}, false
 	}
 }
 

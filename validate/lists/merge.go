@@ -12,11 +12,12 @@ import (
 
 // A Source is somebody's list of domains, as fetched.
 type Source struct {
-	Name    string    // e.g. "fakefilter"
-	From    string    // where it came from: package and version, URL or file
-	Licence string    // "" when not known
-	Date    time.Time // when it was published
-	Domains map[string]string
+	Name     string    // e.g. "fakefilter"
+	From     string    // where it came from: package and version, URL or file
+	Licence  string    // "" when not known
+	Date     time.Time // when it was published
+	Confirms bool      // the source only confirms what others list: it is too loose to list anything
+	Domains  map[string]string
 	// Domains maps a domain to what else the source says of it: the provider on
 	// whose page it was seen, a tier, or "".
 }
@@ -85,8 +86,12 @@ func (s *Source) Parse(b []byte) error {
 func MergeDisposable(guard *Set, sources ...Source) (text string, refused []string) {
 	from := map[string][]string{}
 	confirmed := map[string]bool{}
+	listed := map[string]bool{}
 	for _, s := range sources {
 		for d, what := range s.Domains {
+			if !s.Confirms {
+				listed[d] = true
+			}
 			name := s.Name
 			switch what {
 			case "":
@@ -102,6 +107,9 @@ func MergeDisposable(guard *Set, sources ...Source) (text string, refused []stri
 	}
 	var lines []string
 	for d, names := range from {
+		if !listed[d] {
+			continue
+		}
 		slices.Sort(names)
 		if why := refuse(guard, d); why != "" {
 			refused = append(refused, fmt.Sprintf("%s: %s (%s)", d, why, strings.Join(names, " ")))
@@ -173,7 +181,7 @@ func head(name, what, columns string, sources []Source) string {
 		if s.Licence != "" {
 			fmt.Fprintf(&b, "# licence: %s\n", s.Licence)
 		}
-		if oldest.IsZero() || s.Date.Before(oldest) {
+		if !s.Confirms && (oldest.IsZero() || s.Date.Before(oldest)) {
 			oldest = s.Date
 		}
 	}

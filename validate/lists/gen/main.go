@@ -7,6 +7,7 @@ package main
 
 import (
 	"archive/tar"
+	"bytes"
 	"compress/gzip"
 	"encoding/json"
 	"errors"
@@ -24,11 +25,17 @@ import (
 
 // packages are the npm packages with a fit licence, the name under which each is
 // evidence, and the file in it.
-var packages = []struct{ npm, name, file string }{
-	{"disposable-email-domains-js", "disposable-email-domains", "dist/dict/disposable_email_blocklist.json"},
-	{"fakefilter", "fakefilter", "json/data_version2.json"},
-	{"free-email-domains", "free-email-domains", "domains.json"},
-	{"email-providers", "email-providers", "all.json"},
+var packages = []struct {
+	npm, name, file string
+	confirms        bool // see lists.Source
+	free            bool // a list of mailbox domains, not of throw-away ones
+}{
+	{npm: "disposable-email-domains-js", name: "disposable-email-domains", file: "dist/dict/disposable_email_blocklist.json"},
+	{npm: "fakefilter", name: "fakefilter", file: "json/data_version2.json"},
+	{npm: "mailchecker", name: "mailchecker", file: "platform/node/index.js", confirms: true},
+	{npm: "disposable-email-domains", name: "ivolo", file: "index.json", confirms: true},
+	{npm: "free-email-domains", name: "free-email-domains", file: "domains.json", free: true},
+	{npm: "email-providers", name: "email-providers", file: "all.json", free: true},
 }
 
 func main() {
@@ -65,22 +72,26 @@ func run(from, out string) error {
 			}
 		}
 	}
-	var sources []lists.Source
+	var thrown, free []lists.Source
 	for _, p := range packages {
 		s, err := readPackage(from, p.npm, p.file)
 		if err != nil {
 			return err
 		}
-		s.Name = p.name
-		sources = append(sources, s)
+		s.Name, s.Confirms = p.name, p.confirms
+		if p.free {
+			free = append(free, s)
+		} else {
+			thrown = append(thrown, s)
+		}
 	}
 	guard, err := lists.Guard(texts["providers"], texts["aliases"], texts["known"])
 	if err != nil {
 		return err
 	}
 	var refused []string
-	texts["disposable"], refused = lists.MergeDisposable(guard, sources[:2]...)
-	texts["free"] = lists.MergeFree(guard, texts["disposable"], sources[2:]...)
+	texts["disposable"], refused = lists.MergeDisposable(guard, thrown...)
+	texts["free"] = lists.MergeFree(guard, texts["disposable"], free...)
 	files, err := lists.Index(texts)
 	if err != nil {
 		return err
@@ -146,6 +157,9 @@ func readPackage(dir, name, file string) (s lists.Source, err error) {
 				}
 			}
 		case path == file:
+			if strings.HasSuffix(file, ".js") {
+				b = literal(b)
+			}
 			err = s.Parse(b)
 		default:
 			err = json.Unmarshal(b, &meta)
@@ -160,6 +174,16 @@ func readPackage(dir, name, file string) (s lists.Source, err error) {
 	s.From, s.Licence = "npm "+name+"@"+meta.Version, meta.License+holder
 	s.Date, err = published(name, meta.Version)
 	return s, err
+}
+
+// literal returns the first array in a JavaScript file.
+func literal(b []byte) []byte {
+	i := bytes.IndexByte(b, '[')
+	n := bytes.IndexByte(b[max(i, 0):], ']')
+	if i < 0 || n < 0 {
+		return nil
+	}
+	return b[i : i+n+1]
 }
 
 // published asks the registry when a version was published.

@@ -24,9 +24,14 @@ import (
 
 // upstream are the lists that are fetched when none is named: those behind the
 // embedded list.
-var upstream = []struct{ name, licence, url string }{
-	{"disposable-email-domains", "CC0-1.0", "https://raw.githubusercontent.com/disposable-email-domains/disposable-email-domains/main/disposable_email_blocklist.conf"},
-	{"fakefilter", "BSD-3-Clause, Copyright (c) 2022, 7c", "https://raw.githubusercontent.com/7c/fakefilter/main/json/data_version2.json"},
+var upstream = []struct {
+	name, licence, url string
+	confirms           bool // see lists.Source
+}{
+	{"disposable-email-domains", "CC0-1.0", "https://raw.githubusercontent.com/disposable-email-domains/disposable-email-domains/main/disposable_email_blocklist.conf", false},
+	{"fakefilter", "BSD-3-Clause, Copyright (c) 2022, 7c", "https://raw.githubusercontent.com/7c/fakefilter/main/json/data_version2.json", false},
+	{"mailchecker", "MIT, Copyright (c) 2013 Francois-Guillaume Ribreau", "https://raw.githubusercontent.com/FGRibreau/mailchecker/master/list.txt", true},
+	{"ivolo", "MIT", "https://raw.githubusercontent.com/ivolo/disposable-email-domains/master/index.json", true},
 }
 
 // Bounds of what is believed.
@@ -89,7 +94,7 @@ func (u *Updater) Update(ctx context.Context, from string) (*Report, error) {
 			if err != nil {
 				return nil, err
 			}
-			s.Name, s.Licence = up.name, up.licence
+			s.Name, s.Licence, s.Confirms = up.name, up.licence, up.confirms
 			sources = append(sources, s)
 		}
 	}

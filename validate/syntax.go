@@ -354,7 +354,7 @@ func parseDomain(raw string) (string, *SyntaxError) {
 			}
 		}
 	}
-	if !ascii || hasALabel(raw) {
+	if !ascii || aLabel(raw) >= 0 {
 		mapped, err := mapping.ToUnicode(raw)
 		if err == nil {
 			dom, err = mapping.ToASCII(mapped)
@@ -364,7 +364,11 @@ func parseDomain(raw string) (string, *SyntaxError) {
 				e.Pos = min(e.Pos, len(raw)-1)
 				return "", e
 			}
-			return bad("domain_idna_invalid", firstNonASCII(raw), "the international domain name is not valid (RFC 5891)")
+			pos := firstNonASCII(raw)
+			if pos == len(raw) {
+				pos = max(0, aLabel(raw))
+			}
+			return bad("domain_idna_invalid", pos, "the international domain name is not valid (RFC 5891)")
 		}
 		if i := strings.IndexFunc(mapped, notPValid); i >= 0 && !isASCII(raw) {
 			return bad("domain_idna_invalid", firstNonASCII(raw), "the domain has a symbol that international domain names may not have (RFC 5892)")
@@ -462,13 +466,14 @@ func notPValid(r rune) bool {
 	return true
 }
 
-func hasALabel(d string) bool {
+// aLabel returns where the first label with the prefix of an A-label begins, or -1.
+func aLabel(d string) int {
 	for i := 0; i+4 <= len(d); i++ {
 		if (i == 0 || d[i-1] == '.') && strings.EqualFold(d[i:i+4], "xn--") {
-			return true
+			return i
 		}
 	}
-	return false
+	return -1
 }
 
 func isASCII(s string) bool {

@@ -176,17 +176,25 @@ var runColumns = []string{"winnow_reason", "winnow_detail", "winnow_suggestion",
 
 // readSuppressed yields the rows of a suppressed.csv.
 func readSuppressed(ctx context.Context, path string, opt csvrows.Options, yield func(*Entry) error) error {
-	var at []int // of runColumns
+	first := -2 // of runColumns: where a row as long as the header has it
 	var cells []validate.CellAddress
 	return scan(ctx, path, opt, func(l *csvrows.List, r row) error {
-		if at == nil {
-			var err error
-			if at, err = columnsOf(path, l, &r); err != nil {
-				return err
+		if first == -2 {
+			if first = slices.Index(l.Header, runColumns[0]); first < 0 && l.Header != nil {
+				return fmt.Errorf("%s has no column %s: it was not written by 'winnow clean'", path, runColumns[0])
 			}
 		}
-		e := Entry{Word: r.text(at[0]), Source: path + ":" + strconv.FormatInt(r.c.Line(r.i), 10)}
-		e.Reason, _ = ReasonOf(e.Word)
+		at := reasonAt(&r, l.Column, max(first, 0))
+		if at < 0 {
+			if l.Header == nil {
+				return fmt.Errorf("%s:%d: no reason of winnow in this row: it was not written by 'winnow clean'", path, r.c.Line(r.i))
+			}
+			at = first // a reason that a later winnow has, perhaps
+		}
+		e := Entry{Word: r.text(at), Source: path + ":" + strconv.FormatInt(r.c.Line(r.i), 10)}
+		if e.Reason, _ = ReasonOf(e.Word); !machineWord.MatchString(e.Word) {
+			e.Word = "unreadable"
+		}
 		raw := r.text(l.Column)
 		cells = validate.ParseCell(cells[:0], raw)
 		switch len(cells) {
@@ -204,43 +212,47 @@ func readSuppressed(ctx context.Context, path string, opt csvrows.Options, yield
 			e.Reason = Invalid
 		}
 		if category, ok := strings.CutPrefix(e.Word, "bounce_"); ok {
-			e.SetReply(replyOf(category, r.text(at[3])))
+			e.SetReply(replyOf(category, r.text(at+3)))
 		}
 		if e.Text == "" {
-			e.Text = r.text(at[1])
+			e.Text = r.text(at + 1)
 		}
-		e.At = parseDate(r.text(at[4]))
+		e.At = parseDate(r.text(at + 4))
 		return yield(&e)
 	})
 }
 
-// columnsOf finds the columns that the run added: by name, or, in a list
-// without a header, by what stands in the first record.
-func columnsOf(path string, l *csvrows.List, r *row) ([]int, error) {
-	at := make([]int, len(runColumns))
-	if l.Header == nil {
-		for c := range 2000 {
-			if word := r.text(c); c != l.Column && (word == "duplicate" || known(word)) {
-				for i := range at {
-					at[i] = c + i
-				}
-				return at, nil
+// reasonAt finds the cell with the reason in a row: at the column from, or, as
+// a run appends its cells to the row as it is, further to the right in a row
+// that is longer than the header or of a list without one. It returns -1 when
+// there is none.
+func reasonAt(r *row, address, from int) int {
+	for c := from; c < from+maxColumns; c++ {
+		if c == address {
+			continue
+		}
+		if reasonWord(r.cell(c)) {
+			if date := r.cell(c + len(runColumns) - 1); len(date) == 0 || !parseDate(string(date)).IsZero() {
+				return c
 			}
 		}
-	} else {
-		for i, name := range runColumns {
-			at[i] = slices.Index(l.Header, name)
-		}
-		if at[0] >= 0 {
-			return at, nil
-		}
 	}
-	return nil, fmt.Errorf("%s has no column winnow_reason: it was not written by 'winnow clean'", path)
+	return -1
 }
 
-func known(word string) bool {
-	_, ok := ReasonOf(word)
-	return ok && !strings.ContainsAny(word, " @")
+// maxColumns is how far the reason is looked for; csvrows takes no wider rows.
+const maxColumns = 2000
+
+var machineWord = regexp.MustCompile(`^[a-z0-9]+(_[a-z0-9]+)*$`)
+
+// reasonWord says whether a cell holds a reason of a run.
+func reasonWord(cell []byte) bool {
+	if len(cell) == 0 || len(cell) > 64 || !machineWord.Match(cell) {
+		return false
+	}
+	s := string(cell)
+	_, ok := ReasonOf(s)
+	return ok || slices.Contains([]string{"no_address", "several_addresses", "fix_not_applied", "duplicate"}, s)
 }
 
 var (

@@ -1,0 +1,109 @@
+package esp
+
+import (
+	"encoding/json"
+	"net/http"
+	"os/exec"
+	"reflect"
+	"strings"
+	"testing"
+)
+
+// TestSESModel compares our SES calls with those that the vendor's own client
+// model makes of the same parameters.
+func TestSESModel(t *testing.T) {
+	python, err := exec.LookPath("python3")
+	if err != nil {
+		t.Skip("skipped: python3 is not there")
+	}
+	if exec.Command(python, "-c", "import botocore").Run() != nil {
+		t.Skip("skipped: botocore is not there")
+	}
+	type call struct {
+		Method, Path string
+		Query        map[string][]string
+		Body         any
+	}
+	var ours []call
+	record := func(f *fake, w http.ResponseWriter, r *http.Request, body []byte) {
+		if strings.HasPrefix(r.URL.Path, "/v2/") {
+			c := call{Method: r.Method, Path: r.URL.Path, Query: r.URL.Query()}
+			json.Unmarshal(body, &c.Body)
+			ours = append(ours, c)
+		}
+		fakeSES(f, w, r, body)
+	}
+	for _, name := range []string{"ses", "ses-import"} {
+		f := newFake(t, name)
+		f.serve = record
+		if name == "ses" {
+			for _, a := range many(60) { // so that the list has a second page
+				f.state["ses "+a.Address] = "BOUNCE"
+			}
+		}
+		tg := must(Find(name))(t)
+		if _, err := Push(t.Context(), tg, source("set", pushSet(2)), f.options(t)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var s3 string
+	for _, c := range ours {
+		if c.Path == "/v2/email/import-jobs" {
+			s3 = c.Body.(map[string]any)["ImportDataSource"].(map[string]any)["S3Url"].(string)
+		}
+	}
+	const script = `
+import json, sys
+from urllib.parse import urlsplit, parse_qs, unquote
+import botocore.session
+from botocore.awsrequest import prepare_request_dict
+c = botocore.session.get_session().create_client("sesv2", region_name="eu-west-1", aws_access_key_id="a", aws_secret_access_key="b")
+out = []
+for op, params in json.load(sys.stdin):
+    m = c.meta.service_model.operation_model(op)
+    d = c._serializer.serialize_to_request(params, m)
+    b = d["body"]
+    out.append({"Method": d["method"], "Path": unquote(d["url_path"]), "Query": {k: v if isinstance(v, list) else [str(v)] for k, v in d["query_string"].items()}, "Body": json.loads(b) if b else None})
+    import botocore.validate
+    e = botocore.validate.ParamValidator().validate(params, m.input_shape) if m.input_shape else None
+    assert not e or not e.has_errors(), e.generate_report()
+print(json.dumps(out))
+`
+	type p = map[string]any
+	params, _ := json.Marshal([][2]any{
+		{"GetAccount", p{}},
+		{"ListSuppressedDestinations", p{"PageSize": 1000}},
+		{"ListSuppressedDestinations", p{"PageSize": 1000, "NextToken": "a/b+c=50"}},
+		{"PutSuppressedDestination", p{"EmailAddress": "Person0000@example.com", "Reason": "BOUNCE"}},
+		{"PutSuppressedDestination", p{"EmailAddress": "Person0001@example.com", "Reason": "BOUNCE"}},
+		{"GetAccount", p{}},
+		{"ListSuppressedDestinations", p{"PageSize": 1000}},
+		{"CreateImportJob", p{"ImportDestination": p{"SuppressionListDestination": p{"SuppressionListImportAction": "PUT"}}, "ImportDataSource": p{"S3Url": s3, "DataFormat": "CSV"}}},
+		{"GetImportJob", p{"JobId": "job/1"}},
+		{"GetImportJob", p{"JobId": "job/1"}},
+	})
+	cmd := exec.Command(python, "-c", script)
+	cmd.Stdin = strings.NewReader(string(params))
+	out, err := cmd.Output()
+	if err != nil {
+		if e, ok := err.(*exec.ExitError); ok {
+			t.Fatalf("%v\n%s", err, e.Stderr)
+		}
+		t.Fatal(err)
+	}
+	var theirs []call
+	if err := json.Unmarshal(out, &theirs); err != nil {
+		t.Fatal(err)
+	}
+	if len(ours) != len(theirs) {
+		t.Fatalf("%d calls, the model makes %d", len(ours), len(theirs))
+	}
+	for i := range ours {
+		if len(ours[i].Query) == 0 {
+			ours[i].Query = map[string][]string{}
+		}
+		if !reflect.DeepEqual(ours[i], theirs[i]) {
+			t.Errorf("call %d:\n got %+v\nwant %+v", i, ours[i], theirs[i])
+		}
+	}
+}

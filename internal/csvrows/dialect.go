@@ -64,7 +64,10 @@ func detect(name string, sample []byte, eof bool, opt Options) (*dialect, error)
 		comma = sep
 	}
 	rows := d.chooseComma(text, eof, comma)
-	if len(rows) == 0 {
+	switch {
+	case len(rows) == 0 && eof:
+		return nil, &Error{Name: name, What: "holds no record that can be read", Next: "check that it is a delimited list, and that its quotes are closed"}
+	case len(rows) == 0:
 		return nil, tooLongError(name, 1)
 	}
 	end, err := d.split(name, text, eof)
@@ -75,7 +78,7 @@ func detect(name string, sample []byte, eof bool, opt Options) (*dialect, error)
 	case end == len(text) && eof:
 		end = len(sample)
 	case d.charset == utf16LE || d.charset == utf16BE:
-		end = d.bom + maxUnitBytes*units(text[:end])
+		end = d.bom + unitBytes*units(text[:end])
 	default:
 		end += d.bom
 	}
@@ -202,6 +205,7 @@ func (f *format) row(content []byte) []string {
 	}
 }
 
+// score says how well a format fits the first records, and returns their usual width.
 func (f *format) score(rows [][]string, words vocabulary) (score float64, width int) {
 	widths := make(map[int]int)
 	addresses, named := 0, 0.0
@@ -289,6 +293,7 @@ func (d *dialect) headerRow(rows [][]string) int {
 	return max(at, 0)
 }
 
+// filled returns how many cells of a row are not blank.
 func filled(row []string) (n int) {
 	for _, cell := range row {
 		if strings.TrimSpace(cell) != "" {
@@ -308,6 +313,7 @@ func meansAddress(row []string) bool {
 	return false
 }
 
+// namesAddress reports whether a row holds the name of an address column.
 func (d *dialect) namesAddress(row []string) bool {
 	for _, cell := range row {
 		if d.words.named(cell) {
@@ -384,8 +390,8 @@ func notAList(name string, sample []byte) error {
 		{"SQLite format 3\x00", "is a database, not a delimited file", "export the table of contacts as CSV"},
 		{"\x1f\x8b", "is compressed twice", "decompress it once and try again"},
 		{"\x28\xb5\x2f\xfd", "is compressed twice", "decompress it once and try again"},
-		{"\xff\xfe\x00\x00", "is UTF-32, which no mail program reads", "save it as UTF-8"},
-		{"\x00\x00\xfe\xff", "is UTF-32, which no mail program reads", "save it as UTF-8"},
+		{"\xff\xfe\x00\x00", "is UTF-32, which is not supported", "save it as UTF-8"},
+		{"\x00\x00\xfe\xff", "is UTF-32, which is not supported", "save it as UTF-8"},
 		{"<!DOCTYPE", "is a web page, not a delimited file", export},
 		{"<html", "is a web page, not a delimited file", export},
 		{"<?xml", "is XML, not a delimited file", export},

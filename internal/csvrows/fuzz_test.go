@@ -106,7 +106,7 @@ func FuzzRecords(f *testing.F) {
 				break
 			}
 			if d.charset != utf8Charset {
-				data = data[maxUnitBytes*units(text[:r.next]):]
+				data = data[unitBytes*units(text[:r.next]):]
 			} else {
 				data = data[r.next:]
 			}

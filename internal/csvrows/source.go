@@ -56,14 +56,31 @@ type file struct {
 	*os.File
 	info fs.FileInfo
 	temp string // to be removed
+	lent bool   // not ours to close
 	mu   sync.Mutex
 	uses int
+}
+
+// unchanged returns an error when the file is not any more what it was when it
+// was opened.
+func (f *file) unchanged(name string) error {
+	now, err := f.Stat()
+	if err != nil {
+		return readError(name, err)
+	}
+	if now.Size() != f.info.Size() || !now.ModTime().Equal(f.info.ModTime()) {
+		return &Error{Name: name, What: "was changed while it was read", Next: "run it again when nothing writes to the file"}
+	}
+	return nil
 }
 
 func (f *file) close() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.uses--; f.uses > 0 {
+		return nil
+	}
+	if f.lent {
 		return nil
 	}
 	err := f.Close()
@@ -135,11 +152,13 @@ func openSource(name string, opt Options) (*source, error) {
 		if in == nil {
 			in = os.Stdin
 		}
-		f, err := spool(s.name, in, opt)
-		if err != nil {
-			return nil, readError(s.name, err)
+		if s.file = redirected(in); s.file == nil {
+			f, err := spool(s.name, in, opt)
+			if err != nil {
+				return nil, readError(s.name, err)
+			}
+			s.file = f
 		}
-		s.file = f
 	} else {
 		f, err := os.Open(name)
 		if err != nil {
@@ -187,6 +206,23 @@ func packingOf(head []byte) packing {
 	return plain
 }
 
+// redirected returns the file that standard input is redirected from, if it is
+// at its start, so that it need not be copied; nil otherwise.
+func redirected(in io.Reader) *file {
+	f, ok := in.(*os.File)
+	if !ok {
+		return nil
+	}
+	info, err := f.Stat()
+	if err != nil || !info.Mode().IsRegular() {
+		return nil
+	}
+	if at, err := f.Seek(0, io.SeekCurrent); err != nil || at != 0 {
+		return nil
+	}
+	return &file{File: f, info: info, lent: true}
+}
+
 // spool copies a stream to a private temporary file (os.CreateTemp: mode 0600),
 // which has no name any more, where the system allows that, so that nothing is
 // left behind however the program ends. What is no list is refused before the
@@ -230,14 +266,10 @@ func spool(name string, in io.Reader, opt Options) (*file, error) {
 // open starts a pass over the decompressed bytes. It adds to read what it takes
 // from the file.
 func (s *source) open(read *atomic.Int64) (io.ReadCloser, error) {
-	now, err := s.file.Stat()
-	if err != nil {
-		return nil, readError(s.name, err)
+	if err := s.file.unchanged(s.name); err != nil {
+		return nil, err
 	}
-	if now.Size() != s.file.info.Size() || !now.ModTime().Equal(s.file.info.ModTime()) {
-		return nil, &Error{Name: s.name, What: "was changed while it was read", Next: "run it again when nothing writes to the file"}
-	}
-	raw := &counted{r: io.NewSectionReader(s.file, 0, s.file.info.Size()), n: read}
+	raw := &counted{r: io.NewSectionReader(s.file, 0, s.file.info.Size()), n: read, end: func() error { return s.file.unchanged(s.name) }}
 	switch s.packing {
 	case zipped:
 		z, err := s.member.Open()
@@ -247,7 +279,7 @@ func (s *source) open(read *atomic.Int64) (io.ReadCloser, error) {
 		// What a member takes of the file is not seen: count what comes out of it.
 		packed := new(atomic.Int64)
 		packed.Store(int64(min(s.member.CompressedSize64, math.MaxInt64)))
-		return &unpacked{r: &counted{r: z, n: read}, packed: packed, name: s.name, close: z}, nil
+		return &unpacked{r: &counted{r: z, n: read, end: raw.end}, packed: packed, name: s.name, close: z}, nil
 	case gzipped:
 		z, err := gzip.NewReader(bufio.NewReaderSize(raw, 64<<10))
 		if err != nil {
@@ -264,15 +296,21 @@ func (s *source) open(read *atomic.Int64) (io.ReadCloser, error) {
 	return io.NopCloser(raw), nil
 }
 
-// counted counts what is read.
+// counted counts what is read, and asks at the end whether that was all.
 type counted struct {
-	r io.Reader
-	n *atomic.Int64
+	r   io.Reader
+	n   *atomic.Int64
+	end func() error
 }
 
 func (c *counted) Read(p []byte) (int, error) {
 	n, err := c.r.Read(p)
 	c.n.Add(int64(n))
+	if err == io.EOF {
+		if changed := c.end(); changed != nil {
+			return n, changed
+		}
+	}
 	return n, err
 }
 
@@ -330,6 +368,9 @@ func readError(name string, err error) error {
 		err = pe.Err
 	}
 	e = &Error{Name: name, What: "cannot be read: " + err.Error(), Err: err}
+	if pe != nil && pe.Op == "write" {
+		e.What = "cannot be kept in a temporary file: " + err.Error()
+	}
 	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, gzip.ErrChecksum) || errors.Is(err, gzip.ErrHeader) {
 		e.What, e.Next = "is compressed and damaged or cut off", "fetch or export it again"
 	}

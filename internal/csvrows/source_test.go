@@ -67,13 +67,21 @@ func TestSources(t *testing.T) {
 		"plain": []byte(small), "gzip": gzipped1(t, []byte(small)), "gzip in two members": two, "zstd": zstd1(t, []byte(small)),
 		"zip": zip1(t, "a/list.csv", small, "readme.txt", "hello"),
 	} {
-		for _, from := range []string{"file", "stdin"} {
+		for _, from := range []string{"file", "stdin", "redirected"} {
 			t.Run(name+" "+from, func(t *testing.T) {
 				dir := t.TempDir()
 				opt := Options{TempDir: dir, Stdin: bytes.NewReader(data)}
 				path := "-"
-				if from == "file" {
+				switch from {
+				case "file":
 					path = write(t, data)
+				case "redirected":
+					f, err := os.Open(write(t, data))
+					if err != nil {
+						t.Fatal(err)
+					}
+					defer f.Close()
+					opt.Stdin = f
 				}
 				l, err := Open(path, opt)
 				if err != nil {
@@ -157,6 +165,7 @@ func TestRefusals(t *testing.T) {
 	}{
 		{"empty", nil, "is empty"},
 		{"only a BOM and line ends", []byte("\xef\xbb\xbf\r\n\r\n"), "is empty"},
+		{"nothing but an open quote", []byte("\"abc"), "no record that can be read"},
 		{"workbook", zip1(t, "[Content_Types].xml", "<x/>", "xl/workbook.xml", "<x/>"), "is a workbook"},
 		{"old workbook", []byte("\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1 and more"), "Excel workbook"},
 		{"zip without lists", zip1(t, "a.pdf", "x"), "without a CSV file"},
@@ -216,6 +225,35 @@ func TestChangedFile(t *testing.T) {
 	}
 	if _, err := l.Scan(); err == nil || !strings.Contains(err.Error(), "was changed") {
 		t.Errorf("second pass over a changed file: %v", err)
+	}
+}
+
+// A file that is cut or written to during a pass gives an error, not fewer rows.
+func TestFileChangedDuringAPass(t *testing.T) {
+	data := append([]byte(small), bytes.Repeat([]byte("c@x.org,Carl\n"), 400_000)...)
+	path := write(t, data)
+	l, err := Open(path, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	s, err := l.Scan()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	var c Chunk
+	if err := s.Next(&c); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(path, int64(len(data)/2)); err != nil {
+		t.Fatal(err)
+	}
+	for err == nil {
+		err = s.Next(&c)
+	}
+	if err == io.EOF || !strings.Contains(err.Error(), "was changed") {
+		t.Errorf("got %v", err)
 	}
 }
 

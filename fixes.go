@@ -15,15 +15,16 @@ import (
 	"winnow/validate"
 )
 
-// fixTable holds the fixes that a person has accepted, by key.
+// fixTable holds the fixes that a person has accepted: by key, and those of
+// what is no address by its text.
 type fixTable struct {
 	m map[string]*validate.Address
 }
 
-// of returns the accepted address for a, or nil.
-func (t *fixTable) of(a validate.Address) *validate.Address {
-	if t.m == nil {
-		return nil
+// of returns what is accepted for text, which parses as a or not, or nil.
+func (t *fixTable) of(text string, a validate.Address, err error) *validate.Address {
+	if err != nil {
+		return t.m["\x00"+text]
 	}
 	return t.m[a.Key()]
 }
@@ -74,18 +75,18 @@ func (t *fixTable) load(path string) error {
 		default:
 			return fmt.Errorf("%s:%d: accept is %q: write yes or no", path, line, cell("accept"))
 		}
-		from, err := validate.ParseAddress(cell("address"))
-		if err != nil {
-			return fmt.Errorf("%s:%d: the address is none: %w", path, line, err)
+		text := cell("address")
+		key := "\x00" + text
+		if from, err := validate.ParseAddress(text); err == nil {
+			text, key = from.String(), from.Key()
 		}
 		to, err := validate.ParseAddress(cell("suggestion"))
 		if err != nil {
 			return fmt.Errorf("%s:%d: the suggestion is not an address: %w", path, line, err)
 		}
-		if to.Local != from.Local || strings.ContainsAny(to.String(), "\"',;|\t\r\n") {
+		if !strings.HasPrefix(text, to.Local+"@") || strings.ContainsAny(to.String(), "\"',;|\t\r\n") {
 			return fmt.Errorf("%s:%d: a fix may change the domain and nothing else", path, line)
 		}
-		key := from.Key()
 		if old := t.m[key]; old != nil && *old != to {
 			return fmt.Errorf("%s:%d: two different fixes are accepted for this address", path, line)
 		}

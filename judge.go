@@ -216,14 +216,14 @@ func (w *judgeWorker) record(s *slot, i int, text []byte, cell []validate.CellAd
 func (w *judgeWorker) address(s *slot, cell *validate.CellAddress, x *parsed, user User, d *Decision) error {
 	r := w.r
 	if x.err != nil {
-		res := &w.res
-		*res = validate.Result{Address: validate.Address{Raw: cell.Address}}
-		if se, ok := x.err.(*validate.SyntaxError); ok {
-			res.Syntax = se
-		} else {
-			res.Syntax = &validate.SyntaxError{Code: "syntax", Detail: x.err.Error()}
+		w.res = r.job.Validator.Check(cell.Address) // with a suggestion
+		if w.res.Syntax == nil {
+			w.res.Syntax = &validate.SyntaxError{Code: "syntax", Detail: x.err.Error()}
 		}
-		*d = Decide(user, res, nil, &r.job.Policy)
+		*d = Decide(user, &w.res, nil, &r.job.Policy)
+		if d.Suggestion != "" {
+			s.fixes = append(s.fixes, foundFix{address: strings.Clone(cell.Address), suggestion: strings.Clone(d.Suggestion), why: d.Detail})
+		}
 		return nil
 	}
 	dom := x.dom

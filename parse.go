@@ -57,11 +57,14 @@ func (p *cellParser) block(c *csvrows.Chunk, l *list, i0, i1 int) {
 		for k := len(p.list); k < len(p.addrs); k++ {
 			p.list = append(p.list, parsed{})
 			x := &p.list[k]
-			if x.addr, x.err = validate.ParseAddress(p.addrs[k].Address); x.err != nil {
-				continue
+			x.addr, x.err = validate.ParseAddress(p.addrs[k].Address)
+			if r.fixes.m != nil {
+				if x.fix = r.fixes.of(p.addrs[k].Address, x.addr, x.err); x.fix != nil {
+					x.addr, x.err = *x.fix, nil
+				}
 			}
-			if x.fix = r.fixes.of(x.addr); x.fix != nil {
-				x.addr = *x.fix
+			if x.err != nil {
+				continue
 			}
 			x.hash = r.hash(p.identity(x))
 			x.dhash = maphash.String(r.domains.seed, x.addr.Domain) | 1

@@ -205,7 +205,7 @@ func TestConservation(t *testing.T) {
 		}
 	}
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
-	dir := t.TempDir()
+	dir := memoryDir(t)
 	for seed := range n {
 		r := rand.New(rand.NewPCG(uint64(seed), 7))
 		g := generate(r, 1+r.IntN(60))
@@ -225,12 +225,26 @@ func TestConservationLarge(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
 	r := rand.New(rand.NewPCG(1, 2))
 	g := generate(r, n)
-	if !g.run(t, t.TempDir(), Job{}, 1, 8) {
+	if !g.run(t, memoryDir(t), Job{}, 1, 8) {
 		t.Fatalf("charset %s, comma %q, newline %q", g.charset, g.comma, g.newline)
 	}
-	if !g.run(t, t.TempDir(), Job{Memory: 100}, 1, 2) {
+	if !g.run(t, memoryDir(t), Job{Memory: 100}, 1, 2) {
 		t.Fatal("with little memory")
 	}
+}
+
+// memoryDir returns a temporary folder, in memory where there is one: these tests
+// are about bytes, and a disk takes its time to sync.
+func memoryDir(t *testing.T) string {
+	t.Helper()
+	if st, err := os.Stat("/dev/shm"); err == nil && st.IsDir() {
+		if f, err := os.CreateTemp("/dev/shm", "winnow-test"); err == nil {
+			f.Close()
+			os.Remove(f.Name())
+			t.Setenv("TMPDIR", "/dev/shm")
+		}
+	}
+	return t.TempDir()
 }
 
 func (g *genList) run(t *testing.T, dir string, j Job, procs ...int) bool {

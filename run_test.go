@@ -350,6 +350,24 @@ func TestApplyFixes(t *testing.T) {
 	}
 }
 
+// A typo that breaks the syntax can be fixed too.
+func TestApplyFixesOfSyntax(t *testing.T) {
+	list := "Name,Email\nA,anna.becker@gmail..com\nB,ben.costa@gmail..com\n"
+	got, _ := clean(t, Job{}, list)
+	lines := strings.SplitAfter(got["fixes.csv"], "\n")
+	if len(lines) != 4 || !strings.HasPrefix(lines[1], "anna.becker@gmail..com,anna.becker@gmail.com,") {
+		t.Fatalf("fixes.csv: %q", got["fixes.csv"])
+	}
+	path := write(t, filepath.Join(t.TempDir(), "fixes.csv"), lines[0]+strings.Replace(lines[1], ",1,\n", ",1,yes\n", 1)+lines[2])
+	got, _ = clean(t, Job{ApplyFixes: path}, list)
+	if got["cleaned.csv"] != "Name,Email\nA,anna.becker@gmail.com\n" || got["fixed.csv"] != "record,address,fixed\n1,anna.becker@gmail..com,anna.becker@gmail.com\n" {
+		t.Errorf("%q", got)
+	}
+	if !strings.HasPrefix(got["fixes.csv"], lines[0]+lines[2]) {
+		t.Errorf("fixes.csv: %q", got["fixes.csv"])
+	}
+}
+
 func TestRejected(t *testing.T) {
 	wide := strings.Repeat("x,", 3000)
 	got, s := clean(t, Job{}, "Email,Note\na@firm.org,x\n"+wide+"\"q\"\nb@firm.org,y\n")

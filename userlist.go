@@ -135,27 +135,17 @@ func (r *run) readUserLists(ctx context.Context) error {
 // newHasher returns a worker that puts the digests of a list into r.digests.
 func (r *run) newHasher() (func(context.Context, *slot) error, func() error) {
 	var d digester
-	cell := make([]byte, 0, 512)
-	var key []byte
-	var addrs []validate.CellAddress
+	p := newParser(r)
 	work := func(ctx context.Context, s *slot) error {
-		c := &s.chunk
-		for i := range c.Len() {
-			if c.Problem(i) != "" {
-				continue
-			}
-			addrs = validate.ParseCell(addrs[:0], stringOf(c.Cell(i, s.list.Column, cell)))
-			for k := range addrs {
-				a, err := validate.ParseAddress(addrs[k].Address)
-				if err != nil {
+		for i := 0; i < s.chunk.Len(); i += blockSize {
+			p.block(&s.chunk, s.list, i, min(i+blockSize, s.chunk.Len()))
+			for k := range p.list {
+				if p.list[k].err != nil {
 					continue
 				}
-				if fix := r.fixes.of(a); fix != nil {
-					a = *fix
-				}
-				key = a.AppendKey(key[:0])
+				p.key = p.list[k].addr.AppendKey(p.key[:0])
 				for j := range r.digests {
-					r.digests[j].filter.add(digestHash(d.of(r.digests[j].kind, key, r.job.HMACKey)))
+					r.digests[j].filter.add(digestHash(d.of(r.digests[j].kind, p.key, r.job.HMACKey)))
 				}
 			}
 		}

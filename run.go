@@ -66,6 +66,7 @@ type list struct {
 	folder  string // of its files in the run directory, "" or with a final slash
 	by      int    // the column of Job.By, from 1; 0: none
 	records int64  // counted in the first pass
+	closed  bool
 	stat    os.FileInfo
 	files   [fates]*export.File
 	fixed   *export.File
@@ -162,13 +163,7 @@ func (r *run) do(ctx context.Context) (err error) {
 		r.closeSpills()
 		err = errors.Join(err, r.out.Close())
 	}()
-	defer func() {
-		for _, l := range r.lists {
-			if cerr := l.Close(); err == nil {
-				err = cerr
-			}
-		}
-	}()
+	defer func() { err = errors.Join(err, r.closeLists()) }()
 	if err := r.open(ctx); err != nil {
 		return err
 	}
@@ -190,10 +185,25 @@ func (r *run) do(ctx context.Context) (err error) {
 	if err := r.finish(); err != nil {
 		return err
 	}
+	if err := r.closeLists(); err != nil { // while an error still changes nothing
+		return err
+	}
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	return r.out.Commit(&r.summary)
+}
+
+// closeLists closes the lists once.
+func (r *run) closeLists() error {
+	var errs []error
+	for _, l := range r.lists {
+		if !l.closed {
+			l.closed = true
+			errs = append(errs, l.Close())
+		}
+	}
+	return errors.Join(errs...)
 }
 
 func (r *run) closeSpills() {

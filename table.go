@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"math/bits"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -234,12 +235,12 @@ type firstSeen struct {
 }
 
 func (d *dups) index() {
-	bits := uint(1)
-	for bits < 20 && 1<<bits < len(d.hashes) {
-		bits++
+	top := uint(1)
+	for top < 20 && 1<<top < len(d.hashes) {
+		top++
 	}
-	d.shift = 64 - bits
-	d.start = make([]uint32, 1<<bits+1)
+	d.shift = 64 - top
+	d.start = make([]uint32, 1<<top+1)
 	for _, h := range d.hashes {
 		d.start[h>>d.shift+1]++
 	}
@@ -320,7 +321,8 @@ func newFilter(n int64) *filter {
 
 // place returns the block of h.
 func (f *filter) place(h uint64) *[8]atomic.Uint64 {
-	return &f.blocks[mulHigh(h, uint64(len(f.blocks)))]
+	hi, _ := bits.Mul64(h, uint64(len(f.blocks)))
+	return &f.blocks[hi]
 }
 
 // add may be called from several goroutines.
@@ -346,12 +348,6 @@ func (f *filter) has(h uint64) bool {
 		x = x<<9 | x>>55
 	}
 	return true
-}
-
-func mulHigh(a, b uint64) uint64 {
-	ah, al := a>>32, a&0xffffffff
-	// b is far below 2^32: the number of blocks
-	return (ah*b + al*b>>32) >> 32
 }
 
 // arena keeps byte strings, up to limit bytes in memory, the rest in a file.

@@ -183,7 +183,8 @@ func (d *Diagnosis) cluster(e *Event, provider string) {
 	if e.Category == "unknown" {
 		provider = "" // a wording that no rule knows is one thing to find out, wherever it came from
 	}
-	k := clusterKey{e.Category, provider, Template(text)}
+	// A history masks local parts; they are the same template all the same.
+	k := clusterKey{e.Category, provider, Template(strings.ReplaceAll(text, "***@", "x@"))}
 	c := d.clusters[k]
 	if c == nil {
 		c = &cluster{bucket: strings.Clone(e.Bucket)}
@@ -412,7 +413,7 @@ func (d *Diagnosis) Findings() *Findings {
 			continue
 		}
 		for _, cl := range f.FixFirst {
-			if cl.Category == p.Category { // the largest comes first
+			if cl.Category == p.Category && cl.Sample != "" { // the largest comes first
 				p.Sample, p.Fix = cl.Sample, cmp.Or(cl.Fix, p.Fix)
 				break
 			}

@@ -126,8 +126,20 @@ func printFindings(w io.Writer, f *bounceimport.Findings) {
 
 	if len(f.Problems) > 0 {
 		fmt.Fprintln(w, "\nYOUR SIDE, in the order in which to look. Cleaning the list will not help.")
+		var rest []string
+		n := 0
 		for i := range f.Problems {
-			printProblem(w, i+1, &f.Problems[i])
+			p := &f.Problems[i]
+			if len(f.Problems) > 3 && p.N*50 < f.Sides[bounceimport.Sender] {
+				rest = append(rest, fmt.Sprintf("%s %s", p.Category, thousands(p.N)))
+				continue
+			}
+			n++
+			printProblem(w, n, p)
+		}
+		if len(rest) > 0 {
+			fmt.Fprintln(w)
+			wrap(w, "   Each below 2% of these: ", strings.Join(rest, ", ")+" (--json has all of them)")
 		}
 	}
 	if len(f.Recipients) > 0 {
@@ -135,7 +147,11 @@ func printFindings(w io.Writer, f *bounceimport.Findings) {
 		for i := range f.Recipients {
 			p := &f.Recipients[i]
 			fmt.Fprintf(w, "  %9s  %s\n", thousands(p.N), p.Category)
-			wrap(w, "             ", fmt.Sprintf("%s; %s", p.Extent(), p.Where()))
+			where := p.Extent()
+			if p.Scope != "not_known" {
+				where += "; " + p.Where()
+			}
+			wrap(w, "             ", where)
 			if p.Since != nil {
 				wrap(w, "             ", "since "+sinceText(p.Since))
 			}
@@ -183,7 +199,7 @@ func print554(w io.Writer, n map[bounceimport.Side]int64) {
 }
 
 func printProblem(w io.Writer, i int, p *bounceimport.Problem) {
-	fmt.Fprintf(w, "\n%d. %s: %s, %s\n", i, strings.ToUpper(p.Bucket), p.Category, plural(p.N, "reply", "replies"))
+	fmt.Fprintf(w, "\n%d. %s: %s, %s %s\n", i, strings.ToUpper(p.Bucket), p.Category, thousands(p.N), replies(p.N))
 	if p.Meaning != "" {
 		wrap(w, "   says   ", p.Meaning)
 	}
@@ -191,6 +207,8 @@ func printProblem(w io.Writer, i int, p *bounceimport.Problem) {
 	switch {
 	case p.Since != nil:
 		wrap(w, "   since  ", sinceText(p.Since))
+	case !p.First.IsZero() && p.First.Equal(p.Last):
+		wrap(w, "   since  ", "seen at one time only: "+minute(p.First)+" UTC")
 	case !p.First.IsZero():
 		wrap(w, "   since  ", fmt.Sprintf("no clear start: first %s, last %s UTC", minute(p.First), minute(p.Last)))
 	default:
@@ -286,4 +304,11 @@ func bounceSummary(f *bounceimport.Findings, sources []bounceimport.Account) *ex
 			Unmapped: a.Unmapped + a.Malformed, Why: a.Why})
 	}
 	return s
+}
+
+func replies(n int64) string {
+	if n == 1 {
+		return "reply"
+	}
+	return "replies"
 }

@@ -579,6 +579,9 @@ func (s *jsonStream) value() error {
 				depth++
 			case '}', ']':
 				if depth == 0 { // the end of what a scalar stands in
+					if i == 0 && len(s.buf) == start {
+						return errJSON
+					}
 					s.take(b[:i])
 					return nil
 				}

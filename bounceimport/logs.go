@@ -205,7 +205,7 @@ func postfixLine(s string) ([]report, string, string) {
 		text = strings.TrimSuffix(text[1:], ")")
 	}
 	to, _ := between(head, " to=<", ">")
-	if !looksLikeAddress(to) {
+	if to = cleanRecipient(to); !looksLikeAddress(to) {
 		return nil, "", "a delivery without a recipient"
 	}
 	r := report{rcpt: to, action: status, reply: text}
@@ -313,7 +313,7 @@ func opensmtpdLine(s string) ([]report, string, string) {
 	if h, ok := between(relay, "(", ")"); ok {
 		relay = h
 	}
-	if !looksLikeAddress(to) {
+	if to = cleanRecipient(to); !looksLikeAddress(to) {
 		return nil, "", "a delivery without a recipient"
 	}
 	r := []report{{rcpt: to, action: result, reply: stat, remote: firstWord(relay)}}

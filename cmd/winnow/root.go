@@ -33,22 +33,15 @@ const (
 )
 
 // commands are the constructors of all commands, in the order of the help text.
-var commands = []func(*env) *cobra.Command{
-	newCleanCmd,
-	newCheckCmd,
-	newExplainAddressCmd,
-	newDomainsCmd,
-	newListsCmd,
-	newBouncesCmd,
-	newReportCmd,
-	newExportCmd,
-	newPushCmd,
-	newPlanCmd,
-	newDiffCmd,
-	newVerifyCmd,
-	newRunCmd,
-	newInitCmd,
-	newVersionCmd,
+var commands = []struct {
+	title string
+	list  []func(*env) *cobra.Command
+}{
+	{"Judge:", []func(*env) *cobra.Command{newCleanCmd, newCheckCmd, newExplainAddressCmd, newDomainsCmd, newBouncesCmd, newListsCmd}},
+	{"Feed back:", []func(*env) *cobra.Command{newExportCmd, newPushCmd}},
+	{"After a run:", []func(*env) *cobra.Command{newReportCmd, newDiffCmd, newVerifyCmd, newPlanCmd}},
+	{"Every night:", []func(*env) *cobra.Command{newRunCmd, newInitCmd}},
+	{"Other:", []func(*env) *cobra.Command{newVersionCmd}},
 }
 
 // run is winnow without the process around it: tests call it.
@@ -77,9 +70,17 @@ resolver. It never probes a mailbox, never changes an address, never drops a row
 		return &usageError{cmd: cmd, err: err}
 	})
 	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveDefault)
-	for _, c := range commands {
-		root.AddCommand(c(e))
+	cobra.EnableCommandSorting = false
+	for _, group := range commands {
+		root.AddGroup(&cobra.Group{ID: group.title, Title: group.title})
+		for _, c := range group.list {
+			cmd := c(e)
+			cmd.GroupID = group.title
+			root.AddCommand(cmd)
+		}
 	}
+	root.SetHelpCommandGroupID("Other:")
+	root.SetCompletionCommandGroupID("Other:")
 	cmd, err := root.ExecuteContextC(ctx)
 	return e.report(ctx, cmd, err)
 }

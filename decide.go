@@ -144,12 +144,15 @@ var userDetail = map[string]string{
 	ReasonUserBlocked:      "Your list says that this address must not be mailed.",
 }
 
+// addressItself is where evidence comes from that needs nothing but the address.
+const addressItself = "the address"
+
 // judge is Decide without the user's own lists.
 func judge(r *validate.Result, b *bounceimport.Record, cat category, p *Policy) Decision {
 	if r.Syntax != nil {
 		return Decision{
-			Action: Suppress, Verdict: undeliverable, Reason: r.Syntax.Code, Detail: r.Syntax.Detail, Suggestion: r.Suggestion, Flags: r.Notes,
-			Evidence: []validate.Evidence{{What: r.Syntax.Code + " at byte " + strconv.Itoa(r.Syntax.Pos), From: "the address"}},
+			Action: Suppress, Verdict: undeliverable, Reason: r.Syntax.Code, Detail: asSentence(r.Syntax.Detail), Suggestion: r.Suggestion, Flags: r.Notes,
+			Evidence: []validate.Evidence{{What: r.Syntax.Code + " at octet " + strconv.Itoa(r.Syntax.Pos), From: addressItself}},
 		}
 	}
 	d := Decision{Flags: flags(r, b, cat)}
@@ -167,7 +170,7 @@ func judge(r *validate.Result, b *bounceimport.Record, cat category, p *Policy) 
 		case reason == ans.Reason:
 			d.Evidence = append(dns, bounce...)
 		case a != Keep: // nothing is condemned without evidence
-			own := validate.Evidence{What: reason, From: "the address"}
+			own := validate.Evidence{What: reason, From: addressItself}
 			if reason == ReasonDisposable || reason == ReasonDisposableSuspected {
 				own.From = dom.Source
 			}
@@ -187,7 +190,7 @@ func judge(r *validate.Result, b *bounceimport.Record, cat category, p *Policy) 
 	}
 	// A domain to which no mail can go, by its name (RFC 6761) or proved by the DNS.
 	if dom.Code != "" {
-		return set(Suppress, undeliverable, dom.Code, dom.Detail)
+		return set(Suppress, undeliverable, dom.Code, asSentence(dom.Detail))
 	}
 	if ans.Verdict == validate.DoesNotAccept {
 		return set(Suppress, undeliverable, ans.Reason, dnsDetail(ans))
@@ -227,7 +230,7 @@ func judge(r *validate.Result, b *bounceimport.Record, cat category, p *Policy) 
 	}
 	// What a person should look at.
 	if b != nil && b.Held != "" && cat.side != sideSender && cat.side != sideNone {
-		return set(Review, unknown, ReasonBounceHeld, "It bounced, but the bounce is not believed: "+b.Held)
+		return set(Review, unknown, ReasonBounceHeld, asSentence("It bounced, but the bounce is not believed: "+b.Held))
 	}
 	if !transactional {
 		if r.Risky != "" {
@@ -354,6 +357,18 @@ func of(provider string) string {
 		return ""
 	}
 	return " (" + provider + ")"
+}
+
+// asSentence begins s with a capital and ends it with a full stop.
+func asSentence(s string) string {
+	if s == "" {
+		return s
+	}
+	s = strings.ToUpper(s[:1]) + s[1:]
+	if !strings.HasSuffix(s, ".") {
+		s += "."
+	}
+	return s
 }
 
 func lowerFirst(s string) string {

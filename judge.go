@@ -221,6 +221,7 @@ func (w *judgeWorker) address(s *slot, cell *validate.CellAddress, x *parsed, us
 			w.res.Syntax = &validate.SyntaxError{Code: "syntax", Detail: x.err.Error()}
 		}
 		*d = Decide(user, &w.res, nil, &r.job.Policy)
+		w.cite(d)
 		if d.Suggestion != "" {
 			s.fixes = append(s.fixes, foundFix{address: strings.Clone(cell.Address), suggestion: strings.Clone(d.Suggestion), why: d.Detail})
 		}
@@ -292,6 +293,7 @@ func (w *judgeWorker) address(s *slot, cell *validate.CellAddress, x *parsed, us
 		w.res.Answer = validate.Answer{Domain: dom.name, Verdict: validate.Unknown, Reason: ReasonDNSNoAnswer}
 	}
 	*d = Decide(user, &w.res, rec, &r.job.Policy)
+	w.cite(d)
 	if d.Suggestion != "" && d.Action != Keep || d.Suggestion != "" && r.job.Policy.Typos == "keep" {
 		s.fixes = append(s.fixes, foundFix{address: x.addr.String(), suggestion: strings.Clone(d.Suggestion), why: facts.Name + " is probably " + facts.Typo})
 		w.tally.typos[[2]string{dom.name, facts.Typo}]++
@@ -310,6 +312,17 @@ func (w *judgeWorker) address(s *slot, cell *validate.CellAddress, x *parsed, us
 		}
 	}
 	return nil
+}
+
+// cite names the lists and rules behind a decision that rests on the address
+// itself.
+func (w *judgeWorker) cite(d *Decision) {
+	if d.Action == Keep || len(d.Evidence) == 0 || d.Evidence[0].From != addressItself {
+		return
+	}
+	if ev := w.r.job.Validator.Evidence(&w.res); len(ev) > 0 {
+		d.Evidence = append(ev, d.Evidence[1:]...)
+	}
 }
 
 // combine decides on a record whose cell holds several addresses: it is kept

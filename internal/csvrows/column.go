@@ -10,6 +10,7 @@ import (
 type column struct {
 	index     int
 	role      Role
+	bare      bool // the name says "e-mail" or "e-mail address" and no more
 	filled    int // cells that are not blank
 	addresses int // cells that hold an address
 	distinct  int // different ones among them
@@ -21,6 +22,15 @@ func (c *column) share() float64 {
 		return 0
 	}
 	return float64(c.addresses) / float64(c.filled)
+}
+
+// weight ranks columns of one kind: by their addresses, and a tenth more for the
+// bare name, so that "Email" loses to "Work Email" only where it is the emptier one.
+func (c *column) weight() int {
+	if c.bare {
+		return 11 * c.addresses
+	}
+	return 10 * c.addresses
 }
 
 // own reports whether the addresses are the contacts' own, so far as that can
@@ -48,6 +58,7 @@ func (l *List) chooseColumn(d *dialect, want string) error {
 		c.index = i
 		if i < len(l.Header) {
 			c.role = d.words.role(l.Header[i])
+			c.bare = d.words.bare(l.Header[i])
 		}
 		seen := make(map[string]bool)
 		for _, row := range d.rows {
@@ -78,9 +89,9 @@ func (l *List) chooseColumn(d *dialect, want string) error {
 			c := &columns[i]
 			switch {
 			case !step.fits(c):
-			case best == nil || c.addresses > best.addresses:
+			case best == nil || c.weight() > best.weight():
 				best, next = c, best
-			case next == nil || c.addresses > next.addresses:
+			case next == nil || c.weight() > next.weight():
 				next = c
 			}
 		}

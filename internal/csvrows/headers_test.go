@@ -57,7 +57,7 @@ func TestHeaderRole(t *testing.T) {
 		Secondary:  "Email 2|Email2|E-posta adresi 2|Zweite E-Mail|Otro correo|備用電子郵件|サブメールアドレス|Дополнительный email|Diğer e-posta",
 		Other:      "Emails Sent|Email Verified|md5_email|SHA256 Email|From|Reply-To Email|Organizer Email|Modified By Email|Email Preference|メールマガジン|邮件主题|E-Mail-Format",
 		Unnamed:    "Name|Mailing Address|Adresse|住所|Phone|Shipping State|SMS_BLACKLISTED|Do Not Call|Accepts SMS Marketing|Subscribed at|Soft bounces|",
-		StatusLike: "Unsubscribe Date|HasOptedOutOfEmail|Email Opt-in|Do Not Email|Subscription status|Suppressed|Spam complaints|Email Marketing Consent|IsExcludedFromCampaigns",
+		StatusLike: "Désinscription|Dado de baja|Descadastrado|Disiscritto|Uitgeschreven|Avprenumererad|Wypisany|Odhlášen|Leiratkozott|Dezabonat|Отписался|配信停止|退订|수신거부|Zgoda|同意|Gesperrt|Bloqué|Unsubscribe Date|HasOptedOutOfEmail|Email Opt-in|Do Not Email|Subscription status|Suppressed|Spam complaints|Email Marketing Consent|IsExcludedFromCampaigns",
 	} {
 		for name := range strings.SplitSeq(names, "|") {
 			if got := HeaderRole(name); got != role {

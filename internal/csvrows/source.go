@@ -241,7 +241,7 @@ func spool(name string, in io.Reader, opt Options) (*file, error) {
 		buf := bufio.NewReaderSize(in, sampleSize)
 		sample, err := buf.Peek(sampleSize)
 		if err == nil && packingOf(sample) == plain {
-			_, err = detect(name, sample, false, opt)
+			err = refuse(name, sample, opt)
 		}
 		if err == nil || err == io.EOF {
 			_, err = io.Copy(tmp, buf)
@@ -261,6 +261,27 @@ func spool(name string, in io.Reader, opt Options) (*file, error) {
 		return nil, err
 	}
 	return f, nil
+}
+
+// refuse returns an error when the start of a stream shows that it is no list.
+func refuse(name string, sample []byte, opt Options) error {
+	d, err := detect(name, sample, false, opt)
+	if err != nil || d.charset == utf16LE || d.charset == utf16BE {
+		return err
+	}
+	line := d.lines + 1
+	for at := len(d.preamble); at < len(sample); {
+		r, ok := d.read(sample, at, false)
+		if !ok {
+			if len(sample)-at > maxRecord {
+				return tooLongError(name, line)
+			}
+			break
+		}
+		at = r.next
+		line += int64(r.lines)
+	}
+	return nil
 }
 
 // open starts a pass over the decompressed bytes. It adds to read what it takes

@@ -357,6 +357,15 @@ func TestBombs(t *testing.T) {
 			}
 		})
 	}
+	// A stream is refused before it is copied.
+	endless := &filler{'x', gib}
+	_, err := Open("-", Options{Stdin: io.MultiReader(strings.NewReader(head+"b@x.org,\"open"), endless), TempDir: t.TempDir()})
+	if err == nil || !strings.Contains(err.Error(), "standard input:3: the record") {
+		t.Errorf("an open quote on standard input: %v", err)
+	}
+	if read := gib - endless.n; read > 16<<20 {
+		t.Errorf("an open quote on standard input: %d bytes were read", read)
+	}
 	// As many columns as are allowed, in all rows, are read in bounded memory.
 	wide := "email" + strings.Repeat(",", 1999) + "\n"
 	path := write(t, append([]byte(wide), bytes.Repeat([]byte("a@x.org"+wide[5:]), 8<<20/len(wide))...))
@@ -371,7 +380,7 @@ func TestBombs(t *testing.T) {
 		t.Errorf("2,000 columns: %d MiB of memory", grown>>20)
 	}
 	// Lines are no protection: what grows a thousandfold is refused all the same.
-	_, err := drain(write(t, gzipped1(t, append([]byte(head), bytes.Repeat([]byte("a@x.org,x\n"), 8<<20)...))))
+	_, err = drain(write(t, gzipped1(t, append([]byte(head), bytes.Repeat([]byte("a@x.org,x\n"), 8<<20)...))))
 	if err == nil || !strings.Contains(err.Error(), "grows more than 200 times") {
 		t.Errorf("gzip of one row again and again: %v", err)
 	}

@@ -107,11 +107,9 @@ func statusName(words []string) (style, string) {
 		if status && len(words) <= 4 {
 			return hitByGeneric, KindUnsubscribe
 		}
-	case "unsub", "unsubscribe", "unsubscribed", "unsubscription", "optout", "optedout", "optouts", "emailoptout", "unsubscribedat",
-		"abgemeldet", "abmeldung", "abmeldedatum", "abbestellt", "desinscrit", "desinscription", "desabonne", "dadodebaja", "baja", "cancelado", "descadastrado", "disiscritto", "cancellato",
-		"uitgeschreven", "afgemeld", "avregistrerad", "avmeldt", "afmeldt", "peruutettu", "wypisany", "odhlasen", "odhlaseny", "отписан", "отписался", "відписаний", "退订", "已退订", "取消订阅", "配信停止", "配信解除", "수신거부":
+	case "unsub", "unsubscribe", "unsubscribed", "unsubscription", "optout", "optedout", "optouts", "baja":
 		return hitIfYes, KindUnsubscribe
-	case "blacklisted", "blacklist", "blocklisted", "blocklist", "blocked", "suppressed", "disabled", "donot", "donotsend", "donotallow", "donotallowbulk", "donotbulk", "dnc", "dne", "excluded", "isexcluded", "keinewerbung", "nepascontacter", "nocontactar", "banned", "gesperrt", "bloque", "bloqueado", "bloccato", "geblokkeerd", "заблокирован", "黑名单":
+	case "blacklisted", "blacklist", "blocklisted", "blocklist", "blocked", "suppressed", "disabled", "donot", "donotsend", "donotallow", "donotallowbulk", "donotbulk", "dnc", "dne", "excluded", "isexcluded", "banned":
 		if status {
 			return hitByWord, KindBlocked
 		}
@@ -119,13 +117,13 @@ func statusName(words []string) (style, string) {
 			return noStatus, ""
 		}
 		return hitIfYes, KindBlocked
-	case "invalid", "clean", "cleaned", "bounced", "hardbounce", "hardbounced", "bounce", "hasbounced", "ungultig", "unzustellbar":
+	case "invalid", "clean", "cleaned", "bounced", "hardbounce", "hardbounced", "bounce":
 		return hitIfYes, KindBounce
 	case "hardbouncereason", "bouncereason":
 		return hitByReason, KindBounce
-	case "spamreport", "spamcomplaint", "spamcomplaints", "complaint", "complained", "markedasspam", "reportedspam", "reportedasspam", "abuse", "spambeschwerde":
+	case "spamreport", "spamcomplaint", "spamcomplaints", "complaint", "complained", "markedasspam", "reportedspam", "reportedasspam", "abuse":
 		return hitIfYes, KindComplaint
-	case "accepts", "acceptsnewsletter", "subscribed", "subscribednewsletter", "newsletter", "newslettersubscriber", "newslettersubscription", "receive", "receives", "receivenewsletter", "opt", "opted", "optin", "optedin", "consent", "consented", "newsletteroptin", "einwilligung", "angemeldet", "abonne", "suscrito", "inscrito", "iscritto", "newslettersubscribed", "allowed", "canbeemailed", "permitted":
+	case "accepts", "acceptsnewsletter", "subscribed", "subscribednewsletter", "newsletter", "newslettersubscriber", "newslettersubscription", "receive", "receives", "receivenewsletter", "opt", "opted", "optin", "optedin", "consent", "consented", "newsletteroptin", "newslettersubscribed", "allowed", "canbe", "permitted":
 		if !dated {
 			return hitIfNo, KindUnsubscribe
 		}
@@ -137,8 +135,33 @@ func statusName(words []string) (style, string) {
 		if len(words) == 1 {
 			return hitByGeneric, KindUnsubscribe
 		}
+	default:
+		for _, s := range stems {
+			for stem := range strings.FieldsSeq(s.words) {
+				if strings.HasPrefix(key, stem) && !(dated && s.style == hitIfNo) {
+					return s.style, s.kind
+				}
+			}
+		}
 	}
 	return noStatus, ""
+}
+
+// stems are what names of status columns begin with in other languages, folded.
+var stems = [...]struct {
+	style style
+	kind  string
+	words string
+}{
+	{hitIfYes, KindUnsubscribe, `abgemeld abmeld abbestell ausgetrag widerruf desinscri desabonn desuscri dadodebaja dadadebaja descadastr cancelados disiscri disdett
+		uitgeschre uitschrij afgemeld avprenumer avregistr avmeld afmeld peruut wypis odhlas odjav leiratkoz dezabon отпис відпис описан abonelikten listedencik
+		berhentiberlangganan huydangky 退订 已退订 退訂 取消订阅 取消訂閱 配信停止 配信解除 配信不可 購読解除 購読停止 オプトアウト 수신거부 구독취소 ยกเลิก إلغاء`},
+	{hitIfYes, KindBlocked, `keinewerbung gesperrt blockiert nepascontacter bloque bloqueado bloqueada bloccat geblokkeerd blockerad blokkert blokeret zablokow blokovan letiltva blocat
+		заблокир заблоков engell nocontact nocontactar noenviar naocontact 黑名单 黑名單 ブロック 차단`},
+	{hitIfYes, KindBounce, `unzustellbar ungultig rebotad rebote devuelto nonvalid rimbalz gebounce 退信`},
+	{hitIfYes, KindComplaint, `spambeschwerde beschwerde plainte queja reclamo klacht`},
+	{hitIfNo, KindUnsubscribe, `einwilligung zustimmung angemeldet consentement consentimiento consentimento consenso toestemming samtycke samtykke suostumus zgoda souhlas suhlas hozzajarul
+		consimt соглас згода onay 同意 許可 동의`},
 }
 
 // findStatus finds the columns that carry suppressions: by their names, and only

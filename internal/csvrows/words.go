@@ -129,6 +129,16 @@ func readings(name string) []string {
 	return all
 }
 
+// bare reports whether a name has no words but those for e-mail and address.
+func (v vocabulary) bare(name string) bool {
+	for _, word := range foldWords(name) {
+		if c, ok := v.word(word); word != "e" && (!ok || c&(wordMail|wordAddr|wordPost|wordElec) == 0) {
+			return false
+		}
+	}
+	return true
+}
+
 // named reports whether a cell of a first row is the name of a column of addresses.
 func (v vocabulary) named(cell string) bool {
 	return len(cell) > 2 && len(cell) < 100 && strings.IndexByte(cell, '@') < 0 && v.role(cell) == Primary

@@ -11,9 +11,9 @@ type column struct {
 	index     int
 	role      Role
 	bare      bool // the name says "e-mail" or "e-mail address" and no more
-	filled    int // cells that are not blank
-	addresses int // cells that hold an address
-	distinct  int // different ones among them
+	filled    int  // cells that are not blank
+	addresses int  // cells that hold an address
+	distinct  int  // different ones among them
 }
 
 // share returns how many of the filled cells are addresses.

@@ -138,6 +138,9 @@ func (v *Validator) checkLocal(r *Result) {
 	if a.Domain[0] == '[' {
 		r.Exotic = "domain_literal"
 	}
+	if n := len(a.Domain); n > 2 && a.Domain[n-2] == '.' {
+		r.Exotic = "one_letter_tld" // none exists, and none is planned (ICANN, Applicant Guidebook 2.2.1.3.2)
+	}
 	if !isASCII(a.Raw) {
 		v.noteInternational(r)
 	}

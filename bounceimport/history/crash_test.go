@@ -39,7 +39,7 @@ func child(path string, events []bounceimport.Event) error {
 		return err
 	}
 	m := s.Begin(context.Background())
-	m.limit = 8192
+	m.limit, m.txRows = 1<<18, 100
 	for i := range events {
 		if err := m.Add(&events[i]); err != nil {
 			return err

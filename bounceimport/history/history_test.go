@@ -120,7 +120,7 @@ func TestImportIsASetUnion(t *testing.T) {
 		for len(again) > 0 {
 			n := 1 + r.IntN(len(again))
 			m := b.Begin(context.Background())
-			m.limit = 1 << (8 + r.IntN(10))
+			m.limit, m.txRows = 1<<(8+r.IntN(10)), 1+r.IntN(200)
 			for i := range again[:n] {
 				if err := m.Add(&again[i]); err != nil {
 					t.Fatal(err)
@@ -512,7 +512,7 @@ func TestConcurrentUse(t *testing.T) {
 			}
 			defer s.Close()
 			m := s.Begin(context.Background())
-			m.limit = 4096
+			m.limit, m.txRows = 1<<14, 50
 			for i := k * 300; i < min(k*300+1100, len(events)); i++ {
 				if err := m.Add(&events[i]); err != nil {
 					t.Error(err)

@@ -126,9 +126,10 @@ type Counts struct {
 	Forgotten int64 `json:"forgotten,omitempty"` // addresses that were forgotten, and stay so
 }
 
-// Import adds events to a history, a large batch at a time, each in a
-// transaction of its own and sorted by key: a B-tree takes sorted rows several
-// times faster. Memory is bounded by the batch.
+// Import adds events to a history. It sorts them first, in memory or, when they
+// are many, in a temporary file: a B-tree takes rows in the order of its keys
+// several times faster. Nothing is written before Done, which writes in
+// transactions of moderate size so that other processes need not wait long.
 type Import struct {
 	Counts Counts
 
@@ -137,19 +138,21 @@ type Import struct {
 	rows      []row
 	order     []entry // of rows, while a batch is written
 	bytes     int
-	limit     int
+	limit     int // of bytes
+	txRows    int
 	intern    map[string]string // within a batch: replies are alike
 	providers bounceimport.Providers
 	buf       []byte
 	files     []File
+	spill     *spill // nil while everything is in memory
 }
 
-// batchBytes bounds what an Import holds before it writes.
+// batchBytes bounds what an Import holds in memory.
 const batchBytes = 64 << 20
 
 // Begin starts an import. The caller must call Done.
 func (s *Store) Begin(ctx context.Context) *Import {
-	return &Import{s: s, ctx: ctx, limit: batchBytes, intern: make(map[string]string)}
+	return &Import{s: s, ctx: ctx, limit: batchBytes, txRows: txRows, intern: make(map[string]string)}
 }
 
 // Add adds one event; it keeps no reference to e. Its signature is that of the
@@ -267,9 +270,9 @@ func source(s string) string {
 // AddFile notes that a file was imported.
 func (m *Import) AddFile(f File) { m.files = append(m.files, f) }
 
-// Done writes what is left, looks for incidents and ends the import.
+// Done writes what was added, looks for incidents and ends the import.
 func (m *Import) Done() error {
-	if err := m.flush(); err != nil {
+	if err := m.writeAll(); err != nil {
 		return err
 	}
 	err := m.s.during(m.ctx, func() error {
@@ -291,13 +294,59 @@ func (m *Import) Done() error {
 	return err
 }
 
-// flush writes the batch.
-func (m *Import) flush() error {
-	if len(m.rows) == 0 {
+// writeAll writes the rows that were added: those in memory, or, when there
+// were more than one batch, the merged runs.
+func (m *Import) writeAll() error {
+	if len(m.rows) == 0 && m.spill == nil {
 		return nil
 	}
 	m.sort()
-	err := m.s.during(m.ctx, func() error { return m.s.write(m.upsert) })
+	next := m.sorted()
+	if m.spill != nil {
+		defer func() {
+			m.spill.close()
+			m.spill = nil
+		}()
+		if err := m.flush(); err != nil {
+			return err
+		}
+		var err error
+		if next, err = m.spill.merge(); err != nil {
+			return err
+		}
+	}
+	for more := true; more; {
+		err := m.s.during(m.ctx, func() error {
+			return m.s.write(func() (err error) {
+				more, err = m.upsert(next, m.txRows)
+				return err
+			})
+		})
+		if err != nil {
+			return err
+		}
+	}
+	m.rows, m.bytes = nil, 0
+	clear(m.intern)
+	return nil
+}
+
+// txRows is how many rows a transaction writes: other processes wait for it.
+const txRows = 100_000
+
+// flush moves the batch to the spill file.
+func (m *Import) flush() error {
+	if err := m.ctx.Err(); err != nil {
+		return err
+	}
+	if m.spill == nil {
+		var err error
+		if m.spill, err = newSpill(m.s.path); err != nil {
+			return err
+		}
+	}
+	m.sort()
+	err := m.spill.add(m.sorted())
 	m.rows, m.bytes = m.rows[:0], 0
 	clear(m.intern)
 	return err
@@ -306,10 +355,10 @@ func (m *Import) flush() error {
 // sort puts the rows in the order of the table, and those that belong together
 // into one.
 func (m *Import) sort() {
+	m.order = m.order[:0]
 	if len(m.rows) == 0 {
 		return
 	}
-	m.order = m.order[:0]
 	for i := range m.rows {
 		m.order = append(m.order, entry{prefix(m.rows[i].key), int32(i)})
 	}
@@ -331,28 +380,47 @@ func (m *Import) sort() {
 	m.order = m.order[:n+1]
 }
 
-// upsert writes the sorted rows of the batch, within a transaction.
-func (m *Import) upsert() error {
+// sorted returns a function that gives the rows that sort has sorted, and nil
+// at the end.
+func (m *Import) sorted() func() (*row, error) {
+	i := -1
+	return func() (*row, error) {
+		if i++; i < len(m.order) {
+			return &m.rows[m.order[i].row], nil
+		}
+		return nil, nil
+	}
+}
+
+// upsert writes at most limit rows, within a transaction, and says whether there
+// may be more.
+func (m *Import) upsert(next func() (*row, error), limit int) (more bool, err error) {
 	forgotten, err := m.s.forgotten()
 	if err != nil {
-		return err
+		return false, err
 	}
 	st, err := m.s.conn.Prepare(upsert)
 	if err != nil {
-		return err
+		return false, err
 	}
 	before, err := m.s.int("SELECT total_changes()")
 	if err != nil {
-		return err
+		return false, err
 	}
 	var key string
 	var skip bool
-	for _, e := range m.order {
-		r := &m.rows[e.row]
+	for range limit {
+		r, err := next()
+		if err != nil {
+			return false, err
+		}
+		if more = r != nil; !more {
+			break
+		}
 		if forgotten != nil && r.key != key && r.key[0] != '@' {
 			key = r.key
 			if skip, err = forgotten(key); err != nil {
-				return err
+				return false, err
 			}
 			if skip {
 				m.Counts.Forgotten++
@@ -379,15 +447,15 @@ func (m *Import) upsert() error {
 		st.BindText(16, r.hint)
 		st.BindBool(17, r.whole)
 		if _, err := st.Step(); err != nil {
-			return err
+			return false, err
 		}
 		if err := st.Reset(); err != nil {
-			return err
+			return false, err
 		}
 	}
 	after, err := m.s.int("SELECT total_changes()")
 	m.Counts.Changed += after - before
-	return err
+	return more, err
 }
 
 // during runs f with ctx as the interrupt of the connection.

@@ -3,6 +3,7 @@ package history
 import (
 	"cmp"
 	"context"
+	"math"
 	"slices"
 	"strings"
 
@@ -95,7 +96,8 @@ func (s *Store) Reclassify(ctx context.Context, classify func(*bounceimport.Even
 						}
 					}
 					m.sort()
-					return m.upsert()
+					_, err := m.upsert(m.sorted(), math.MaxInt)
+					return err
 				})
 			})
 			if err != nil {

@@ -292,19 +292,17 @@ func (b *bounce) collect() {
 			b.returned, b.inline = []byte(strings.TrimLeft(afterLine(b.body[cut:]), "\n")), true
 		}
 		// A report that lost its MIME header stands in the text with all its parts.
-		if len(b.status) == 0 {
-			if at := indexFold(b.body, "\nfinal-recipient:"); at >= 0 {
-				b.status = append(b.status, b.body[statusStart(b.body, at):])
-			}
+		if at := indexFold(b.body, "\nfinal-recipient:"); at >= 0 && len(b.status) == 0 {
+			from := statusStart(b.body, at)
+			b.status = append(b.status, b.body[from:])
+			cut = min(cut, from)
 		}
 		b.body = b.body[:cut]
 	}
-	if len(b.status) == 0 {
-		if at := indexFold(b.body, "\nfinal-recipient:"); at >= 0 {
-			from := statusStart(b.body, at)
-			b.status = append(b.status, b.body[from:])
-			b.body = b.body[:from]
-		}
+	if at := indexFold(b.body, "\nfinal-recipient:"); at >= 0 && len(b.status) == 0 {
+		from := statusStart(b.body, at)
+		b.status = append(b.status, b.body[from:])
+		b.body = b.body[:from]
 	}
 }
 

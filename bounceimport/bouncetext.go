@@ -500,6 +500,9 @@ func isDaemon(a string) bool {
 
 // boilerplate knows the sentences of bounces that say nothing of the cause.
 func boilerplate(t string) bool {
+	if strings.HasPrefix(t, "--") && strings.IndexByte(t, ' ') < 0 && len(t) > 6 { // a MIME boundary in a mail that lost its header
+		return true
+	}
 	l := strings.ToLower(t[:min(len(t), 120)])
 	for _, p := range []string{"this message was created automatically", "a message that you sent could not", "a message that you have sent could not", "its recipients", "it's recipients", "recipients. this is a permanent", "failed:", "the following address", "your message", "hi. this is the", "i'm afraid i wasn't able", "this is a permanent error",
 		"this is the postfix program", "this is the mail system at", "i'm sorry to have to inform", "be delivered to one or more", "below could not be delivered", "for further assistance", "if you do so, please", "delete your own text", "the postfix program", "the mail system",

@@ -94,6 +94,9 @@ func (d *reading) stream(r io.Reader, name string, depth int) error {
 // form tells what text it is by how it begins.
 func form(head []byte) string {
 	body := bytes.TrimLeft(head, " \t\r\n")
+	if bytes.IndexByte(body, '\n') < 0 && bytes.IndexByte(body, '\r') >= 0 {
+		body = unixLines(bytes.Clone(body))
+	}
 	line, rest := cutLine(body)
 	if bytes.HasPrefix(line, []byte("From ")) {
 		if next, _ := cutLine(rest); isField(next) {

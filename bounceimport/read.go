@@ -317,7 +317,7 @@ func replyCodes(s string) (code int, status string) {
 				i += n
 			}
 		case code == 0 && isDigit(s[i+1]) && isDigit(s[i+2]) && s[i+1] <= '6' &&
-			(i+3 == len(s) || s[i+3] == ' ' || s[i+3] == '-' || s[i+3] == '\t' || s[i+3] == '\n' || s[i+3] == '\r' || s[i+3] == ':' || s[i+3] == '/' || s[i+3] == ',' || s[i+3] == '.' && (i+4 == len(s) || s[i+4] == ' ')):
+			(i+3 == len(s) || s[i+3] == ' ' || s[i+3] == '-' || s[i+3] == '\t' || s[i+3] == '\n' || s[i+3] == '\r' || s[i+3] == ':' && (i+4 == len(s) || s[i+4] == ' ') || s[i+3] == '/' || s[i+3] == ',' || s[i+3] == '.' && (i+4 == len(s) || s[i+4] == ' ')):
 			if i > 0 && !codeMayFollow(s[:i]) {
 				continue
 			}
@@ -394,6 +394,13 @@ func (d *reading) time(s string) time.Time { return ParseTime(s, d.opt.Location)
 func (d *reading) classify(e *Event) {
 	if e.Hint != "delayed" || e.Reply == "" {
 		d.opt.Classifier.Classify(e)
+		if e.Category == "delivered" && e.Hint != "delivered" && e.Hint != "" {
+			// The source reports a failure; the 2yz in its text is something else.
+			reply, code, status := e.Reply, e.Code, e.Status
+			e.Reply, e.Code, e.Status = "", 0, ""
+			d.opt.Classifier.Classify(e)
+			e.Reply, e.Code, e.Status = reply, code, status
+		}
 		return
 	}
 	// The server is still trying, which says nothing of the address, unless the

@@ -2,8 +2,10 @@ package bounceimport
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"os"
 	"path/filepath"
@@ -105,6 +107,7 @@ func TestReplyCodes(t *testing.T) {
 		{"blocked: 5.6.7.8 is listed", 0, ""},
 		{"server 5.4.1.2 said no", 0, ""},
 		{"Requested action not taken", 0, ""},
+		{"[(0) example.com. [2606:2800:220:6d:26bf:1447:1097:aa7]:25: socket error]", 0, ""},
 		{"", 0, ""},
 	} {
 		if code, status := replyCodes(c.reply); code != c.code || status != c.status {
@@ -146,6 +149,126 @@ func TestParseTime(t *testing.T) {
 	} {
 		if got := ParseTime(in, time.UTC); !got.Equal(want) {
 			t.Errorf("%q: got %v, want %v", in, got, want)
+		}
+	}
+}
+
+// TestLineEnds reads every mail with LF, CRLF and lone CR: nothing may differ.
+func TestLineEnds(t *testing.T) {
+	files, _ := filepath.Glob(filepath.Join("..", "testdata", "bounces", "formats", "mail_*.eml"))
+	more, _ := filepath.Glob(filepath.Join(mailData, "*.eml"))
+	events := func(b []byte) string {
+		var out strings.Builder
+		if _, err := Read(t.Context(), bytes.NewReader(b), "x", Options{Now: testNow}, func(e *Event) error {
+			out.WriteString(e.Recipient + " " + e.Category + " " + e.Reply + "\n")
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		return out.String()
+	}
+	for _, f := range append(files, more...) {
+		b, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.HasSuffix(f, "shiftjis_unlabelled.eml") || bytes.HasPrefix(b, []byte("From ")) {
+			continue
+		}
+		lf := unixLines(bytes.Clone(b))
+		want := events(lf)
+		for _, end := range []string{"\r\n", "\r"} {
+			if got := events(bytes.ReplaceAll(lf, []byte("\n"), []byte(end))); got != want {
+				t.Errorf("%s with %q: got\n%s\nwant\n%s", filepath.Base(f), end, got, want)
+			}
+		}
+	}
+}
+
+// TestTruncated cuts every mail short at many places: no cut may invent a
+// recipient that the whole mail does not name.
+func TestTruncated(t *testing.T) {
+	files, _ := filepath.Glob(filepath.Join("..", "testdata", "bounces", "formats", "mail_*.eml"))
+	for _, f := range files {
+		b, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for n := len(b); n > 40; n -= 1 + n/40 {
+			_, err := Read(t.Context(), bytes.NewReader(b[:n]), "x", Options{Now: testNow}, func(e *Event) error {
+				if !bytes.Contains(bytes.ToLower(b), []byte(strings.ToLower(e.Recipient))) && !strings.HasSuffix(f, "verp.eml") {
+					t.Errorf("%s cut at %d: %q stands nowhere in it", filepath.Base(f), n, e.Recipient)
+				}
+				return nil
+			})
+			if fe := (*formError)(nil); err != nil && !errors.As(err, &fe) {
+				t.Errorf("%s cut at %d: %v", filepath.Base(f), n, err)
+			}
+		}
+	}
+}
+
+func TestDecompressionBomb(t *testing.T) {
+	var packed bytes.Buffer
+	z := gzip.NewWriter(&packed)
+	line := bytes.Repeat([]byte{'a'}, 1<<20)
+	for range 64 {
+		z.Write(line)
+	}
+	z.Close()
+	_, err := Read(t.Context(), &packed, "bomb.gz", Options{}, func(*Event) error { return nil })
+	if err == nil || !strings.Contains(err.Error(), "bomb.gz") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// An error of the caller, and the end of the context, stop the reading.
+func TestReadStops(t *testing.T) {
+	stop := errors.New("enough")
+	data := "email,reason\n" + strings.Repeat("a@example.com,550 5.1.1 gone\n", 5000)
+	n := 0
+	_, err := Read(t.Context(), strings.NewReader(data), "x", Options{}, func(*Event) error {
+		if n++; n == 3 {
+			return stop
+		}
+		return nil
+	})
+	if err != stop || n != 3 {
+		t.Errorf("got %v after %d events", err, n)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	n = 0
+	_, err = Read(ctx, strings.NewReader(data), "x", Options{}, func(*Event) error {
+		if n++; n == 3 {
+			cancel()
+		}
+		return nil
+	})
+	if !errors.Is(err, context.Canceled) || n > 1000 {
+		t.Errorf("got %v after %d events", err, n)
+	}
+}
+
+// A forged bounce is no evidence once the caller says what its own mail looks like.
+func TestForeignMail(t *testing.T) {
+	raw, err := os.ReadFile(filepath.Join("..", "testdata", "bounces", "formats", "mail_apachejames.eml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		opt  Options
+		want int64
+	}{
+		{Options{}, 1},
+		{Options{Senders: []string{"example.com"}}, 1},
+		{Options{Senders: []string{"com"}}, 1},
+		{Options{Senders: []string{"ample.com"}}, 0},
+		{Options{MessageID: func(id string) bool { return id == "june-1@example.com" }}, 1},
+		{Options{MessageID: func(id string) bool { return false }}, 0},
+	} {
+		a, err := Read(t.Context(), bytes.NewReader(raw), "x", c.opt, func(*Event) error { return nil })
+		if err != nil || a.Events != c.want || a.Events+a.Ignored != 1 {
+			t.Errorf("%v: %s, %v", c.opt.Senders, a.String(), err)
 		}
 	}
 }

@@ -13,7 +13,7 @@ type Status struct {
 
 	style    style
 	listmonk bool // "disabled" is a subscriber switched off, not an account
-	kit      bool // "cancelled" is an unsubscribe, not an order
+	mailing  bool // the words are a sending service's: "cancelled" is no order, "blocked" no account
 }
 
 // The kinds of a hit.
@@ -51,20 +51,25 @@ func (s Status) Hit(value []byte) string {
 		case meansYes, meansDate:
 			return s.Kind
 		}
-		return kindOf(word)
+		if kind := kindOf(word); kind != "" {
+			return kind
+		}
+		return weakKindOf(word)
 	case hitIfNo:
 		if valueMeaning(word, value) == meansNo {
 			return s.Kind
 		}
 		return kindOf(word)
 	case hitByWord, hitByGeneric:
+		if kind := kindOf(word); kind != "" {
+			return kind
+		}
 		switch {
 		case s.listmonk && string(word) == "disabled":
 			return KindBlocked
-		case s.kit && (string(word) == "cancelled" || string(word) == "canceled"):
-			return KindUnsubscribe
+		case s.mailing:
+			return weakKindOf(word)
 		}
-		return kindOf(word)
 	case hitByReason:
 		// Only what is the recipient's: a refusal for content, policy or
 		// reputation says nothing about the mailbox.
@@ -185,13 +190,10 @@ func findStatus(header []string, rows [][]string, address int) []Status {
 		s := Status{
 			Column: i, Name: name, Kind: kind, style: st,
 			listmonk: names["uuid"] && names["attributes"],
-			kit:      strings.EqualFold(strings.TrimSpace(name), "state"),
+			mailing:  strings.EqualFold(strings.TrimSpace(name), "state"), // Kit
 		}
 		for _, row := range rows {
-			if i < len(row) && (strings.EqualFold(row[i], "complained") || strings.EqualFold(row[i], "bounced")) {
-				s.kit = true
-				break
-			}
+			s.mailing = s.mailing || i < len(row) && kindOf(foldValue(nil, []byte(row[i]))) != ""
 		}
 		if s.fits(rows) {
 			found = append(found, s)
@@ -214,7 +216,7 @@ func (s Status) fits(rows [][]string) bool {
 			continue
 		}
 		m := valueMeaning(word, value)
-		isWord := kindOf(word) != "" || knownState(word)
+		isWord := kindOf(word) != "" || weakKindOf(word) != "" || knownState(word)
 		ok := isWord
 		switch s.style {
 		case hitIfYes:
@@ -331,9 +333,22 @@ func kindOf(word []byte) string {
 		return KindUnsubscribe
 	case "complained", "complaint", "complaints", "spam", "spamcomplaint", "spamreport", "spamreported", "markedasspam", "markedspam", "reportedspam", "reportedasspam", "abuse", "abusecomplaint", "abusereport", "junk":
 		return KindComplaint
-	case "bounced", "bounce", "hardbounce", "hardbounced", "cleaned", "invalid", "invalidemail", "undeliverable", "permanentbounce", "permanentlybounced":
+	case "bounced", "bounce", "hardbounce", "hardbounced", "cleaned", "invalidemail", "undeliverable", "permanentbounce", "permanentlybounced":
 		return KindBounce
-	case "blocklisted", "blacklisted", "blocked", "suppressed", "globallysuppressed", "donotcontact", "donotemail", "donotmail", "donotsend", "donotallow", "dnc", "dne", "manualsuppression", "banned", "gesperrt":
+	case "blocklisted", "blacklisted", "suppressed", "globallysuppressed", "donotcontact", "donotemail", "donotmail", "donotsend", "donotallow", "dnc", "dne", "manualsuppression":
+		return KindBlocked
+	}
+	return ""
+}
+
+// weakKindOf is kindOf for words that shops, accounts and checks use as well.
+func weakKindOf(word []byte) string {
+	switch string(word) {
+	case "cancelled", "canceled":
+		return KindUnsubscribe
+	case "invalid":
+		return KindBounce
+	case "blocked", "banned", "gesperrt":
 		return KindBlocked
 	}
 	return ""
@@ -344,7 +359,7 @@ func kindOf(word []byte) string {
 func knownState(word []byte) bool {
 	switch string(word) {
 	case "active", "allow", "allowed", "subscribed", "subscriber", "enabled", "pending", "unconfirmed", "confirmed", "inactive", "transactional", "archived", "deleted", "removed", "express", "implied", "explicit", "implicit",
-		"pendingconfirmation", "temphold", "notset", "awaitingconfirmation", "unknown", "optin", "optedin", "doubleoptin", "singleoptin", "confirmedoptin", "validating", "disabled", "cancelled", "canceled", "softbounce", "softbounced", "valid", "engaged", "unengaged",
+		"pendingconfirmation", "temphold", "notset", "awaitingconfirmation", "unknown", "optin", "optedin", "doubleoptin", "singleoptin", "confirmedoptin", "validating", "disabled", "softbounce", "softbounced", "valid", "engaged", "unengaged",
 		"verified", "unverified", "deliverable", "notspecified", "granted", "aktiv", "inaktiv", "angemeldet", "bestätigt", "unbestätigt", "actif", "inactif", "abonné", "inscrit", "activo", "inactivo", "suscrito", "inscrito", "ativo", "inativo", "attivo", "iscritto", "actief", "aangemeld",
 		"aktywny", "aktivní", "активен", "активный", "подписан", "已订阅", "購読中", "有効", "구독중":
 		return true

@@ -236,7 +236,7 @@ func (r *run) finish() error {
 			role = "allow"
 		}
 		s.Inputs = append(s.Inputs, export.InputFile{Name: u.path, Role: role, Bytes: u.size, SHA256: u.sum, Records: u.records})
-		if u.size == 0 {
+		if u.List == nil {
 			s.Notes = append(s.Notes, filepath.Base(u.path)+" is empty.")
 		}
 		if n := u.unusable.Load(); n > 0 {

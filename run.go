@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -131,20 +132,20 @@ func (j *Job) check() error {
 		return fmt.Errorf("dedupe %q is not known: use exact, key, provider or off", j.Dedupe)
 	}
 	stdin := 0
-	for _, n := range j.Lists {
+	for _, n := range slices.Concat(j.Lists, j.Suppress, j.Allow) {
 		if n == "-" {
 			stdin++
 		}
 	}
 	if stdin > 1 {
-		return errors.New("standard input can be one list only")
+		return errors.New("standard input can be one of the inputs only")
 	}
 	return j.Policy.check()
 }
 
 func (r *run) do(ctx context.Context) (err error) {
 	j := r.job
-	inputs := append(append(append(append([]string{}, j.Lists...), j.Suppress...), j.Allow...), j.Protect...)
+	inputs := slices.Concat(j.Lists, j.Suppress, j.Allow, j.Protect)
 	if j.ApplyFixes != "" {
 		inputs = append(inputs, j.ApplyFixes)
 	}
@@ -164,14 +165,14 @@ func (r *run) do(ctx context.Context) (err error) {
 		err = errors.Join(err, r.out.Close())
 	}()
 	defer func() { err = errors.Join(err, r.closeLists()) }()
-	if err := r.open(ctx); err != nil {
-		return err
-	}
 	for _, p := range j.Suppress {
 		r.userLists = append(r.userLists, &userList{path: p})
 	}
 	for _, p := range j.Allow {
 		r.userLists = append(r.userLists, &userList{path: p, allow: true})
+	}
+	if err := r.open(ctx); err != nil {
+		return err
 	}
 	if err := r.fixes.load(j.ApplyFixes); err != nil {
 		return err
@@ -201,6 +202,12 @@ func (r *run) closeLists() error {
 		if !l.closed {
 			l.closed = true
 			errs = append(errs, l.Close())
+		}
+	}
+	for _, u := range r.userLists {
+		if u.List != nil && !u.closed {
+			u.closed = true
+			errs = append(errs, u.Close())
 		}
 	}
 	return errors.Join(errs...)
@@ -248,6 +255,11 @@ func (r *run) open(ctx context.Context) error {
 				l.text.Write(l.Preamble())
 			}
 			r.prog.Total.Add(2 * max(0, l.Size()))
+		}
+	}
+	for _, u := range r.userLists {
+		if err := r.openUserList(ctx, u); err != nil {
+			return err
 		}
 	}
 	if len(r.lists) > 1 {

@@ -430,15 +430,15 @@ func TestBadJobs(t *testing.T) {
 	dir := t.TempDir()
 	list := write(t, filepath.Join(dir, "l.csv"), "Email\na@firm.org\n")
 	for want, j := range map[string]Job{
-		"no list":             {Out: "x"},
-		"no output":           {Lists: []string{list}},
-		"cannot read":         {Lists: []string{filepath.Join(dir, "none.csv")}, Out: filepath.Join(dir, "out")},
-		"never.txt":           {Lists: []string{list}, Out: filepath.Join(dir, "out"), Suppress: []string{filepath.Join(dir, "never.txt")}},
-		`dedupe "some"`:       {Lists: []string{list}, Out: filepath.Join(dir, "out"), Dedupe: "some"},
-		`policy "loose"`:      {Lists: []string{list}, Out: filepath.Join(dir, "out"), Policy: Policy{Kind: "loose"}},
-		"also an input":       {Lists: []string{list}, Out: list},
-		"not a run of winnow": {Lists: []string{list}, Out: dir},
-		"one list only":       {Lists: []string{"-", "-"}, Out: filepath.Join(dir, "out")},
+		"no list":                {Out: "x"},
+		"no output":              {Lists: []string{list}},
+		"cannot read":            {Lists: []string{filepath.Join(dir, "none.csv")}, Out: filepath.Join(dir, "out")},
+		"never.txt":              {Lists: []string{list}, Out: filepath.Join(dir, "out"), Suppress: []string{filepath.Join(dir, "never.txt")}},
+		`dedupe "some"`:          {Lists: []string{list}, Out: filepath.Join(dir, "out"), Dedupe: "some"},
+		`policy "loose"`:         {Lists: []string{list}, Out: filepath.Join(dir, "out"), Policy: Policy{Kind: "loose"}},
+		"also an input":          {Lists: []string{list}, Out: list},
+		"not a run of winnow":    {Lists: []string{list}, Out: dir},
+		"one of the inputs only": {Lists: []string{"-", "-"}, Out: filepath.Join(dir, "out")},
 	} {
 		_, err := Run(context.Background(), &j)
 		if err == nil || strings.Contains(err.Error(), "\n") || !strings.Contains(err.Error(), want) && want != "not a run of winnow" {
@@ -467,6 +467,15 @@ func TestStdin(t *testing.T) {
 	}
 	if es, err := os.ReadDir(dir); err != nil || len(es) != 1 {
 		t.Errorf("left behind: %v %v", es, err)
+	}
+}
+
+// A suppression list may be a stream, even one of hashes.
+func TestSuppressStream(t *testing.T) {
+	md := md5.Sum([]byte("a@firm.org"))
+	got, s := clean(t, Job{Suppress: []string{"-"}, Stdin: strings.NewReader(hexOf(md[:]) + "\n")}, "Email\na@firm.org\nb@firm.org\n")
+	if got["cleaned.csv"] != "Email\nb@firm.org\n" || s.Inputs[1].Name != "-" || s.Inputs[1].Bytes != 33 || s.Inputs[1].Records != 1 {
+		t.Errorf("%q %+v", got["cleaned.csv"], s.Inputs)
 	}
 }
 

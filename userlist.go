@@ -9,8 +9,10 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"hash"
+	"io"
 	"os"
 	"path/filepath"
 	"sync/atomic"
@@ -74,15 +76,18 @@ func digestHash(sum []byte) uint64 { return binary.BigEndian.Uint64(sum) | 1 }
 
 // userList is a --suppress or --allow file.
 type userList struct {
-	path     string
-	allow    bool
-	source   uint16 // in run.sources, from 1
-	records  int64
-	unusable atomic.Int64 // lines that are nothing
-	first    atomic.Int64 // of them
-	hits     atomic.Int64 // lines that speak of the list
-	sum      string
-	size     int64
+	*csvrows.List // nil: the file is empty
+	path          string
+	allow         bool
+	source        uint16 // in run.sources, from 1
+	records       int64
+	unusable      atomic.Int64 // lines that are nothing
+	first         atomic.Int64 // of them
+	hits          atomic.Int64 // lines that speak of the list
+	file          string       // path, or where a stream was kept
+	closed        bool
+	sum           string
+	size          int64
 }
 
 // readUserLists streams the user's lists past the index of the mailing list and
@@ -132,6 +137,78 @@ func (r *run) readUserLists(ctx context.Context) error {
 	return nil
 }
 
+// openUserList opens a --suppress or --allow file. A stream is kept in a private
+// file first: the list may have to be read twice.
+func (r *run) openUserList(ctx context.Context, u *userList) error {
+	u.file = u.path
+	var size int64
+	if u.path == "-" {
+		in := r.job.Stdin
+		if in == nil {
+			in = os.Stdin
+		}
+		var err error
+		if u.file, size, err = r.spool(ctx, in); err != nil {
+			return fmt.Errorf("cannot read standard input: %w", plainError(err))
+		}
+	} else {
+		st, err := os.Stat(u.path)
+		if err == nil && st.IsDir() {
+			err = errors.New("it is a folder")
+		}
+		if err != nil {
+			return fmt.Errorf("cannot read %s: %w", u.path, plainError(err))
+		}
+		if size = st.Size(); !st.Mode().IsRegular() {
+			in, err := os.Open(u.path)
+			if err == nil {
+				u.file, size, err = r.spool(ctx, in)
+				in.Close() // only read; it also ends a spool that was given up
+			}
+			if err != nil {
+				return fmt.Errorf("cannot read %s: %w", u.path, plainError(err))
+			}
+		}
+	}
+	if size == 0 {
+		return nil
+	}
+	var err error
+	if u.List, err = csvrows.Open(u.file, csvrows.Options{TempDir: r.out.Temp()}); err != nil {
+		// Hashes and domains do not look like an address column.
+		u.List, err = csvrows.Open(u.file, csvrows.Options{TempDir: r.out.Temp(), Column: "1"})
+	}
+	var ce *csvrows.Error
+	if errors.As(err, &ce) {
+		ce.Name = u.path
+	}
+	if err != nil {
+		return err
+	}
+	r.prog.Total.Add(max(0, u.Size()))
+	return nil
+}
+
+// spool copies a stream to a private file.
+func (r *run) spool(ctx context.Context, in io.Reader) (path string, size int64, err error) {
+	f, err := os.CreateTemp(r.out.Temp(), "stream-*")
+	if err != nil {
+		return "", 0, err
+	}
+	done := make(chan error, 1)
+	go func() {
+		var err error
+		size, err = io.Copy(f, in)
+		done <- errors.Join(err, f.Close())
+	}()
+	select {
+	case err = <-done:
+		return f.Name(), size, err
+	case <-ctx.Done():
+		return "", 0, ctx.Err()
+	}
+}
+
 // newHasher returns a worker that puts the digests of a list into r.digests.
 func (r *run) newHasher() (func(context.Context, *slot) error, func() error) {
 	var d digester
@@ -173,20 +250,10 @@ func (w *judgeWorker) digested(key []byte) (uint16, error) {
 // readUserList reads one file: with digests nil everything but the hashes, whose
 // kinds are noted in seen, else the hashes alone.
 func (r *run) readUserList(ctx context.Context, u *userList, digests []digest, seen *[digestKinds]atomic.Bool) error {
-	if st, err := os.Stat(u.path); err == nil && st.Size() == 0 {
+	l := u.List
+	if l == nil {
 		return nil // nobody has unsubscribed yet; finish says so
 	}
-	opt := csvrows.Options{TempDir: r.out.Temp()}
-	l, err := csvrows.Open(u.path, opt)
-	if err != nil {
-		// Hashes and domains do not look like an address column.
-		opt.Column = "1"
-		if l, err = csvrows.Open(u.path, opt); err != nil {
-			return err
-		}
-	}
-	defer l.Close() // only read
-	r.prog.Total.Add(max(0, l.Size()))
 	rd := &listReader{run: r, list: u, digests: digests, seen: seen}
 	// A file of hashes has no address by which its first line is known not to be
 	// a header.
@@ -361,14 +428,8 @@ func (r *run) hashInputs(ctx context.Context) error {
 		}
 	}
 	for _, u := range r.userLists {
-		st, err := os.Stat(u.path)
-		if err != nil {
-			return fmt.Errorf("cannot read %s: %w", u.path, plainError(err))
-		}
-		if !st.Mode().IsRegular() {
-			return fmt.Errorf("%s is not a file: a suppression list is read more than once", u.path)
-		}
-		if u.sum, u.size, err = hashFile(ctx, u.path); err != nil {
+		var err error
+		if u.sum, u.size, err = hashFile(ctx, u.file); err != nil {
 			return err
 		}
 	}

@@ -369,17 +369,25 @@ func (s *ruleSet) decide(t *text, start, end int32, q *question, hint string) Cl
 		return k
 	}
 	best := s.words(t, start, end, q)
-	if len(t.segs) > 1 && (best.rule < 0 || best.weight < weak) {
+	if len(t.segs) > 1 && (best.rule < 0 || best.weight < weakWords) {
 		if b := s.words(t, 0, int32(len(t.words)), q); b.rule >= 0 && (best.rule < 0 || b.weight > best.weight) {
 			best = b
 		}
 	}
-	var k Class
 	coded := s.byCode(provider, code, status)
+	var k Class
 	switch {
-	case best.rule >= 0 && (best.weight >= weak || coded == nil || coded.Confidence != "high" && !preferCode(&s.classes[best.rule], coded)):
+	case best.rule >= 0 && !codeDecides(&s.classes[best.rule], best.weight, coded):
 		k = s.classes[best.rule]
 		k.Matched = s.matched(t, &best)
+		if k.Action == SuppressNow && len(t.segs) > 1 {
+			// A quoted reply may be about the sender: "Sender address rejected:
+			// undeliverable address: host x said: 550 user unknown".
+			if b := s.words(t, 0, start, q); b.rule >= 0 && b.weight >= senderWords && s.classes[b.rule].Side == Sender {
+				k = s.classes[b.rule]
+				k.Matched = s.matched(t, &b)
+			}
+		}
 	case coded != nil && !(coded.Category == "unknown" && hint != ""):
 		k = *coded
 	case hint != "":
@@ -412,12 +420,25 @@ func (s *ruleSet) decide(t *text, start, end int32, q *question, hint string) Cl
 	return k
 }
 
-// weak is the weight under which a phrase says less than an enhanced code does.
-const weak = 40
+// Weights of phrases against codes and against each other.
+const (
+	weakWords    = 40 // below it a phrase says less than most enhanced codes do
+	generalWords = 50 // below it, less than a code of one clear meaning does
+	senderWords  = 70 // from here on it is about the sender
+)
 
-// preferCode says whether a code tells more than a weak phrase.
-func preferCode(words, coded *Class) bool {
-	return coded.Category != "unknown" && coded.Confidence != "low" && words.Confidence != "high"
+// codeDecides says whether a code tells more than the words do.
+func codeDecides(words *Class, weight int16, coded *Class) bool {
+	switch {
+	case coded == nil || coded.Category == "unknown":
+		return false
+	case coded.Confidence == "high":
+		// 5.1.8 and its like veto a suppression, whatever the words are.
+		return weight < generalWords || coded.Side == Sender && words.Action == SuppressNow && weight < 100
+	case coded.Confidence == "medium":
+		return weight < weakWords && words.Confidence != "high"
+	}
+	return false
 }
 
 func hinted(category, provider string) Class {

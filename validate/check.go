@@ -17,7 +17,7 @@ func (v *Validator) Check(s string) (r Result) {
 	if r.Address, ok = parseCommon(s); !ok {
 		a, e := parseAny(s)
 		if e != nil {
-			r.Address.Raw, r.Syntax, r.Suggestion = s, e, v.suggest(s)
+			r.Address.Raw, r.Syntax, r.Suggestion = s, e, v.suggest(s, e.Code)
 			return r
 		}
 		r.Address = a

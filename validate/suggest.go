@@ -10,7 +10,12 @@ import (
 // suggest proposes the address that was probably meant by one that is not
 // well-formed, or "". It undoes what a slip of the hand does around the @ and in
 // the domain; the local part is never guessed.
-func (v *Validator) suggest(s string) string {
+// code says what is wrong with it: within the local part there is nothing to undo.
+func (v *Validator) suggest(s, code string) string {
+	switch code {
+	case "syntax_local_dot", "syntax_local_char", "syntax_local_too_long", "syntax_quote", "syntax_obsolete", "syntax_comment", "syntax_utf8":
+		return ""
+	}
 	if len(s) > 2*maxAddress {
 		return ""
 	}

@@ -26,8 +26,8 @@ func newExportCmd(e *env) *cobra.Command {
 		Short: "Write suppressions as import files of a provider",
 		Long: `export writes the suppressed addresses of a run, or of a whole history of
 bounces, in the form in which a provider takes them: its columns, its words, its
-limits (large lists come in parts). It prints what was written, what the provider
-cannot hold, and how to import it.
+limits (large lists come in parts). It prints what was written, what the
+provider cannot hold, and how to import it.
 
 Hard bounces, dead domains, complaints, unsubscribes and your own blocks leave.
 Soft bounces, disposable domains, system mailboxes and typos leave only with
@@ -43,7 +43,7 @@ Targets:
 		Example: `  winnow export --to mailgun --from out -o esp
   winnow export --to mailchimp --from out -o esp --include disposable,role
   winnow export --to ses --history winnow.db -o esp --since esp-yesterday
-  winnow export --to sendgrid --from out -o esp --against global-unsubscribes.csv
+  winnow export --to sendgrid --from out -o esp --against present.csv
   winnow export --to hmac --hmac-key-file key -o esp --from out`,
 		Args: usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -59,7 +59,7 @@ Targets:
 				return usagef(cmd, "%v", err)
 			}
 			if keyFile != "" {
-				if o.HMACKey, err = esp.ReadKeyFile(keyFile); err != nil {
+				if o.HMACKey, err = readKey(keyFile); err != nil {
 					return err
 				}
 			}
@@ -73,6 +73,9 @@ Targets:
 				return err
 			}
 			printExport(e.stdout, t, rep, out)
+			if against != "" && src.Kept == nil {
+				e.note("conflicts are not looked for: only a run directory tells whom you deliver to")
+			}
 			return nil
 		},
 	}
@@ -158,18 +161,11 @@ func printExport(w io.Writer, t *esp.Target, r *esp.Report, dir string) {
 		}
 		rows := ""
 		if f.Records != f.Addresses {
-			rows = fmt.Sprintf(", %d rows", f.Records)
+			rows = fmt.Sprintf(" in %d rows", f.Records)
 		}
-		fmt.Fprintf(tw, "  %s\t%s%s\n", f.Name, plural(f.Addresses, "address", "addresses"), rows)
+		fmt.Fprintf(tw, "  %s\t%s%s\t%s\n", f.Name, plural(f.Addresses, "address", "addresses"), rows, f.What)
 	}
 	tw.Flush()
-	what := map[string]string{}
-	for _, f := range r.Files {
-		if f.What != "" && what[f.What] == "" {
-			what[f.What] = f.Name
-			fmt.Fprintf(w, "  each becomes %s\n", f.What)
-		}
-	}
 	printLeft(w, r)
 	if r.Written > 0 {
 		fmt.Fprintf(w, "\nTo import (%s):\n", t.Title)
@@ -177,9 +173,19 @@ func printExport(w io.Writer, t *esp.Target, r *esp.Report, dir string) {
 			wrap(w, fmt.Sprintf("  %d. ", i+1), s)
 		}
 	}
+	fmt.Fprintln(w)
+	printKnow(w, t, r)
+}
+
+// printKnow says what the target does beside holding entries.
+func printKnow(w io.Writer, t *esp.Target, r *esp.Report) {
+	fmt.Fprintln(w, "Know before:")
+	wrap(w, "  ", t.Caps.String())
 	if t.Beside != "" {
-		fmt.Fprintln(w)
-		wrap(w, "Know before: ", t.Beside+".")
+		wrap(w, "  ", strings.ToUpper(t.Beside[:1])+t.Beside[1:]+".")
+	}
+	if r.Formulas > 0 {
+		wrap(w, "  ", fmt.Sprintf("A spreadsheet takes %s for a formula: do not open and save these files in one.", plural(r.Formulas, "address", "addresses")))
 	}
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -20,13 +21,15 @@ import (
 func newPushCmd(e *env) *cobra.Command {
 	var to, from, past, include, keyFile, journal string
 	var allow []string
+	var asJSON bool
 	var o esp.PushOptions
 	cmd := &cobra.Command{
 		Use:   "push --to TARGET {--from RUN | --history FILE} [--yes]",
 		Short: "Send suppressions to a provider's API",
 		Long: `push sends the suppressed addresses of a run, or of a whole history of bounces,
-to a provider, which then refuses to mail them. Without --yes it only says what it would do: it checks the key,
-the scope and the provider's settings, asks what is there already, and counts.
+to a provider, which then refuses to mail them. Without --yes it only says what
+it would do: it checks the key, the scope and the provider's settings, asks what
+is there already, and counts.
 
 It sends what 'winnow export' would write and what is not there yet, in batches,
 at the provider's own pace. A journal records every batch: after a break the
@@ -85,7 +88,7 @@ Targets, what --scope names there, and where the key is looked for:
 				}
 			}
 			b, err := esp.Push(cmd.Context(), t, src, o)
-			return reportPush(e, t, b, err)
+			return reportPush(e, t, b, asJSON, err)
 		},
 	}
 	f := cmd.Flags()
@@ -101,6 +104,7 @@ Targets, what --scope names there, and where the key is looked for:
 	f.BoolVar(&o.Verify, "verify", false, "ask for the list again afterwards, also where the answers are clear")
 	f.StringVar(&keyFile, "key-file", "", "read the keys from a private `FILE` instead of the environment")
 	f.StringVar(&o.BaseURL, "base-url", "", "the `URL` of the API, for other regions and your own servers")
+	f.BoolVar(&asJSON, "json", false, "print the balance as JSON")
 	f.StringVar(&journal, "journal", "", "the `DIR` of the journal (default RUN.push/TARGET-SCOPE)")
 	return cmd
 }
@@ -139,12 +143,20 @@ func fileName(s string) string {
 }
 
 // reportPush prints the balance and turns it into an exit code.
-func reportPush(e *env, t *esp.Target, b *esp.Balance, err error) error {
-	var brake *esp.ErrBrake
-	var nokey *esp.ErrNoKey
-	var cut *esp.ErrInterrupted
+func reportPush(e *env, t *esp.Target, b *esp.Balance, asJSON bool, err error) error {
+	var brake *esp.BrakeError
+	var nokey *esp.NoKeyError
+	var cut *esp.InterruptedError
 	if b != nil && (err == nil || b.Sent+b.Rejected+b.Unknown > 0) {
-		printPush(e.stdout, t, b)
+		if asJSON {
+			enc := json.NewEncoder(e.stdout)
+			enc.SetIndent("", "  ")
+			if err := enc.Encode(b); err != nil {
+				return err
+			}
+		} else {
+			printPush(e.stdout, t, b)
+		}
 	}
 	switch {
 	case err == nil:
@@ -219,8 +231,8 @@ func printPush(w io.Writer, t *esp.Target, b *esp.Balance) {
 	} else if b.DryRun && b.Written > 0 && !b.Offline {
 		fmt.Fprintln(w, "Send it with --yes.")
 	}
-	if b.DryRun && t.Beside != "" {
-		wrap(w, "Know before: ", t.Beside+".")
+	if b.DryRun {
+		printKnow(w, t, &b.Report)
 	}
 }
 

@@ -433,7 +433,7 @@ func (c *Config) keys(names ...string) ([]Secret, error) {
 		}
 	}
 	if missing != nil {
-		return nil, &ErrNoKey{missing}
+		return nil, &NoKeyError{missing}
 	}
 	return ks, nil
 }

@@ -169,8 +169,29 @@ type Caps struct {
 	Beside          string // what else a user should know before, one sentence each
 }
 
-// dangers names what needs the user's word before a push.
-func (c *Caps) dangers() []string {
+// String says in a line what an entry is there.
+func (c *Caps) String() string {
+	s := "Scope: " + c.Scope + "."
+	if c.CreatesContacts {
+		s += " Unknown addresses become contacts."
+	}
+	if c.Destructive {
+		s += " Other data of the address is lost."
+	}
+	if c.Reversible {
+		s += " Entries can be taken back by hand."
+	} else {
+		s += " Entries cannot be taken back by you."
+	}
+	if c.Async {
+		s += " They are worked off later."
+	}
+	return s
+}
+
+// Dangers names what a push does beside suppressing, for which the user's word
+// is needed.
+func (c *Caps) Dangers() []string {
 	var d []string
 	if c.CreatesContacts {
 		d = append(d, "creates-contacts")

@@ -22,7 +22,7 @@ var listmonk = &Target{
 		CreatesContacts: true, Reversible: true, Async: true,
 		Beside: "one import runs at a time; its log, not its status, tells which rows were left out",
 	},
-	files:    []file{{name: "listmonk-blocklist", what: "a blocklisted subscriber, unsubscribed from all lists", enc: oneColumn("email")}},
+	files:    []file{{name: "listmonk-blocklist", what: "a blocklisted subscriber", enc: oneColumn("email")}},
 	KeyNames: []string{"LISTMONK_TOKEN"}, open: openListmonk,
 	Steps: []string{
 		"Subscribers > Import, mode 'Blocklist', delimiter ','.",

@@ -21,7 +21,7 @@ var activecampaign = &Target{
 var campaignmonitor = &Target{
 	Name: "campaignmonitor", Title: "Campaign Monitor",
 	Caps:  Caps{Words: words("suppressed", wellFormed...), Scope: "client", Reversible: true},
-	files: []file{{name: "campaignmonitor-suppressions", ext: "txt", what: "an entry of the client's suppression list", enc: oneColumn("")}},
+	files: []file{{name: "campaignmonitor-suppressions", ext: "txt", what: "an entry of the client's list", enc: oneColumn("")}},
 	Steps: []string{
 		"Lists & subscribers > Suppression list > Add email addresses.",
 		"Paste or upload the lines of the file, one address a line.",
@@ -87,7 +87,7 @@ var iterable = &Target{
 	Name: "iterable", Title: "Iterable",
 	Caps: Caps{Words: words("unsubscribed", wellFormed...), Scope: "channel", Reversible: true, Async: true,
 		Beside: "one channel at a time: repeat for each marketing channel"},
-	files: []file{{name: "iterable-unsubscribe", what: "an address unsubscribed from the channel", enc: oneColumn("email")}},
+	files: []file{{name: "iterable-unsubscribe", what: "unsubscribed from the channel", enc: oneColumn("email")}},
 	Steps: []string{
 		"Audience > Lists > Unsubscribe from channel.",
 		"Choose the channel, upload the file, and repeat for every channel.",
@@ -119,7 +119,7 @@ var mautic = &Target{
 	Name: "mautic", Title: "Mautic",
 	Caps: Caps{Words: words("1", wellFormed...), Scope: "instance", CreatesContacts: true, Reversible: true, Async: true,
 		Beside: "never import a 0 in that column: it takes the mark away"},
-	files: []file{{name: "mautic-do-not-contact", what: "a contact marked 'do not contact' for email", enc: rows(func(e *Entry, word string) []mauticRow {
+	files: []file{{name: "mautic-do-not-contact", what: "marked 'do not contact' for email", enc: rows(func(e *Entry, word string) []mauticRow {
 		return []mauticRow{{e.Address, word}}
 	})}},
 	Steps: []string{
@@ -144,7 +144,7 @@ var phplist = &Target{
 var resend = &Target{
 	Name: "resend", Title: "Resend",
 	Caps:  Caps{Words: words("manual", wellFormed...), Scope: "team", Reversible: true},
-	files: []file{{name: "resend-suppressions", what: "an entry of the team's suppression list, origin manual", enc: oneColumn("email")}},
+	files: []file{{name: "resend-suppressions", what: "an entry with the origin manual", enc: oneColumn("email")}},
 	Steps: []string{"Emails > Suppressions > Add > Import CSV, choose the file."},
 }
 
@@ -154,7 +154,7 @@ var salesforce = &Target{
 	Name: "salesforce", Title: "Salesforce Marketing Cloud",
 	Caps: Caps{Words: words("auto-suppressed", wellFormed...), Scope: "business unit", Reversible: true, Async: true,
 		Beside: "the list acts only in the send classifications or the business unit that it is assigned to"},
-	files: []file{{name: "salesforce-auto-suppression", what: "a row of an auto-suppression list", enc: oneColumn("Email Address")}},
+	files: []file{{name: "salesforce-auto-suppression", what: "a row of the suppression list", enc: oneColumn("Email Address")}},
 	Steps: []string{
 		"Email Studio > Admin > Auto-suppression configuration, create or open the list.",
 		"Put the file on the Enhanced SFTP and import it into the list's data extension (Automation Studio > Import file, add and update).",

@@ -62,22 +62,22 @@ type Balance struct {
 	Stopped string        `json:"stopped,omitempty"` // why a dry run would not be carried out
 }
 
-// ErrNoKey is returned when the credentials are not there. It names them.
-type ErrNoKey struct{ Names []string }
+// NoKeyError is returned when the credentials are not there. It names them.
+type NoKeyError struct{ Names []string }
 
-func (e *ErrNoKey) Error() string {
+func (e *NoKeyError) Error() string {
 	return "no credentials: set " + strings.Join(e.Names, " and ") + " in the environment, or name a private file with --key-file"
 }
 
-// ErrBrake is returned when a push would be larger than the user allows.
-type ErrBrake struct{ Why string }
+// BrakeError is returned when a push would be larger than the user allows.
+type BrakeError struct{ Why string }
 
-func (e *ErrBrake) Error() string { return e.Why }
+func (e *BrakeError) Error() string { return e.Why }
 
-// ErrInterrupted is returned when a push was cut short. It can go on later.
-type ErrInterrupted struct{ Err error }
+// InterruptedError is returned when a push was cut short. It can go on later.
+type InterruptedError struct{ Err error }
 
-func (e *ErrInterrupted) Error() string { return e.Err.Error() }
+func (e *InterruptedError) Error() string { return e.Err.Error() }
 
 // api is how one provider is spoken to. Each call is made by one goroutine.
 type api struct {
@@ -121,10 +121,6 @@ type rejection struct {
 	Why string `json:"why"`
 }
 
-// Dangers names what a push to the target does beside suppressing, for which
-// the user's word is needed.
-func (t *Target) Dangers() []string { return t.dangers() }
-
 // Push sends the suppressions of src to t. It checks first, sends only what is
 // not there yet, writes a journal, and goes on where an earlier push of the
 // same set was cut off. Without Yes it sends nothing.
@@ -137,20 +133,20 @@ func Push(ctx context.Context, t *Target, src *Source, o PushOptions) (*Balance,
 	}
 	b := &Balance{DryRun: !o.Yes}
 	b.Report = Report{SchemaVersion: 1, Kind: "winnow-push", Target: t.Name, Scope: o.Scope, Source: src.Name}
-	for _, d := range t.dangers() {
+	for _, d := range t.Dangers() {
 		if !slices.Contains(o.Allow, d) {
 			why := fmt.Sprintf("a push to %s %s: it needs --allow %s", t.Title, map[string]string{
 				"creates-contacts": "makes contacts of addresses that it does not know",
 				"destructive":      "deletes other data of the addresses",
 			}[d], d)
 			if o.Yes {
-				return nil, &ErrBrake{why}
+				return nil, &BrakeError{why}
 			}
 			b.Stopped = why
 		}
 	}
 	a, err := t.open(&o.Config)
-	var nokey *ErrNoKey
+	var nokey *NoKeyError
 	if errors.As(err, &nokey) && !o.Yes {
 		b.Offline = true
 		b.Notes = append(b.Notes, nokey.Error())
@@ -201,7 +197,7 @@ func (p *pusher) run(ctx context.Context, src *Source) error {
 	}
 	there := set{}
 	err = p.a.fetch(ctx, func(address, place string) {
-		there[printOf(place+"\x00"+strings.ToLower(address))] = struct{}{}
+		there[markOf(place+"\x00"+strings.ToLower(address))] = struct{}{}
 	})
 	var ce *callError
 	if errors.As(err, &ce) && (ce.status == 403 || ce.status == 404 || ce.status == 405) {
@@ -298,7 +294,7 @@ func (p *pusher) isThere(there set, word, id, address string) bool {
 		places = p.a.places(word)
 	}
 	for _, pl := range places {
-		if !there.has(printOf(pl+"\x00"+id)) && !there.has(printOf(pl+"\x00"+strings.ToLower(address))) {
+		if !there.has(markOf(pl+"\x00"+id)) && !there.has(markOf(pl+"\x00"+strings.ToLower(address))) {
 			return false
 		}
 	}
@@ -317,10 +313,10 @@ func (p *pusher) lane(word string) string {
 func (p *pusher) brakes(listed int64) error {
 	n := p.b.Written
 	if p.o.MaxNew > 0 && n > p.o.MaxNew {
-		return &ErrBrake{fmt.Sprintf("%d entries are new, more than --max-new %d allows; nothing was sent", n, p.o.MaxNew)}
+		return &BrakeError{fmt.Sprintf("%d entries are new, more than --max-new %d allows; nothing was sent", n, p.o.MaxNew)}
 	}
 	if share := 100 * float64(n) / float64(max(listed, 1)); p.o.MaxPercent > 0 && listed > 0 && n > 100 && share > p.o.MaxPercent {
-		return &ErrBrake{fmt.Sprintf("%d entries are new, %.1f%% of the list, more than --max-percent %g allows; nothing was sent", n, share, p.o.MaxPercent)}
+		return &BrakeError{fmt.Sprintf("%d entries are new, %.1f%% of the list, more than --max-percent %g allows; nothing was sent", n, share, p.o.MaxPercent)}
 	}
 	return nil
 }
@@ -328,7 +324,7 @@ func (p *pusher) brakes(listed int64) error {
 // interrupted marks an error that came because the user stopped winnow.
 func (p *pusher) interrupted(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
-		return &ErrInterrupted{err}
+		return &InterruptedError{err}
 	}
 	return err
 }
@@ -337,12 +333,6 @@ func (p *pusher) interrupted(ctx context.Context, err error) error {
 func (p *pusher) send(ctx context.Context) error {
 	b := p.b
 	b.Sent, b.Rejected, b.Unknown, b.Pending = 0, 0, 0, b.Written
-	type running struct {
-		n     int
-		items []item
-		jobs  []jobRef
-	}
-	var open []running
 	settle := func(n int, items []item, out outcome) error {
 		if err := p.j.write(record{T: "done", B: n, N: len(items), Rejected: out.rejected, Unknown: out.unknown, Why: out.why}); err != nil {
 			return err
@@ -364,8 +354,7 @@ func (p *pusher) send(ctx context.Context) error {
 			return nil
 		}
 		if st != nil && st.done == nil && len(st.jobs) > 0 {
-			open = append(open, running{n, items, st.jobs})
-			return nil
+			return nil // waited for below
 		}
 		if err := p.j.write(record{T: "begin", B: n, Hash: hash}); err != nil {
 			return err
@@ -380,30 +369,28 @@ func (p *pusher) send(ctx context.Context) error {
 		if err := p.j.write(record{T: "job", B: n, Jobs: d.jobs, Rejected: d.rejected, Unknown: d.unknown}); err != nil {
 			return err
 		}
-		r := running{n, items, d.jobs}
-		if p.a.serial {
-			out, err := p.waitFor(ctx, r.items, r.jobs, d.outcome)
+		if !p.a.serial {
+			p.j.state[n] = &batchState{hash: hash, jobs: d.jobs, first: d.outcome}
+			return nil
+		}
+		out, err := p.waitFor(ctx, items, d.jobs, d.outcome)
+		if err != nil {
+			return err
+		}
+		return settle(n, items, out)
+	})
+	if err == nil && p.a.wait != nil {
+		err = p.j.batches(p.t, p.lane, func(n int, _ string, items []item) error {
+			st := p.j.state[n]
+			if st.done != nil {
+				return nil
+			}
+			out, err := p.waitFor(ctx, items, st.jobs, st.first)
 			if err != nil {
 				return err
 			}
 			return settle(n, items, out)
-		}
-		p.j.state[n] = &batchState{hash: hash, jobs: d.jobs, first: d.outcome}
-		open = append(open, r)
-		return nil
-	})
-	for _, r := range open {
-		if err != nil {
-			break
-		}
-		var first outcome
-		if st := p.j.state[r.n]; st != nil {
-			first = st.first
-		}
-		var out outcome
-		if out, err = p.waitFor(ctx, r.items, r.jobs, first); err == nil {
-			err = settle(r.n, r.items, out)
-		}
+		})
 	}
 	if err != nil {
 		return p.interrupted(ctx, err)
@@ -513,6 +500,9 @@ func (p *pusher) deliver(ctx context.Context, lane string, items []item, at int)
 // waitFor waits for the jobs of a batch and adds up their outcomes.
 func (p *pusher) waitFor(ctx context.Context, items []item, jobs []jobRef, out outcome) (outcome, error) {
 	for _, j := range jobs {
+		if j.From < 0 || j.From >= j.To || j.To > len(items) {
+			return out, fmt.Errorf("the journal in %s does not fit its plan; delete that directory to start anew", p.j.dir)
+		}
 		o, err := p.a.wait(ctx, j.ID, items[j.From:j.To])
 		var ce *callError
 		if errors.As(err, &ce) && ce.verdict != stopped {
@@ -560,7 +550,7 @@ func (p *pusher) verify(ctx context.Context) error {
 	for try := 0; ; try++ {
 		there := set{}
 		err := p.a.fetch(ctx, func(address, place string) {
-			there[printOf(place+"\x00"+strings.ToLower(address))] = struct{}{}
+			there[markOf(place+"\x00"+strings.ToLower(address))] = struct{}{}
 		})
 		if err != nil {
 			return err

@@ -298,7 +298,7 @@ func TestPushStops(t *testing.T) {
 				t.Errorf("%d writing calls", f.writes)
 			}
 			o.Key = func(string) Secret { return Secret{} }
-			var nokey *ErrNoKey
+			var nokey *NoKeyError
 			if _, err = Push(t.Context(), tg, source("set", pushSet(30)), o); !errors.As(err, &nokey) {
 				t.Errorf("without a key: %v", err)
 			}
@@ -349,7 +349,7 @@ func TestPushInterrupted(t *testing.T) {
 		}
 	}
 	b, err := Push(ctx, tg, source("set", es), o)
-	var cut *ErrInterrupted
+	var cut *InterruptedError
 	if !errors.As(err, &cut) || b.Sent != 30 || b.Pending != 70 {
 		t.Errorf("%v, %+v", err, b)
 	}
@@ -423,7 +423,7 @@ func TestPushBrakes(t *testing.T) {
 	o := f.options(t)
 	kept := make([]string, 1000)
 	src := source("set", pushSet(400), kept...)
-	var brake *ErrBrake
+	var brake *BrakeError
 	o.MaxNew = 399
 	if _, err := Push(t.Context(), mailgun, src, o); !errors.As(err, &brake) {
 		t.Errorf("--max-new: %v", err)

@@ -25,9 +25,9 @@ func (s Secret) Format(f fmt.State, _ rune) { io.WriteString(f, "***") }
 // MarshalText keeps encoders from showing it.
 func (s Secret) MarshalText() ([]byte, error) { return []byte("***"), nil }
 
-// ReadKeyFile reads a key from a file that only its owner can read, without
+// readKeyFile reads a key from a file that only its owner can read, without
 // white space at its ends.
-func ReadKeyFile(path string) ([]byte, error) {
+func readKeyFile(path string) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -58,7 +58,7 @@ func Keys(file string, getenv func(string) string) (func(name string) Secret, er
 	if file == "" {
 		return func(name string) Secret { return Secret{getenv(name)} }, nil
 	}
-	b, err := ReadKeyFile(file)
+	b, err := readKeyFile(file)
 	if err != nil {
 		return nil, err
 	}

@@ -192,7 +192,7 @@ func readSuppressed(ctx context.Context, path string, opt csvrows.Options, yield
 			at = first // a reason that a later winnow has, perhaps
 		}
 		e := Entry{Word: r.text(at), Source: path + ":" + strconv.FormatInt(r.c.Line(r.i), 10)}
-		if e.Reason, _ = ReasonOf(e.Word); !machineWord.MatchString(e.Word) {
+		if e.Reason, _ = ReasonOf(e.Word); !machineWord(e.Word) {
 			e.Word = "unreadable"
 		}
 		raw := r.text(l.Column)
@@ -217,7 +217,7 @@ func readSuppressed(ctx context.Context, path string, opt csvrows.Options, yield
 		if e.Text == "" {
 			e.Text = r.text(at + 1)
 		}
-		e.At = parseDate(r.text(at + 4))
+		e.At, _ = time.Parse(time.DateOnly, r.text(at+4))
 		return yield(&e)
 	})
 }
@@ -232,7 +232,7 @@ func reasonAt(r *row, address, from int) int {
 			continue
 		}
 		if reasonWord(r.cell(c)) {
-			if date := r.cell(c + len(runColumns) - 1); len(date) == 0 || !parseDate(string(date)).IsZero() {
+			if date := r.cell(c + len(runColumns) - 1); len(date) == 0 || len(date) == len(time.DateOnly) && date[4] == '-' && date[7] == '-' {
 				return c
 			}
 		}
@@ -243,14 +243,22 @@ func reasonAt(r *row, address, from int) int {
 // maxColumns is how far the reason is looked for; csvrows takes no wider rows.
 const maxColumns = 2000
 
-var machineWord = regexp.MustCompile(`^[a-z0-9]+(_[a-z0-9]+)*$`)
+// machineWord says whether s has the form of winnow's words.
+func machineWord(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c != '_' && (c < 'a' || c > 'z') && (c < '0' || c > '9') {
+			return false
+		}
+	}
+	return s != "" && len(s) <= 64
+}
 
 // reasonWord says whether a cell holds a reason of a run.
 func reasonWord(cell []byte) bool {
-	if len(cell) == 0 || len(cell) > 64 || !machineWord.Match(cell) {
+	s := string(cell)
+	if !machineWord(s) {
 		return false
 	}
-	s := string(cell)
 	_, ok := ReasonOf(s)
 	return ok || slices.Contains([]string{"no_address", "several_addresses", "fix_not_applied", "duplicate"}, s)
 }
@@ -259,7 +267,6 @@ var (
 	replyCode   = regexp.MustCompile(`(?:^|[\s:;"'(])([45]\d\d)[ \-]`)
 	statusCode  = regexp.MustCompile(`(?:^|[\s:;"'(#-])([45]\.\d{1,3}\.\d{1,3})\b`)
 	evidenceEnd = regexp.MustCompile(` \([^()]*, \d{4}-\d\d-\d\d\)(?:; |$)`)
-	dateLayouts = []string{time.RFC3339Nano, "2006-01-02T15:04:05", "2006-01-02 15:04:05", "2006-01-02"}
 )
 
 // replyOf takes what the server said out of a cell of evidence, which holds
@@ -290,20 +297,11 @@ func (e *Entry) SetReply(reply string) {
 	}
 }
 
-func parseDate(s string) time.Time {
-	for _, l := range dateLayouts {
-		if t, err := time.Parse(l, s); err == nil {
-			return t
-		}
-	}
-	return time.Time{}
-}
-
 // readSet reads the ids of a file or directory of addresses.
 func readSet(ctx context.Context, path string, pk *picker) (set, error) {
 	s := set{}
 	err := readIDs(ctx, path, pk, func(id, _, _ string) error {
-		s[printOf(id)] = struct{}{}
+		s[markOf(id)] = struct{}{}
 		return nil
 	})
 	return s, err

@@ -49,6 +49,7 @@ type Report struct {
 	Released  int64 `json:"released,omitempty"`  // --since: suppressed then, not now
 	Gone      int64 `json:"gone,omitempty"`      // --since: suppressed then, no longer on the list
 	Conflicts int64 `json:"conflicts,omitempty"` // --against: suppressed there, delivered here
+	Formulas  int64 `json:"formulas,omitempty"`  // written addresses that a spreadsheet would take for a formula
 
 	Reasons map[Reason]int64 `json:"written_by_reason,omitempty"`
 	Files   []FileInfo       `json:"outputs"`
@@ -89,18 +90,18 @@ func count[K comparable](m *map[K]int64, k K) {
 	(*m)[k]++
 }
 
-// print is what an address or a digest is remembered by: 16 bytes, so that a
+// mark is what an address or a digest is remembered by: 16 bytes, so that a
 // million of them cost some 40 MB and two different ones never meet.
-type print [16]byte
+type mark [16]byte
 
-func printOf(s string) print {
+func markOf(s string) mark {
 	d := sha256.Sum256([]byte(s))
-	return print(d[:16])
+	return mark(d[:16])
 }
 
-type set map[print]struct{}
+type set map[mark]struct{}
 
-func (s set) has(p print) bool { _, ok := s[p]; return ok }
+func (s set) has(p mark) bool { _, ok := s[p]; return ok }
 
 // picker decides which entries leave for a target, each address once.
 type picker struct {
@@ -139,7 +140,7 @@ func (p *picker) pick(e *Entry) (word, id, left string, err error) {
 	if err != nil {
 		return "", "", "", err
 	}
-	fp := printOf(id)
+	fp := markOf(id)
 	if p.seen.has(fp) {
 		p.rep.Repeated++
 		return "", "", "", nil
@@ -226,7 +227,7 @@ func Write(ctx context.Context, dir string, t *Target, src *Source, o Options) (
 		if err := state.add(shown.Address, string(e.Reason)); err != nil {
 			return err
 		}
-		fp := printOf(id)
+		fp := markOf(id)
 		switch {
 		case there.has(fp):
 			rep.There++
@@ -236,6 +237,9 @@ func Write(ctx context.Context, dir string, t *Target, src *Source, o Options) (
 			return nil
 		}
 		rep.Written++
+		if export.Formula(shown.Address) {
+			rep.Formulas++
+		}
 		count(&rep.Reasons, e.Reason)
 		return byReason[e.Reason].add(&shown, word)
 	})
@@ -293,7 +297,7 @@ func released(ctx context.Context, w *dirWriter, src *Source, since string, pk *
 			if err != nil {
 				return err
 			}
-			if fp := printOf(id); last.has(fp) && !pk.seen.has(fp) {
+			if fp := markOf(id); last.has(fp) && !pk.seen.has(fp) {
 				kept[fp] = struct{}{}
 			}
 			return nil
@@ -305,7 +309,7 @@ func released(ctx context.Context, w *dirWriter, src *Source, since string, pk *
 	out := w.list(releasedName, "address", "why")
 	done := set{}
 	err := readIDs(ctx, since, pk, func(id, shown, _ string) error {
-		fp := printOf(id)
+		fp := markOf(id)
 		if pk.seen.has(fp) || done.has(fp) {
 			return nil
 		}
@@ -332,7 +336,7 @@ func conflicts(ctx context.Context, w *dirWriter, src *Source, against string, p
 		if err != nil {
 			return err
 		}
-		if fp := printOf(id); there.has(fp) {
+		if fp := markOf(id); there.has(fp) {
 			hit[fp] = struct{}{}
 		}
 		return nil
@@ -342,7 +346,7 @@ func conflicts(ctx context.Context, w *dirWriter, src *Source, against string, p
 	}
 	out := w.list(conflictName, "address", "there", "here")
 	err = readIDs(ctx, against, pk, func(id, shown, why string) error {
-		fp := printOf(id)
+		fp := markOf(id)
 		if !hit.has(fp) {
 			return nil
 		}

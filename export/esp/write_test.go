@@ -394,3 +394,29 @@ func BenchmarkWrite(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkRun is the whole way: a run's suppressed.csv in, import files out.
+func BenchmarkRun(b *testing.B) {
+	const n = 100_000
+	var csv bytes.Buffer
+	csv.WriteString("Name,Email,City,winnow_reason,winnow_detail,winnow_suggestion,winnow_evidence,winnow_date\n")
+	for i := range n {
+		fmt.Fprintf(&csv, "Ann %d,person%d@quietharbor%d.com,Oslo,bounce_user_unknown,\"The mail system answered that the mailbox does not exist, last on 2026-04-01.\",,\"user_unknown: 550 5.1.1 <person%d@quietharbor.com>: Recipient address rejected (bounces.csv:%d, 2026-04-01)\",2026-04-01\n", i, i, i%97, i, i)
+	}
+	path := filepath.Join(b.TempDir(), "suppressed.csv")
+	if err := os.WriteFile(path, csv.Bytes(), 0o600); err != nil {
+		b.Fatal(err)
+	}
+	src, err := OpenRun(path)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.SetBytes(int64(csv.Len()))
+	for b.Loop() {
+		rep, err := Write(context.Background(), filepath.Join(b.TempDir(), "out"), mailgun, src, Options{})
+		if err != nil || rep.Written != n {
+			b.Fatal(rep, err)
+		}
+	}
+	b.ReportMetric(float64(n*b.N)/b.Elapsed().Seconds(), "addresses/s")
+}

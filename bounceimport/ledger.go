@@ -2,19 +2,28 @@ package bounceimport
 
 import (
 	"context"
+	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
+
+	"github.com/klauspost/compress/zstd"
 
 	"winnow/validate"
 )
 
 // A Ledger holds what the bounce files of one run say, as a Source: one entry a
-// key, category and day. The zero value is ready to use. It is not safe for
-// concurrent use while events are added.
+// key, category and day, in about 150 bytes, with the servers' words compressed.
+// The zero value is ready to use. It is not safe for concurrent use while events
+// are added.
 type Ledger struct {
-	keys    map[string]int32
-	entries []ledgerEntry
+	keys    map[string]int32 // key -> index into names and heads
+	names   []string
+	heads   []int32 // first of the days of a key, an index into days
+	days    []ledgerDay
+	words   interner // categories, rules, providers, names of files
+	replies replyStore
 	keybuf  []byte
 
 	providers Providers
@@ -23,10 +32,46 @@ type Ledger struct {
 	Foreign int64 // events whose recipient is not an address, so that no list can hold it
 }
 
-type ledgerEntry struct {
-	key  string
-	days []DayEvent
+// ledgerDay is a DayEvent in little space.
+type ledgerDay struct {
+	first, last int64 // Unix milliseconds; noTime: not known
+	reply       replyID
+	next        int32 // of the same key; 0: none, the days count from 1
+	events      int32
+	line        int32 // of the source; 0: it names none
+	file        uint32
+	category    uint16
+	rule        uint16
+	provider    uint16
+	action      uint8
+	soft        bool
 }
+
+const noTime = math.MinInt64
+
+func millis(t time.Time) int64 {
+	if t.IsZero() {
+		return noTime
+	}
+	return t.UnixMilli()
+}
+
+func fromMillis(ms int64) time.Time {
+	if ms == noTime {
+		return time.Time{}
+	}
+	return time.UnixMilli(ms).UTC()
+}
+
+func sameDay(a, b int64) bool {
+	if a == noTime || b == noTime {
+		return a == b
+	}
+	const ms = int64(day / time.Millisecond)
+	return floorDiv(a, ms) == floorDiv(b, ms)
+}
+
+var ledgerActions = [...]Action{"", SuppressNow, Count, Report, Ignore, Clear}
 
 // Add adds an event; it keeps no reference to e. Its error is always nil: the
 // signature is that of Read's yield.
@@ -57,49 +102,67 @@ func (l *Ledger) add(e *Event, category string, action Action) {
 	if !ok {
 		if l.keys == nil {
 			l.keys = make(map[string]int32)
+			l.days = make([]ledgerDay, 1) // 0 ends a chain
 		}
-		i = int32(len(l.entries))
+		i = int32(len(l.names))
 		key := string(l.keybuf)
 		l.keys[key] = i
-		l.entries = append(l.entries, ledgerEntry{key: key})
+		l.names, l.heads = append(l.names, key), append(l.heads, 0)
 	}
-	n := &l.entries[i]
-	for j := range n.days {
-		d := &n.days[j]
-		if d.Category == category && d.Action == action && sameDay(d.Last, e.Time) {
-			d.Events++
-			d.Soft = d.Soft && e.Soft()
-			if e.Time.Before(d.First) {
-				d.First = e.Time
-			}
-			o := Record{Category: category, Last: e.Time, Source: e.Source, Reply: cutReply(e.Reply)}
-			if c := (Record{Category: category, Last: d.Last, Source: d.Source, Reply: d.Reply}); before(&c, &o) {
-				d.Last = later(d.Last, e.Time)
-				d.Reply, d.Rule, d.Source, d.Provider = strings.Clone(o.Reply), e.Rule, strings.Clone(e.Source), l.providers.Of(e)
-			}
-			return
+	when := millis(e.Time)
+	cat, act := uint16(l.words.id(category)), uint8(max(0, slices.Index(ledgerActions[:], action)))
+	for j := l.heads[i]; j != 0; j = l.days[j].next {
+		d := &l.days[j]
+		if d.category != cat || d.action != act || !sameDay(d.last, when) {
+			continue
 		}
+		d.events++
+		d.soft = d.soft && e.Soft()
+		d.first = min(d.first, when)
+		o := Record{Category: category, Last: fromMillis(when), Source: e.Source}
+		if c := (Record{Category: category, Last: fromMillis(d.last), Source: l.source(d)}); before(&c, &o) {
+			d.last = max(d.last, when)
+			l.say(d, e)
+		}
+		return
 	}
-	n.days = append(n.days, DayEvent{Category: category, Action: action, Soft: e.Soft(), Events: 1, First: e.Time, Last: e.Time,
-		Provider: l.providers.Of(e), Reply: strings.Clone(cutReply(e.Reply)), Rule: e.Rule, Source: strings.Clone(e.Source)})
+	d := ledgerDay{first: when, last: when, next: l.heads[i], events: 1, category: cat, action: act, soft: e.Soft()}
+	l.say(&d, e)
+	l.heads[i] = int32(len(l.days))
+	l.days = append(l.days, d)
 }
 
-func sameDay(a, b time.Time) bool {
-	if a.IsZero() || b.IsZero() {
-		return a.IsZero() && b.IsZero()
+// say notes the words that stand for a day.
+func (l *Ledger) say(d *ledgerDay, e *Event) {
+	d.provider = uint16(min(l.words.id(l.providers.Of(e)), math.MaxUint16))
+	d.reply, d.rule = l.replies.put(cutReply(e.Reply)), uint16(min(l.words.id(e.Rule), math.MaxUint16))
+	file, line := e.Source, 0
+	if i := strings.LastIndexByte(file, ':'); i >= 0 {
+		if n, ok := digits(file[i+1:]); ok && n > 0 && file[i+1] != '0' {
+			file, line = file[:i], n
+		}
 	}
-	return a.UTC().Truncate(day).Equal(b.UTC().Truncate(day))
+	d.file, d.line = uint32(l.words.id(file)), int32(line)
+}
+
+func (l *Ledger) source(d *ledgerDay) string {
+	if d.line == 0 {
+		return l.words.list[d.file]
+	}
+	return l.words.list[d.file] + ":" + strconv.Itoa(int(d.line))
 }
 
 // Incidents returns the windows in which a provider's answers are not believed:
 // those that are known, and those that the events themselves show.
 func (l *Ledger) Incidents() []Incident {
 	var f IncidentFinder
-	for i := range l.entries {
-		if n := &l.entries[i]; n.key[0] != '@' {
-			for j := range n.days {
-				f.Add(n.days[j].Provider, n.days[j].Category, n.days[j].First)
-			}
+	for i, key := range l.names {
+		if key[0] == '@' {
+			continue
+		}
+		for j := l.heads[i]; j != 0; j = l.days[j].next {
+			d := &l.days[j]
+			f.Add(l.words.list[d.provider], l.words.list[d.category], fromMillis(d.first))
 		}
 	}
 	return slices.Concat(KnownIncidents(), f.Find())
@@ -109,23 +172,129 @@ func (l *Ledger) Incidents() []Incident {
 // seen. Events in one of the Incidents hold their address for review.
 func (l *Ledger) Records(ctx context.Context, now time.Time, want func(key string) bool, yield func(key string, r Record) error) error {
 	incidents := l.Incidents()
-	for i := range l.entries {
+	var events []DayEvent
+	var from []int32
+	var words replyReader
+	for i, key := range l.names {
 		if i&1023 == 0 {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
 		}
-		n := &l.entries[i]
-		if want != nil && !want(n.key) {
+		if want != nil && !want(key) {
 			continue
 		}
-		if r := FoldIncidents(n.days, incidents, now); r.Category != "" {
-			if err := yield(n.key, r); err != nil {
-				return err
+		events, from = events[:0], from[:0]
+		for j := l.heads[i]; j != 0; j = l.days[j].next {
+			d := &l.days[j]
+			events = append(events, DayEvent{Category: l.words.list[d.category], Action: ledgerActions[d.action], Soft: d.soft, Events: int(d.events),
+				First: fromMillis(d.first), Last: fromMillis(d.last), Provider: l.words.list[d.provider], Rule: l.words.list[d.rule], Source: l.source(d)})
+			from = append(from, j)
+		}
+		r := FoldIncidents(events, incidents, now)
+		if r.Category == "" {
+			continue
+		}
+		for k := range events { // only the words of the deciding day are wanted
+			if e := &events[k]; e.Category == r.Category && e.Source == r.Source && e.Last.Equal(r.Last) {
+				r.Reply = words.get(&l.replies, l.days[from[k]].reply)
+				break
 			}
+		}
+		if err := yield(key, r); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// interner keeps one copy of strings that come again and again.
+type interner struct {
+	ids  map[string]int
+	list []string
+}
+
+func (n *interner) id(s string) int {
+	if i, ok := n.ids[s]; ok {
+		return i
+	}
+	if n.ids == nil {
+		n.ids = make(map[string]int)
+	}
+	s = strings.Clone(s)
+	n.ids[s] = len(n.list)
+	n.list = append(n.list, s)
+	return len(n.list) - 1
+}
+
+// replyStore keeps replies in compressed blocks: servers say the same things
+// over and over, so they come to a tenth of their size.
+type replyStore struct {
+	blocks [][]byte
+	open   []byte // the block that is being filled: each reply after its length
+	last   string // the last reply, which often comes again, and where it is
+	lastID replyID
+	enc    *zstd.Encoder
+}
+
+// A replyID is the block's number and the place within it, plus one; 0: no reply.
+type replyID uint64
+
+const (
+	replyBlock = 64 << 10
+	replyShift = 20
+)
+
+func (s *replyStore) put(reply string) replyID {
+	if reply == "" {
+		return 0
+	}
+	if reply == s.last && s.lastID != 0 {
+		return s.lastID
+	}
+	if len(s.open) > replyBlock {
+		if s.enc == nil {
+			s.enc, _ = zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithWindowSize(128<<10), zstd.WithLowerEncoderMem(true)) // fails on bad options only
+		}
+		s.blocks = append(s.blocks, s.enc.EncodeAll(s.open, nil))
+		s.open = s.open[:0]
+	}
+	id := replyID(len(s.blocks))<<replyShift | replyID(len(s.open)) + 1
+	s.open = append(s.open, byte(len(reply)>>8), byte(len(reply)))
+	s.open = append(s.open, reply...)
+	s.last, s.lastID = strings.Clone(reply), id
+	return id
+}
+
+// replyReader reads from a replyStore and remembers the block it unpacked last.
+type replyReader struct {
+	dec   *zstd.Decoder
+	block int // its number plus one
+	data  []byte
+}
+
+func (r *replyReader) get(s *replyStore, id replyID) string {
+	if id == 0 {
+		return ""
+	}
+	id--
+	n, at := int(id>>replyShift), int(id&(1<<replyShift-1))
+	data := s.open
+	if n < len(s.blocks) {
+		if r.block != n+1 {
+			if r.dec == nil {
+				r.dec, _ = zstd.NewReader(nil, zstd.WithDecoderConcurrency(1)) // fails on bad options only
+			}
+			var err error
+			if r.data, err = r.dec.DecodeAll(s.blocks[n], r.data[:0]); err != nil {
+				return "" // our own memory: cannot be
+			}
+			r.block = n + 1
+		}
+		data = r.data
+	}
+	size := int(data[at])<<8 | int(data[at+1])
+	return string(data[at+2 : at+2+size])
 }
 
 // cutReply makes a stranger's text fit to be shown: no control characters, at

@@ -140,7 +140,8 @@ type Import struct {
 	bytes     int
 	limit     int // of bytes
 	txRows    int
-	intern    map[string]string // within a batch: replies are alike
+	intern    map[string]string // words that come up again and again in a batch
+	alive     map[string]int    // the rows of domains that answered, of which each batch needs one
 	providers bounceimport.Providers
 	buf       []byte
 	files     []File
@@ -152,7 +153,7 @@ const batchBytes = 64 << 20
 
 // Begin starts an import. The caller must call Done.
 func (s *Store) Begin(ctx context.Context) *Import {
-	return &Import{s: s, ctx: ctx, limit: batchBytes, txRows: txRows, intern: make(map[string]string)}
+	return &Import{s: s, ctx: ctx, limit: batchBytes, txRows: txRows, intern: make(map[string]string), alive: make(map[string]int)}
 }
 
 // Add adds one event; it keeps no reference to e. Its signature is that of the
@@ -204,7 +205,7 @@ func (m *Import) collect(e *bounceimport.Event) error {
 		text = e.Verdict
 	}
 	m.buf = bounceimport.AppendMasked(m.buf[:0], text, a.Local)
-	r.reply = m.shareBytes(m.buf)
+	r.reply = string(m.buf)
 	r.whole = e.Reply != "" && len(m.buf) < bounceimport.MaxMasked-utf8.UTFMax
 	r.source = source(e.Source)
 	if address != "" {
@@ -218,6 +219,12 @@ func (m *Import) collect(e *bounceimport.Event) error {
 			r = row{key: r.key, category: r.category, action: bounceimport.Clear, first: t, last: t}
 		}
 		r.day = dayOf(t, r.action)
+		if i, ok := m.alive[domainKey]; domain == "delivered" && ok {
+			m.rows[i].merge(&r)
+			return nil
+		} else if domain == "delivered" {
+			m.alive[domainKey] = len(m.rows)
+		}
 		m.add(r)
 	}
 	return nil
@@ -225,11 +232,14 @@ func (m *Import) collect(e *bounceimport.Event) error {
 
 func (m *Import) add(r row) {
 	m.rows = append(m.rows, r)
-	m.bytes += int(unsafe.Sizeof(r)) + len(r.key) + len(r.source)
+	m.bytes += int(unsafe.Sizeof(r)+unsafe.Sizeof(entry{})) + len(r.key) + len(r.reply) + len(r.source)
 }
 
 // share returns a copy of s that the batch holds once.
 func (m *Import) share(s string) string {
+	if s == "" {
+		return ""
+	}
 	if t, ok := m.intern[s]; ok {
 		return t
 	}
@@ -328,6 +338,7 @@ func (m *Import) writeAll() error {
 	}
 	m.rows, m.bytes = nil, 0
 	clear(m.intern)
+	clear(m.alive)
 	return nil
 }
 
@@ -349,6 +360,7 @@ func (m *Import) flush() error {
 	err := m.spill.add(m.sorted())
 	m.rows, m.bytes = m.rows[:0], 0
 	clear(m.intern)
+	clear(m.alive)
 	return err
 }
 

@@ -714,7 +714,11 @@ func writePrivate(stdout io.Writer, name string, write func(io.Writer) error) (e
 	}
 	f, err := os.CreateTemp(filepath.Dir(name), ".winnow-*") // 0600
 	if err != nil {
-		return plainError(err)
+		var p *os.PathError
+		if errors.As(err, &p) { // whose path is that of a file nobody asked for
+			err = p.Err
+		}
+		return fmt.Errorf("%s: %w", name, err)
 	}
 	defer func() {
 		if err != nil {

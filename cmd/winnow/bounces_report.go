@@ -14,7 +14,7 @@ import (
 )
 
 func newBouncesReportCmd(e *env) *cobra.Command {
-	var path string
+	var path, since string
 	var read bounceFlags
 	var events []string
 	var asJSON bool
@@ -50,9 +50,20 @@ A history counts an address, category and day once; files count every event.`,
 				}
 				d.Changes = append(d.Changes, c)
 			}
+			var from time.Time
+			if since != "" {
+				if from, err = parseTime(since); err != nil {
+					return usagef(cmd, "--since %s: want a date such as 2026-03-12 or 2026-03-12T09:00:00Z", since)
+				}
+			}
 			var accounts []bounceimport.Account
 			for _, f := range files {
-				a, err := e.readPath(cmd.Context(), f, opt, d.Add)
+				a, err := e.readPath(cmd.Context(), f, opt, func(ev *bounceimport.Event) error {
+					if ev.Time.Before(from) {
+						return nil
+					}
+					return d.Add(ev)
+				})
 				if err != nil {
 					return err
 				}
@@ -64,7 +75,7 @@ A history counts an address, category and day once; files count every event.`,
 					return err
 				}
 				defer s.Close()
-				if err := s.Events(cmd.Context(), time.Time{}, d.Add); err != nil {
+				if err := s.Events(cmd.Context(), from, d.Add); err != nil {
 					return err
 				}
 			}
@@ -82,6 +93,7 @@ A history counts an address, category and day once; files count every event.`,
 	f := cmd.Flags()
 	f.StringVar(&path, "history", "", "a history `FILE`, beside the files or instead of them")
 	f.StringArrayVar(&events, "event", nil, "what changed and when, as `DATE=TEXT`; may be repeated\n(DATE is 2026-03-12 or 2026-03-12T09:00:00Z)")
+	f.StringVar(&since, "since", "", "only events from this `DATE` on; those without a time are left out then")
 	f.BoolVar(&asJSON, "json", false, "print it as JSON")
 	read.add(cmd)
 	return cmd
@@ -89,13 +101,22 @@ A history counts an address, category and day once; files count every event.`,
 
 // parseChange reads DATE=TEXT.
 func parseChange(s string) (bounceimport.Change, error) {
-	date, what, ok := strings.Cut(s, "=")
+	date, what, _ := strings.Cut(s, "=")
+	t, err := parseTime(date)
+	if what = strings.TrimSpace(what); err != nil || what == "" {
+		return bounceimport.Change{}, fmt.Errorf("--event %q: want DATE=TEXT, for example 2026-03-12=\"new IP\"", s)
+	}
+	return bounceimport.Change{Time: t, What: what}, nil
+}
+
+// parseTime reads a date or a time as people write it on a command line.
+func parseTime(s string) (t time.Time, err error) {
 	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04", "2006-01-02 15:04", time.DateOnly} {
-		if t, err := time.Parse(layout, strings.TrimSpace(date)); err == nil && ok && strings.TrimSpace(what) != "" {
-			return bounceimport.Change{Time: t.UTC(), What: strings.TrimSpace(what)}, nil
+		if t, err = time.Parse(layout, strings.TrimSpace(s)); err == nil {
+			return t.UTC(), nil
 		}
 	}
-	return bounceimport.Change{}, fmt.Errorf("--event %q: want DATE=TEXT, for example 2026-03-12=\"new IP\"", s)
+	return t, err
 }
 
 func printFindings(w io.Writer, f *bounceimport.Findings) {

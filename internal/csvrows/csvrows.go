@@ -261,7 +261,7 @@ func (l *List) quote(b *strings.Builder, cell string) {
 
 // Scan starts a pass over the data records. Passes may overlap.
 func (l *List) Scan() (*Scanner, error) {
-	s := &Scanner{list: l, read: new(atomic.Int64), size: chunkSize, line: l.lines + 1}
+	s := &Scanner{list: l, read: new(atomic.Int64), size: int(min(chunkSize, l.src.limit()+1)), line: l.lines + 1}
 	in, err := l.src.open(s.read)
 	if err != nil {
 		return nil, err

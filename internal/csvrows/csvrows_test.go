@@ -121,6 +121,8 @@ func TestDialects(t *testing.T) {
 		{name: "stray quotes around records", in: "Email,Note,N\na@x.org,\"open,1\nb@x.org,x,2\nc@x.org,5\",3\nd@x.org,z,4\n", comma: ',', newline: "\n", header: "Email/Note/N", addresses: "a@x.org b@x.org c@x.org d@x.org", problems: ProblemQuote + "   "},
 		{name: "a note of several lines", in: "Email,Note,N\na@x.org,\"b@x.org said\nc@x.org, no, yes\nbut\",1\nd@x.org,z,4\n", comma: ',', newline: "\n", header: "Email/Note/N", addresses: "a@x.org d@x.org"},
 		{name: "blanks before quotes", in: "\"Name\", \"Email\", \"N\"\n\"Doe, A\", \"a@x.org\", \"1, 2\"\n\"B\", \"b@x.org\", \"x, \"\"y\"\"\"\n", comma: ',', newline: "\n", header: "Name/Email/N", addresses: "a@x.org b@x.org"},
+		{name: "backslash before quotes", in: "Name,Email\n\"say \\\"hi\\\", ok\",a@x.org\n\"C\",b@x.org\n\"x\\\\\",\"c@x.org\"\n", comma: ',', newline: "\n", header: "Name/Email", addresses: "a@x.org b@x.org c@x.org"},
+		{name: "backslash at the end of a cell", in: "Path,Email\n\"C:\\\",a@x.org\n\"D:\\\",b@x.org\n", comma: ',', newline: "\n", header: "Path/Email", addresses: "a@x.org b@x.org"},
 		{name: "end of a DOS file", in: "Email,N\r\na@x.org,1\r\n\x1a", comma: ',', newline: "\r\n", header: "Email/N", addresses: "a@x.org"},
 		{name: "open quote at the end", in: "Email,Note\na@x.org,x\nb@x.org,\"open", comma: ',', newline: "\n", header: "Email/Note", addresses: "a@x.org b@x.org", problems: " " + ProblemQuote},
 		{name: "NUL bytes", in: "Email,Note\na@x.org,x\x00y\n\x00,\nb@x.org,z\n", comma: ',', newline: "\n", header: "Email/Note", addresses: "a@x.org \x00 b@x.org"},
@@ -292,6 +294,42 @@ func TestGenerated(t *testing.T) {
 		}
 		if err := l.Close(); err != nil {
 			t.Fatal(err)
+		}
+	}
+}
+
+// The bounce exports of the development data are read whole.
+func TestSamples(t *testing.T) {
+	files, _ := filepath.Glob("../../../shared/data/bounces/samples/*.csv")
+	if len(files) == 0 {
+		t.Skip("skipped: no development data beside the project")
+	}
+	for _, path := range files {
+		f, err := os.Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		r, err := NewRowReader(f, path)
+		if err != nil {
+			t.Errorf("%s: %v", path, err)
+			continue
+		}
+		rows := 0
+		for ; ; rows++ {
+			row, line, err := r.Next()
+			if err == io.EOF {
+				break
+			}
+			if err != nil {
+				t.Fatalf("%s:%d: %v", path, line, err)
+			}
+			if h := r.Header(); h != nil && len(h) != len(row) {
+				t.Errorf("%s:%d: %d cells under %d names", path, line, len(row), len(h))
+			}
+		}
+		if rows == 0 {
+			t.Errorf("%s: no rows", path)
 		}
 	}
 }

@@ -147,6 +147,11 @@ func (d *dialect) chooseComma(text []byte, eof bool, only byte) [][]string {
 			candidates = append(candidates, c)
 			c.blanks = false
 		}
+		if bytes.Contains(text, slashQuote) {
+			c.slash = true
+			candidates = append(candidates, c)
+			c.slash = false
+		}
 		if quoted {
 			c.folded = true
 			candidates = append(candidates, c)
@@ -156,11 +161,11 @@ func (d *dialect) chooseComma(text []byte, eof bool, only byte) [][]string {
 	var rows [][]string
 	for _, f := range candidates {
 		f.cr = base.cr
-		sample, _ := f.sample(text, eof, scoreRows)
-		if len(sample) == 0 {
-			continue
+		sample, _, broken := f.sample(text, eof, scoreRows)
+		if len(sample) == 0 || f.slash && broken > 0 {
+			continue // a cell may well end with a backslash
 		}
-		score, width := f.score(sample, d.words)
+		score, width := f.score(sample, broken, d.words)
 		if score > best {
 			best, rows = score, sample
 			f.width = width
@@ -171,12 +176,15 @@ func (d *dialect) chooseComma(text []byte, eof bool, only byte) [][]string {
 }
 
 // sample returns the cells of the first records, and where each record starts.
-// Broken records and empty ones are left out.
-func (f *format) sample(text []byte, eof bool, limit int) (rows [][]string, starts []int) {
+// Broken records, which it counts, and empty ones are left out.
+func (f *format) sample(text []byte, eof bool, limit int) (rows [][]string, starts []int, broken int) {
 	for at := 0; at < len(text) && len(rows) < limit; {
 		r, ok := f.read(text, at, eof)
 		if !ok {
 			break
+		}
+		if r.problem != 0 {
+			broken++
 		}
 		if content := text[at:r.content]; r.problem == 0 && len(content) > 0 && (len(rows) > 0 || sepLine(content) == 0) {
 			rows = append(rows, f.row(content))
@@ -184,7 +192,7 @@ func (f *format) sample(text []byte, eof bool, limit int) (rows [][]string, star
 		}
 		at = r.next
 	}
-	return rows, starts
+	return rows, starts, broken
 }
 
 // row returns the cells of a record.
@@ -195,7 +203,7 @@ func (f *format) row(content []byte) []string {
 		end, st := f.cellEnd(content, i)
 		cell := content[i:end]
 		if st == quoteClosed {
-			cell = unquote(cell, nil)
+			cell = f.unquote(cell, nil)
 		}
 		cells = append(cells, string(cell))
 		if end == len(content) {
@@ -206,7 +214,7 @@ func (f *format) row(content []byte) []string {
 }
 
 // score says how well a format fits the first records, and returns their usual width.
-func (f *format) score(rows [][]string, words vocabulary) (score float64, width int) {
+func (f *format) score(rows [][]string, broken int, words vocabulary) (score float64, width int) {
 	widths := make(map[int]int)
 	addresses, named := 0, 0.0
 	for i, row := range rows {
@@ -216,7 +224,7 @@ func (f *format) score(rows [][]string, words vocabulary) (score float64, width 
 				addresses++
 				break
 			}
-			if i < titleRows && named == 0 && words.named(cell) {
+			if i < titleRows && named == 0 && (i < 4 || utf8.ValidString(cell)) && words.named(cell) {
 				named = 1
 			}
 		}
@@ -226,7 +234,7 @@ func (f *format) score(rows [][]string, words vocabulary) (score float64, width 
 			width = w
 		}
 	}
-	agree := float64(widths[width]) / float64(len(rows))
+	agree := float64(widths[width]) / float64(len(rows)+broken)
 	if width == 1 {
 		agree = 0.3
 	}
@@ -242,7 +250,7 @@ func (f *format) score(rows [][]string, words vocabulary) (score float64, width 
 // split takes the list apart into preamble, header and data, and returns the
 // length of the preamble in text.
 func (d *dialect) split(name string, text []byte, eof bool) (int, error) {
-	rows, starts := d.sample(text, eof, sampleRows+titleRows+1)
+	rows, starts, _ := d.sample(text, eof, sampleRows+titleRows+1)
 	at := d.headerRow(rows[:min(len(rows), titleRows)])
 	until := starts[at]
 	d.rows = rows[at:]
@@ -281,7 +289,7 @@ func (d *dialect) split(name string, text []byte, eof bool) (int, error) {
 // address column, else the last one above the first address, if all rows above
 // it have fewer cells filled (titles and notes); else the first.
 func (d *dialect) headerRow(rows [][]string) int {
-	at := slices.IndexFunc(rows, func(row []string) bool { return d.namesAddress(row) || meansAddress(row) })
+	at := slices.IndexFunc(rows, func(row []string) bool { return meansAddress(row) || d.namesAddress(row) })
 	if at > 0 && !d.namesAddress(rows[at]) {
 		at--
 	}

@@ -82,7 +82,7 @@ func FuzzRecords(f *testing.F) {
 		if len(data) > 4<<10 || comma == '\n' || comma == '\r' || comma == '"' {
 			return
 		}
-		d := &dialect{charset: utf8Charset, format: format{comma: comma, cr: how&1 != 0, folded: how&8 != 0, width: 2}}
+		d := &dialect{charset: utf8Charset, format: format{comma: comma, cr: how&1 != 0, folded: how&8 != 0, slash: how&64 != 0, blanks: how&128 != 0, width: 2, emails: int(how & 1)}}
 		if comma == '|' {
 			d.lead = leadBytes(how >> 1 % 3)
 		}

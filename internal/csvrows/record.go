@@ -32,7 +32,8 @@ const (
 //   - Empty lines hold no record. They belong to the line end of the record
 //     before them, or to the preamble.
 //   - A quote opens a quoted cell only as the first byte of a cell; elsewhere it
-//     is a byte like others (5" disk).
+//     is a byte like others (5" disk). In a list that has \" for a quote within a
+//     quoted cell, it stays one.
 //   - In a quoted cell a doubled quote is a quote; a quote before the delimiter
 //     or the line end, or before blanks that lead there, closes it. Any other
 //     quote is tolerated on the line on which the cell began: if a closing quote
@@ -46,6 +47,7 @@ type format struct {
 	lead   leadBytes // set for "|" only: no other delimiter is a trail byte
 	folded bool      // each whole line was quoted once more (Excel re-save)
 	blanks bool      // blanks may stand between a delimiter and an opening quote
+	slash  bool      // a backslash takes the meaning from a quote (MySQL)
 	cr     bool      // a lone CR ends a record
 	width  int       // cells of a usual record
 	emails int       // 1 + the column of addresses; 0 when it is not known
@@ -159,6 +161,10 @@ func (f *format) quoted(buf []byte, i int, eof bool) (int, quoteState) {
 			}
 			return line, quoteOpen
 		}
+		if f.slash && escaped(buf[i:j]) {
+			k = j + 1
+			continue
+		}
 		if j+1 == len(buf) && !eof {
 			return 0, quoteMore
 		}
@@ -179,6 +185,12 @@ func (f *format) quoted(buf []byte, i int, eof bool) (int, quoteState) {
 		}
 		return f.loose(buf, j+1, eof)
 	}
+}
+
+// escaped reports whether an odd number of backslashes stands before a quote.
+func escaped(before []byte) bool {
+	n := len(before) - len(bytes.TrimRight(before, `\`))
+	return n%2 == 1
 }
 
 // lineEnd returns the index of the first CR or LF in b, or -1. It looks in
@@ -233,6 +245,10 @@ func (f *format) loose(buf []byte, i int, eof bool) (int, quoteState) {
 			break
 		}
 		j := k + n
+		if f.slash && escaped(buf[i:j]) {
+			k = j + 1
+			continue
+		}
 		if j > i && buf[j-1] == f.comma && j+1 < end && buf[j+1] != f.comma {
 			break // a new quoted cell begins
 		}
@@ -263,11 +279,12 @@ func (f *format) loose(buf []byte, i int, eof bool) (int, quoteState) {
 }
 
 var (
-	lf        = []byte{'\n'}
-	cr        = []byte{'\r'}
-	crlf      = []byte{'\r', '\n'}
-	quote     = []byte{'"'}
-	twoQuotes = []byte{'"', '"'}
+	lf         = []byte{'\n'}
+	cr         = []byte{'\r'}
+	crlf       = []byte{'\r', '\n'}
+	quote      = []byte{'"'}
+	twoQuotes  = []byte{'"', '"'}
+	slashQuote = []byte{'\\', '"'}
 )
 
 // record is the outcome of reading one record.
@@ -526,23 +543,32 @@ func (f *format) find(content []byte, column int, buf []byte) []byte {
 	}
 	end, st := f.cellEnd(content, i)
 	if st == quoteClosed {
-		return unquote(content[i:end], buf)
+		return f.unquote(content[i:end], buf)
 	}
 	return content[i:end]
 }
 
-// unquote returns the text of a quoted cell, blanks behind its closing quote cut off.
-func unquote(cell, buf []byte) []byte {
+// unquote returns the text of a quoted cell, blanks around its quotes cut off: a
+// part of cell where it can, else in buf's memory.
+func (f *format) unquote(cell, buf []byte) []byte {
 	cell = cell[bytes.IndexByte(cell, '"')+1 : bytes.LastIndexByte(cell, '"')]
-	n := bytes.Index(cell, twoQuotes)
+	pair := twoQuotes
+	if f.slash {
+		pair = slashQuote
+	}
+	n := bytes.Index(cell, pair)
+	if n < 0 && f.slash {
+		pair = twoQuotes
+		n = bytes.Index(cell, pair)
+	}
 	if n < 0 {
 		return cell
 	}
 	buf = buf[:0]
 	for n >= 0 {
-		buf = append(buf, cell[:n+1]...)
+		buf = append(append(buf, cell[:n]...), '"')
 		cell = cell[n+2:]
-		n = bytes.Index(cell, twoQuotes)
+		n = bytes.Index(cell, pair)
 	}
 	return append(buf, cell...)
 }
@@ -553,7 +579,7 @@ func (f *format) unfold(content, buf []byte) []byte {
 		return content
 	}
 	if end, st := f.quoted(content, 1, true); st == quoteClosed && end == len(content) {
-		return unquote(content, buf)
+		return f.unquote(content, buf)
 	}
 	return content
 }

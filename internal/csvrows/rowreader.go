@@ -98,7 +98,7 @@ func (r *RowReader) Next() (row []string, line int64, err error) {
 		end, st := f.cellEnd(content, at)
 		cell := content[at:end]
 		if st == quoteClosed {
-			cell = unquote(cell, nil)
+			cell = f.unquote(cell, nil)
 		}
 		r.text = append(r.text, cell...)
 		r.ends = append(r.ends, len(r.text))

@@ -110,7 +110,7 @@ func (v *Validator) Evidence(r *Result) []Evidence {
 		say("one slip away from "+d.Typo, "typo rule")
 	}
 	if r.Role != Person {
-		class, l := v.lists().Role(roleName(r.Address.Local))
+		class, l := v.roleOf(roleName(r.Address.Local))
 		if l != nil {
 			say(class+" mailbox", l.Label())
 		} else {
@@ -183,20 +183,37 @@ func (v *Validator) noteInternational(r *Result) {
 // role classifies a local part.
 func (v *Validator) role(local string) RoleClass {
 	name := roleName(local)
-	if len(name) <= maxRole {
-		switch class, _ := v.lists().Role(name); class {
-		case "system":
-			return System
-		case "no-reply":
+	class, _ := v.roleOf(name)
+	switch class {
+	case "system":
+		return System
+	case "no-reply":
+		return NoReply
+	case "shared":
+		return Shared
+	case "":
+		if isNoReply(name) {
 			return NoReply
-		case "shared":
-			return Shared
 		}
 	}
-	if isNoReply(name) {
-		return NoReply
-	}
 	return Person
+}
+
+// roleOf looks a name up, and what of it stands before a country or a number:
+// sales-uk, info.2. The word must be long enough to be no initials.
+func (v *Validator) roleOf(name string) (class string, from *lists.List) {
+	if len(name) > maxRole {
+		return "", nil
+	}
+	if class, from = v.lists().Role(name); from != nil {
+		return class, from
+	}
+	for i := len(name) - 2; i >= max(4, len(name)-3); i-- {
+		if c := name[i]; c == '-' || c == '.' || c == '_' {
+			return v.lists().Role(name[:i])
+		}
+	}
+	return "", nil
 }
 
 const maxRole = 32 // no name on the list of roles is longer

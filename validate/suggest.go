@@ -12,15 +12,19 @@ import (
 // the domain; the local part is never guessed.
 // code says what is wrong with it: within the local part there is nothing to undo.
 func (v *Validator) suggest(s, code string) string {
+	t := strings.TrimFunc(s, func(r rune) bool { return unicode.IsSpace(r) || unicode.Is(unicode.Cf, r) })
+	t, isLink := strings.CutPrefix(t, "mailto:")
 	switch code {
-	case "syntax_local_dot", "syntax_local_char", "syntax_local_too_long", "syntax_quote", "syntax_obsolete", "syntax_comment", "syntax_utf8":
+	case "syntax_local_char":
+		if !isLink {
+			return ""
+		}
+	case "syntax_local_dot", "syntax_local_too_long", "syntax_quote", "syntax_obsolete", "syntax_comment", "syntax_utf8":
 		return ""
 	}
 	if len(s) > 2*maxAddress {
 		return ""
 	}
-	t := strings.TrimFunc(s, func(r rune) bool { return unicode.IsSpace(r) || unicode.Is(unicode.Cf, r) })
-	t = strings.TrimPrefix(t, "mailto:")
 	if i := strings.LastIndexByte(t, '<'); i >= 0 && strings.HasSuffix(t, ">") {
 		t = t[i+1 : len(t)-1]
 	}

@@ -83,7 +83,7 @@ Targets:
 	f.StringVar(&to, "to", "", "the `TARGET`, one of those below")
 	f.StringVar(&from, "from", "", "the directory of a `RUN` ('winnow clean -o RUN')")
 	f.StringVar(&past, "history", "", "the `FILE` of 'winnow bounces import', instead of a run")
-	f.StringVarP(&out, "out", "o", "", "the `DIR` to write")
+	f.StringVarP(&out, "output", "o", "", "the `DIR` to write; an earlier export in it is replaced")
 	f.StringVar(&include, "include", "", "let these leave too: soft, disposable, role, typo, stale")
 	f.StringVar(&since, "since", "", "write only what is new since `LAST`: an earlier run, export or file;\nwhat was released since then goes to released.csv")
 	f.StringVar(&against, "against", "", "write only what is missing from `CURRENT`, the provider's own export;\nwhat it suppresses and this run delivers goes to conflicts.csv")

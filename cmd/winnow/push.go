@@ -13,6 +13,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
 
 	"winnow/export/esp"
@@ -76,15 +77,14 @@ Targets, what --scope names there, and where the key is looked for:
 			}
 			o.Note = func(s string) { e.note("%s", s) }
 			if isTerminal(e.stderr) {
-				last := time.Now()
+				var bar *progressbar.ProgressBar
 				o.Progress = func(done, total int64) {
-					if now := time.Now(); now.Sub(last) > time.Second || done == total {
-						last = now
-						fmt.Fprintf(e.stderr, "\rwinnow: %d of %d   ", done, total)
-						if done == total {
-							fmt.Fprintln(e.stderr)
-						}
+					if bar == nil {
+						bar = progressbar.NewOptions64(total, progressbar.OptionSetWriter(e.stderr), progressbar.OptionSetWidth(20), progressbar.OptionShowCount(),
+							progressbar.OptionSetPredictTime(true), progressbar.OptionThrottle(200*time.Millisecond), progressbar.OptionClearOnFinish(),
+							progressbar.OptionSetTheme(progressbar.Theme{Saucer: "#", SaucerPadding: ".", BarStart: "[", BarEnd: "]"}))
 					}
+					_ = bar.Set64(done) // what a terminal does not show cannot be helped
 				}
 			}
 			b, err := esp.Push(cmd.Context(), t, src, o)

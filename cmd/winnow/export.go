@@ -128,9 +128,18 @@ func openSuppressions(cmd *cobra.Command, from, past string) (src *esp.Source, d
 		if err != nil {
 			return nil, nil, err
 		}
-		return &esp.Source{Name: past, Each: func(ctx context.Context, yield func(*esp.Entry) error) error {
+		hashed, err := store.Hashed(cmd.Context())
+		if err != nil {
+			store.Close()
+			return nil, nil, err
+		}
+		src := &esp.Source{Name: past, Each: func(ctx context.Context, yield func(*esp.Entry) error) error {
 			return eachOfHistory(ctx, store, time.Now(), yield)
-		}}, func() { store.Close() }, nil
+		}}
+		if hashed != nil {
+			src.Also = func(key string) bool { _, ok := hashed(key); return ok }
+		}
+		return src, func() { store.Close() }, nil
 	}
 	src, err = esp.OpenRun(from)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -218,7 +227,7 @@ func printLeft(w io.Writer, r *esp.Report) {
 		fmt.Fprintf(w, "Released since then: %d, in released.csv. Take them off there by hand if you want to.\n", r.Released)
 	}
 	if r.Gone > 0 {
-		fmt.Fprintf(w, "No longer on the list: %d; they stay suppressed there.\n", r.Gone)
+		fmt.Fprintf(w, "No longer known here: %d; they stay suppressed there.\n", r.Gone)
 	}
 	if r.Conflicts > 0 {
 		fmt.Fprintf(w, "Suppressed there, delivered here: %d, in conflicts.csv. Look before you send.\n", r.Conflicts)

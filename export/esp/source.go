@@ -28,6 +28,9 @@ type Source struct {
 	// Each calls yield for every row, in order. An Entry without a Reason is one
 	// whose Word says nothing to a provider.
 	Each func(ctx context.Context, yield func(*Entry) error) error
+	// Also says of a key that Each does not yield whether it is suppressed all the
+	// same, as an address that was forgotten on request; nil: none is.
+	Also func(key string) bool
 	// Kept calls yield with the key of every address that is delivered; nil when
 	// the source does not know.
 	Kept func(ctx context.Context, yield func(key string) error) error

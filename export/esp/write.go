@@ -47,7 +47,7 @@ type Report struct {
 	Unchanged  int64            `json:"unchanged,omitempty"`       // --since
 
 	Released  int64 `json:"released,omitempty"`  // --since: suppressed then, not now
-	Gone      int64 `json:"gone,omitempty"`      // --since: suppressed then, no longer on the list
+	Gone      int64 `json:"gone,omitempty"`      // --since: suppressed then, no longer on the list, or forgotten on request
 	Conflicts int64 `json:"conflicts,omitempty"` // --against: suppressed there, delivered here
 	Formulas  int64 `json:"formulas,omitempty"`  // written addresses that a spreadsheet would take for a formula
 
@@ -314,7 +314,8 @@ func released(ctx context.Context, w *dirWriter, src *Source, since string, pk *
 			return nil
 		}
 		done[fp] = struct{}{}
-		if kept != nil && !kept.has(fp) {
+		// Of a digest it cannot be told whether a forgotten address is behind it.
+		if kept != nil && !kept.has(fp) || src.Also != nil && (pk.t.hash != "" || src.Also(id)) {
 			rep.Gone++
 			return nil
 		}

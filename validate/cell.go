@@ -21,6 +21,7 @@ const (
 	RepairFullwidth   = "fullwidth"    // full-width forms, with ＠ among them
 	RepairMailto      = "mailto"       // mailto:, and labels such as "smtp:" and "email:"
 	RepairApostrophe  = "apostrophe"   // the apostrophe by which a spreadsheet marks text
+	RepairFormula     = "formula"      // ="a@b.example", =HYPERLINK("mailto:a@b.example")
 	RepairQuotes      = "quotes"       // the whole address in quotes
 	RepairBrackets    = "brackets"     // <a@b.example>, [a@b.example]
 	RepairDisplayName = "display_name" // a name before <a@b.example>
@@ -317,7 +318,7 @@ func entity(name string) rune {
 func splitCell(s string) (pieces []string, rest string) {
 	start := 0
 	cut := func(i, n int) {
-		if strings.IndexByte(s[start:i], '@') < 0 {
+		if i < start || strings.IndexByte(s[start:i], '@') < 0 {
 			return
 		}
 		pieces = append(pieces, s[start:i])
@@ -412,6 +413,9 @@ func (p *cellParser) piece(s string, several bool) {
 	}
 }
 
+// hyperlink is the formula of a link, up to its address.
+const hyperlink = `=HYPERLINK("`
+
 // repair makes one repair and returns its code, or "".
 func repair(s string) (string, string) {
 	if s == "" {
@@ -424,6 +428,14 @@ func repair(s string) (string, string) {
 	switch {
 	case strings.IndexByte(s, '@') < 0:
 		return s, ""
+	case first == '=' && last == '"' && len(s) > 3 && s[1] == '"':
+		return s[2 : len(s)-1], RepairFormula
+	case first == '=' && len(s) > len(hyperlink) && strings.EqualFold(s[:len(hyperlink)], hyperlink):
+		s = s[len(hyperlink):]
+		if i := strings.IndexByte(s, '"'); i >= 0 {
+			s = s[:i]
+		}
+		return s, RepairFormula
 	case last == '>':
 		if i := strings.LastIndexByte(s, '<'); i > 0 && strings.IndexByte(s[i:], '@') > 0 {
 			return s[i+1 : len(s)-1], RepairDisplayName

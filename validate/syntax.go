@@ -152,6 +152,9 @@ func parseAny(s string) (Address, *SyntaxError) {
 			return fail("syntax_control", i, "the address contains a control character")
 		}
 	}
+	if strings.IndexByte(s, '@') < 0 {
+		return fail("syntax_no_at", 0, "there is no @ in the address")
+	}
 	if len(s) > 4*maxAddress { // no mapping can bring it down
 		return fail("syntax_too_long", maxAddress, "an address is at most 254 octets long (RFC 5321 4.5.3.1.3)")
 	}
@@ -208,8 +211,6 @@ func scanLocal(s string) (int, *SyntaxError) {
 				return bad("syntax_local_dot", i, "a dot stands first or twice in a row before the @")
 			}
 			dot = true
-		case strings.IndexByte(s[i:], '@') < 0:
-			return bad("syntax_no_at", 0, "there is no @ in the address")
 		case r == '(' || r == ')':
 			return bad("syntax_comment", i, "comments in parentheses are not part of an address that can be mailed")
 		case r == '"':

@@ -12,8 +12,10 @@
 // again from the bounce files.
 //
 // Several processes may use a history at once (SQLite in WAL mode): readers see
-// the state of one moment, writers take turns batch by batch. An import that is
-// killed leaves whole batches; importing the file again completes it.
+// the state of one moment, writers take turns transaction by transaction. An
+// import that is killed leaves whole transactions or nothing; importing the file
+// again completes it. Rules change: the replies are kept, and Reclassify judges
+// them again.
 //
 // # What it holds of a person
 //

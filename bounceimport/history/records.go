@@ -115,6 +115,17 @@ func (s *Store) rows(query string, args []any, want func(string) bool, each func
 // Records implements [bounceimport.Source]: it streams in the order of the
 // keys' bytes, in memory that does not depend on the size of the history.
 func (s *Store) Records(ctx context.Context, now time.Time, want func(key string) bool, yield func(key string, r bounceimport.Record) error) error {
+	return s.Standings(ctx, now, want, func(key string, r bounceimport.Record) error {
+		if r.Action == bounceimport.Clear || r.Action == bounceimport.Ignore {
+			return nil // a sign of life, or not enough yet: nothing is done about it
+		}
+		return yield(key, r)
+	})
+}
+
+// Standings is like Records, but with the addresses about which nothing is to be
+// done.
+func (s *Store) Standings(ctx context.Context, now time.Time, want func(key string) bool, yield func(key string, r bounceimport.Record) error) error {
 	return s.snapshot(ctx, func() error {
 		incidents, err := s.incidents()
 		if err != nil {

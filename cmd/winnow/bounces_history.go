@@ -545,7 +545,7 @@ all. "-o -" writes to standard output.`,
 					writer = putJSON
 				}
 				put := writer(w)
-				err := s.Records(cmd.Context(), time.Now(), nil, func(key string, r bounceimport.Record) error {
+				err := s.Standings(cmd.Context(), time.Now(), nil, func(key string, r bounceimport.Record) error {
 					action := "keep"
 					switch {
 					case r.Held != "":

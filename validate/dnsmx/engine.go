@@ -87,6 +87,7 @@ const (
 	passes         = 3
 	slowAfter      = 600 * time.Millisecond // a query this old no longer holds a place in the window
 	laterWindow    = 100                    // in flight in the later passes: fixed, for these names all look like loss
+	burst          = 128                    // queries sent in the last moment: more would overflow a usual socket buffer
 	queueRoom      = 2000
 	tick           = 20 * time.Millisecond
 	defaultTimeout = 2 * time.Second
@@ -477,11 +478,26 @@ func (e *engine) launch(a *ask, u *upstream, now time.Time) {
 		f.sock = u.t.socks[a.hash%uint32(len(u.t.socks))]
 	}
 	f.timeout = e.timeout(a.pass)
+	f.young = true
+	u.young++
 	u.inflight++
 	u.queries++
 	u.tokens--
 	e.flights[a.pass] = append(e.flights[a.pass], f)
 	e.out = append(e.out, f)
+}
+
+// end takes a query out of the account of its resolver.
+func (f *flight) end() {
+	f.done = true
+	if f.young {
+		f.up.young--
+	}
+	if f.slot {
+		f.up.inflight--
+	} else {
+		f.up.slow--
+	}
 }
 
 // deliver takes the reply to a query.
@@ -497,13 +513,8 @@ func (e *engine) deliver(f *flight, r reply) {
 
 // landed ends a query and decides on what follows.
 func (e *engine) landed(f *flight, r reply) {
-	f.done = true
 	a, u := f.ask, f.up
-	if f.slot {
-		u.inflight--
-	} else {
-		u.slow--
-	}
+	f.end()
 	r.server, r.via, r.when = u.t.server.name, f.via, time.Now().Unix()
 	s, code := r.classify(a.q)
 	if a.canary == nil {
@@ -598,6 +609,10 @@ func (e *engine) control(now time.Time) {
 				}
 				e.landed(f, r)
 			default:
+				if f.young && age >= tick {
+					f.young = false
+					f.up.young--
+				}
 				if age >= slowAfter && f.slot && f.up.slow < 4*maxConcurrency {
 					f.slot = false
 					f.up.inflight--
@@ -662,12 +677,7 @@ func (e *engine) stopAsking(code string) {
 	for _, fs := range e.flights {
 		for _, f := range fs {
 			if !f.done && f.ask.canary == nil {
-				f.done = true
-				if f.slot {
-					f.up.inflight--
-				} else {
-					f.up.slow--
-				}
+				f.end()
 				e.giveUp(f.ask)
 			}
 		}

@@ -20,6 +20,7 @@ type upstream struct {
 	limit    float64 // of the window
 	ceiling  float64 // where slow start ends
 	inflight int
+	young    int // of them, those just sent
 	slow     int // on their way for so long that they no longer count
 	acks     int // since the window was last looked at
 	losses   int
@@ -90,7 +91,7 @@ func (u *upstream) hasRoom(a *ask, now time.Time) bool {
 	if a.pass > 1 {
 		w = min(u.limit, laterWindow)
 	}
-	if float64(u.inflight) >= w {
+	if float64(u.inflight) >= w || u.young >= burst {
 		return false
 	}
 	if u.rate > 0 {

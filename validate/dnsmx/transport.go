@@ -31,8 +31,9 @@ type flight struct {
 	sock    *muxSocket // nil: a goroutine of its own waits for the reply
 	started time.Time
 	// Guarded by the engine's lock.
-	slot bool // counts against the window
-	done bool
+	slot  bool // counts against the window
+	young bool // just sent: perhaps not read yet
+	done  bool
 	// Guarded by the socket's lock.
 	bad bool // a message came that was no reply
 }

@@ -31,33 +31,34 @@ type engine struct {
 	start  time.Time
 	seed   maphash.Seed
 
-	mu      sync.Mutex
-	wake    chan struct{} // tells control that something may have ended
-	room    *sync.Cond    // tells the feeder that the queue has room
-	ups     []*upstream
-	turn    int // of the upstream to try first
-	queue   []*ask
-	head    int       // of queue
-	later   [4][]*ask // by pass
-	pass    int
-	asks    map[question]*ask // of mail hosts and probes
-	cuts    map[string]*job   // second-level domains that their registry denies
-	live    int               // jobs without a verdict
-	active  int               // asks queued or in flight
-	flights [4][]*flight      // in the order they were sent, by timeout class
-	closed  bool              // the input has ended
-	down    string            // not "": no more asking, and the reason code
-	held    []*job            // verdicts that wait for the end
-	unconf  []*job            // denials that wait for the first canaries, to be confirmed elsewhere
-	out     []*flight         // to be sent when mu is free
-	done    []validate.Answer // to be handed out when mu is free
-	calls   sync.WaitGroup
-	lost    distrust
-	phase   phase
-	samples int  // domains that are asked for once more, still out
-	anomaly bool // one of them contradicted
-	tape    *bufio.Writer
-	tapeErr error
+	mu       sync.Mutex
+	wake     chan struct{} // tells control that something may have ended
+	room     *sync.Cond    // tells the feeder that the queue has room
+	ups      []*upstream
+	turn     int // of the upstream to try first
+	queue    []*ask
+	head     int       // of queue
+	later    [4][]*ask // by pass
+	pass     int
+	asks     map[question]*ask // of mail hosts and probes
+	cuts     map[string]*job   // second-level domains that their registry denies
+	live     int               // jobs without a verdict
+	active   int               // asks queued or in flight
+	retrying int               // of them, those in their second pass
+	flights  [4][]*flight      // in the order they were sent, by timeout class
+	closed   bool              // the input has ended
+	down     string            // not "": no more asking, and the reason code
+	held     []*job            // verdicts that wait for the end
+	unconf   []*job            // denials that wait for the first canaries, to be confirmed elsewhere
+	out      []*flight         // to be sent when mu is free
+	done     []validate.Answer // to be handed out when mu is free
+	calls    sync.WaitGroup
+	lost     distrust
+	phase    phase
+	samples  int  // domains that are asked for once more, still out
+	anomaly  bool // one of them contradicted
+	tape     *bufio.Writer
+	tapeErr  error
 }
 
 // ask is one question on its way through its attempts.
@@ -67,6 +68,7 @@ type ask struct {
 	replies []reply
 	waiters []*job
 	settled bool
+	failed  time.Time // when the last attempt did
 	pass    int       // 1, 2, 3
 	want    *upstream // nil: any
 	tcp     bool      // the next attempt goes over TCP
@@ -86,7 +88,9 @@ type job struct {
 const (
 	passes         = 3
 	slowAfter      = 600 * time.Millisecond // a query this old no longer holds a place in the window
-	laterWindow    = 100                    // in flight in the later passes: fixed, for these names all look like loss
+	laterWindow    = 250                    // in flight in the later passes: fixed, for these names all look like loss
+	retryAfter     = 5 * time.Second        // RFC 9520 section 3.2: a failure is remembered for some seconds
+	retryWindow    = 64                     // second attempts in flight beside the first ones
 	burst          = 128                    // queries sent in the last moment: more would overflow a usual socket buffer
 	queueRoom      = 2000
 	tick           = 20 * time.Millisecond
@@ -130,10 +134,8 @@ func (e *engine) timeout(class int) time.Duration {
 		t = defaultTimeout
 	}
 	switch class {
-	case 2:
+	case 2, 3:
 		return t * 3 / 2
-	case 3:
-		return t * 2
 	}
 	return t
 }
@@ -414,6 +416,9 @@ func (e *engine) settled(a *ask) {
 		return
 	}
 	e.active--
+	if a.pass == 2 {
+		e.retrying--
+	}
 	w := a.waiters
 	a.waiters = nil
 	for _, j := range w {
@@ -480,6 +485,9 @@ func (e *engine) launch(a *ask, u *upstream, now time.Time) {
 	f.timeout = e.timeout(a.pass)
 	f.young = true
 	u.young++
+	if f.late = a.pass > 1; f.late {
+		u.late++
+	}
 	u.inflight++
 	u.queries++
 	u.tokens--
@@ -492,6 +500,9 @@ func (f *flight) end() {
 	f.done = true
 	if f.young {
 		f.up.young--
+	}
+	if f.late {
+		f.up.late--
 	}
 	if f.slot {
 		f.up.inflight--
@@ -518,7 +529,7 @@ func (e *engine) landed(f *flight, r reply) {
 	r.server, r.via, r.when = u.t.server.name, f.via, time.Now().Unix()
 	s, code := r.classify(a.q)
 	if a.canary == nil {
-		u.saw(s, code, &r)
+		u.saw(s, code, &r, f.late)
 	}
 
 	again := func() {
@@ -568,9 +579,15 @@ func (e *engine) landed(f *flight, r reply) {
 		// In a later pass, at another resolver, at last over TCP.
 		a.replies = append(a.replies, r)
 		e.record(a, len(a.replies)-1)
+		if a.pass == 2 {
+			e.retrying--
+		}
 		a.pass++
+		a.failed = time.Now()
 		a.noEDNS = false
-		a.tcp = a.pass == passes
+		// TCP may get through where UDP does not; a near resolver that replies over UDP
+		// has few places for TCP.
+		a.tcp = a.pass == passes && (u.t.server.public || !u.udpWorks)
 		if !a.confirm {
 			a.want = e.other(a)
 		}
@@ -613,7 +630,7 @@ func (e *engine) control(now time.Time) {
 					f.young = false
 					f.up.young--
 				}
-				if age >= slowAfter && f.slot && f.up.slow < 4*maxConcurrency {
+				if age >= slowAfter && f.slot && f.ask.pass == 1 && f.up.inflight+f.up.slow < int(f.up.limit) {
 					f.slot = false
 					f.up.inflight--
 					f.up.slow++
@@ -628,17 +645,7 @@ func (e *engine) control(now time.Time) {
 		e.stopAsking("dns_budget")
 	}
 	e.checkHealth(now)
-	if e.active == 0 {
-		for p := 2; p <= passes; p++ {
-			if l := e.later[p]; len(l) > 0 {
-				e.later[p] = nil
-				for _, a := range l {
-					e.enqueue(a)
-				}
-				break
-			}
-		}
-	}
+	e.retry(now)
 	if e.canariesDone() && len(e.unconf) > 0 {
 		l := e.unconf
 		e.unconf = nil
@@ -656,9 +663,36 @@ func (e *engine) control(now time.Time) {
 		s.Queries = 0
 		for i, u := range e.ups {
 			s.Queries += u.queries
-			s.Resolvers[i] = ServerStats{Name: u.t.server.name, Queries: u.queries, Timeouts: u.timeouts, Errors: u.errors, Canaries: u.canaryWord()}
+			s.Resolvers[i] = ServerStats{Name: u.t.server.name, Queries: u.queries, Window: int(u.window), Timeouts: u.timeouts, Errors: u.errors, Canaries: u.canaryWord()}
 		}
 	})
+}
+
+// retry puts failed questions back into the queue: for their second attempt a
+// few at a time, some seconds after the first; for their last one when nothing
+// else is left to ask, so that no load but their own can make it fail.
+func (e *engine) retry(now time.Time) {
+	idle := e.active == 0
+	if l := e.later[2]; len(l) > 0 {
+		n := 0
+		for n < len(l) && (idle || now.Sub(l[n].failed) >= retryAfter && e.retrying+n < retryWindow) {
+			n++
+		}
+		e.later[2] = l[n:]
+		for _, a := range l[:n] {
+			e.retrying++
+			e.enqueue(a)
+		}
+		if n > 0 {
+			return
+		}
+	}
+	if l := e.later[passes]; idle && len(e.later[2]) == 0 && len(l) > 0 {
+		e.later[passes] = nil
+		for _, a := range l {
+			e.enqueue(a)
+		}
+	}
 }
 
 // stopAsking leaves everything that is not answered unknown.
@@ -669,6 +703,9 @@ func (e *engine) stopAsking(code string) {
 	for p, l := range e.later {
 		q = append(q, l...)
 		e.active += len(l)
+		if p == 2 {
+			e.retrying += len(l)
+		}
 		e.later[p] = nil
 	}
 	for _, a := range q {

@@ -29,6 +29,9 @@ const (
 	gateSample  = 50
 )
 
+// maxPatience bounds the rounds that a resolver is given at the end.
+const maxPatience = 5
+
 // advance takes the run to its next phase when it is due.
 func (e *engine) advance(now time.Time) {
 	switch e.phase {
@@ -47,7 +50,18 @@ func (e *engine) advance(now time.Time) {
 	case checking:
 		needed := len(e.held) > 0 || e.anyUnknown()
 		for _, u := range e.ups {
-			if needed && u.round != nil {
+			if !needed {
+				break
+			}
+			if u.round != nil {
+				return
+			}
+			// One that was sound is given time to recover: all denials rest on it.
+			if u.wasOK && !u.ok && !u.lied && !u.dead() && e.patience < maxPatience && e.down == "" {
+				if now.Sub(u.asked) > e.timeout(1)/2<<e.patience {
+					e.patience++
+					e.startRound(u)
+				}
 				return
 			}
 		}

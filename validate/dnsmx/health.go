@@ -21,6 +21,7 @@ type upstream struct {
 	ceiling  float64 // where slow start ends
 	inflight int
 	young    int // of them, those just sent
+	late     int // of them, those in a later pass
 	slow     int // on their way for so long that they no longer count
 	acks     int // since the window was last looked at
 	losses   int
@@ -43,11 +44,13 @@ type upstream struct {
 	reopen   time.Time
 	failures int  // rounds in a row without an answer
 	spoke    bool // a round got answers, once
+	udpWorks bool // a reply came over UDP, once
 
 	// The canaries.
 	round  *round
 	rounds int
 	ok     bool   // the last round passed
+	wasOK  bool   // one did
 	lied   bool   // it invented an answer, once is enough
 	why    string // it is not ok
 	asked  time.Time
@@ -72,7 +75,7 @@ func newUpstream(t *transport, r *Resolver) *upstream {
 		u.limit = min(u.limit, 16) // connections
 	}
 	u.ceiling = u.limit
-	u.window = min(u.limit, 32)
+	u.window = min(u.limit, leastWindow)
 	u.rate = r.Rate
 	if u.rate <= 0 && t.server.public {
 		u.rate = 300
@@ -89,7 +92,9 @@ func (u *upstream) hasRoom(a *ask, now time.Time) bool {
 	}
 	w := u.window
 	if a.pass > 1 {
-		w = min(u.limit, laterWindow)
+		if w = u.limit; u.late >= laterWindow {
+			return false
+		}
 	}
 	if float64(u.inflight) >= w || u.young >= burst {
 		return false
@@ -105,8 +110,12 @@ func (u *upstream) hasRoom(a *ask, now time.Time) bool {
 	return true
 }
 
+// leastWindow is what the window does not fall below, for a list may hold that
+// many dead domains that it looks like loss.
+const leastWindow = 64
+
 // saw takes note of what became of a query.
-func (u *upstream) saw(s state, code string, r *reply) {
+func (u *upstream) saw(s state, code string, r *reply, late bool) {
 	if s == soft {
 		u.errors++
 	}
@@ -116,6 +125,15 @@ func (u *upstream) saw(s state, code string, r *reply) {
 		u.timeouts++
 	}
 	bad := noReply || s == soft && code != "dns_negative_unproven" && code != "dns_filtered" && code != "dns_cname_loop" && r.fail != failTruncated
+
+	u.udpWorks = u.udpWorks || !noReply && r.via == udp
+	if late {
+		// Second attempts are made of failures: they say nothing of the resolver.
+		if !noReply {
+			u.row = 0
+		}
+		return
+	}
 
 	// The window: slow start, then one more for each window of replies; halved when
 	// more than a twentieth of the last hundred or more was lost.
@@ -130,7 +148,7 @@ func (u *upstream) saw(s state, code string, r *reply) {
 	u.window = min(u.window, u.limit)
 	if u.acks >= max(100, int(u.window)) {
 		if u.losses*20 > u.acks {
-			u.window = max(u.window/2, min(u.limit, 32))
+			u.window = max(u.window/2, min(u.limit, leastWindow))
 			u.ceiling = u.window
 		}
 		u.acks, u.losses = 0, 0
@@ -284,6 +302,7 @@ func (e *engine) endRound(u *upstream, ro *round) {
 	big := e.canaries()
 	sees := len(big) == 0 || 3*ro.big >= 2*len(big) || ro.null
 	u.ok = sees && ro.proved && ro.lie == ""
+	u.wasOK = u.wasOK || u.ok
 	switch {
 	case ro.lie != "":
 		u.lied, u.why = true, ro.lie

@@ -74,6 +74,7 @@ type Stats struct {
 type ServerStats struct {
 	Name     string
 	Queries  int64
+	Window   int // how many queries it may have on their way at present
 	Timeouts int64
 	Errors   int64  // SERVFAIL and other failures
 	Canaries string // "ok", or what was wrong

@@ -33,6 +33,7 @@ type flight struct {
 	// Guarded by the engine's lock.
 	slot  bool // counts against the window
 	young bool // just sent: perhaps not read yet
+	late  bool // in a later pass
 	done  bool
 	// Guarded by the socket's lock.
 	bad bool // a message came that was no reply

@@ -96,7 +96,7 @@ failed=0
 echo "== cold resolver, $N domains, 0.5% dead, 1% SERVFAIL"
 cold
 printf 'dnsmx              '
-ask || failed=1
+ask ${VERBOSE:+-v} || failed=1
 if [ -z "${QUICK:-}" ]; then
 	for c in 50 100 200 500 5000; do
 		cold

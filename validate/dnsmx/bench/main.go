@@ -131,6 +131,7 @@ func run(args []string) error {
 	fs := flag.NewFlagSet("run", flag.ExitOnError)
 	concurrency := fs.Int("concurrency", 0, "")
 	timeout := fs.Duration("timeout", 0, "")
+	verbose := fs.Bool("v", false, "")
 	cache := fs.String("cache", "", "")
 	fs.Parse(args)
 	if fs.NArg() != 2 {
@@ -174,6 +175,14 @@ func run(args []string) error {
 			}
 		}
 	}()
+	if *verbose {
+		go func() {
+			for range time.Tick(2 * time.Second) {
+				s := r.Stats()
+				fmt.Fprintf(os.Stderr, "  %3.0fs received %d answered %d unknown %d %+v\n", s.Seconds, s.Domains, s.Answered, s.Unknown, s.Resolvers)
+			}
+		}()
+	}
 	start, cpu := time.Now(), cpuTime()
 	var mu sync.Mutex
 	answered, wrong := 0, 0

@@ -55,6 +55,7 @@ type engine struct {
 	calls    sync.WaitGroup
 	lost     distrust
 	phase    phase
+	patience int  // rounds started at the end because the last one had failed
 	samples  int  // domains that are asked for once more, still out
 	anomaly  bool // one of them contradicted
 	tape     *bufio.Writer

@@ -71,7 +71,10 @@ func judged(t *testing.T, all []scenario, got map[string]validate.Answer, exact 
 	}
 }
 
-const testTimeout = 60 * time.Millisecond
+const (
+	testTimeout  = 60 * time.Millisecond  // where only what must not be is looked at
+	exactTimeout = 200 * time.Millisecond // where a busy machine must not make a difference
+)
 
 // TestScenarios asks for all scenarios on real sockets.
 func TestScenarios(t *testing.T) {
@@ -80,7 +83,7 @@ func TestScenarios(t *testing.T) {
 		for n := 1; n <= 2; n++ {
 			t.Run(fmt.Sprintf("tcp=%v/resolvers=%d", tcpOnly, n), func(t *testing.T) {
 				t.Parallel()
-				r := &Resolver{Timeout: testTimeout}
+				r := &Resolver{Timeout: exactTimeout}
 				for range n {
 					s, err := dnstest.New(zone)
 					if err != nil {
@@ -125,7 +128,7 @@ func TestScenariosAlone(t *testing.T) {
 					t.Parallel()
 					// A server of its own, for what it does once it does for each.
 					s := dnstest.Start(t, zone)
-					got, err := resolve(t, &Resolver{Servers: []string{s.Addr}, Timeout: testTimeout}, sc.domain)
+					got, err := resolve(t, &Resolver{Servers: []string{s.Addr}, Timeout: exactTimeout}, sc.domain)
 					if err != nil {
 						t.Error(err)
 					}
@@ -134,12 +137,15 @@ func TestScenariosAlone(t *testing.T) {
 			}
 		})
 	}
-	for _, c := range []int{1, 3, 20000} {
+	for _, c := range []int{1, 20000} {
+		if c == 1 && testing.Short() {
+			continue
+		}
 		slices.Reverse(domains)
 		if err := s.Load(zone); err != nil { // what happens once happens again
 			t.Fatal(err)
 		}
-		got, err := resolve(t, &Resolver{Servers: []string{s.Addr}, Timeout: testTimeout, Concurrency: c}, domains...)
+		got, err := resolve(t, &Resolver{Servers: []string{s.Addr}, Timeout: exactTimeout, Concurrency: c}, domains...)
 		if err != nil {
 			t.Error(err)
 		}

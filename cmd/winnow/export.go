@@ -182,14 +182,19 @@ func printExport(w io.Writer, t *esp.Target, r *esp.Report, dir string) {
 			wrap(w, fmt.Sprintf("  %d. ", i+1), s)
 		}
 	}
-	fmt.Fprintln(w)
 	printKnow(w, t, r)
 }
 
 // printKnow says what the target does beside holding entries.
 func printKnow(w io.Writer, t *esp.Target, r *esp.Report) {
+	if t.Scope == "file" && t.Beside == "" && r.Formulas == 0 {
+		return
+	}
+	fmt.Fprintln(w)
 	fmt.Fprintln(w, "Know before:")
-	wrap(w, "  ", t.Caps.String())
+	if t.Scope != "file" {
+		wrap(w, "  ", t.Caps.String())
+	}
 	if t.Beside != "" {
 		wrap(w, "  ", strings.ToUpper(t.Beside[:1])+t.Beside[1:]+".")
 	}

@@ -54,12 +54,12 @@ func openBrevo(c *Config) (*api, error) {
 		Email string `json:"email"`
 	}
 	a := &api{c: cl, verify: true}
-	a.check = func(ctx context.Context, _ map[string]bool) ([]string, error) {
+	a.check = func(ctx context.Context, _ map[string]bool) error {
 		err := cl.json(ctx, "GET", fmt.Sprintf("/v3/contacts/lists/%d", list), nil, nil)
 		if is(err, http.StatusNotFound) {
-			return nil, fmt.Errorf("Brevo has no list %d for this key", list)
+			return fmt.Errorf("Brevo has no list %d for this key", list)
 		}
-		return nil, err
+		return err
 	}
 	a.fetch = func(ctx context.Context, yield func(address, place string)) error {
 		const page = 1000

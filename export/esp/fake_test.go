@@ -515,8 +515,6 @@ func fakeBrevo(f *fake, w http.ResponseWriter, r *http.Request, body []byte) {
 func fakeKlaviyo(f *fake, w http.ResponseWriter, r *http.Request, body []byte) {
 	const jobs = "/api/profile-suppression-bulk-create-jobs"
 	switch {
-	case r.URL.Path == "/api/accounts":
-		reply200(w, map[string]any{"data": []any{}})
 	case r.URL.Path == "/api/profiles":
 		q := r.URL.Query()
 		if !strings.HasPrefix(q.Get("filter"), "greater-than(subscriptions.email.marketing.suppression.timestamp,") {

@@ -66,16 +66,18 @@ func openKlaviyo(c *Config) (*api, error) {
 	}
 	const at = "/api/profile-suppression-bulk-create-jobs"
 	a := &api{c: cl, verify: true}
-	a.check = func(ctx context.Context, _ map[string]bool) ([]string, error) {
-		return nil, cl.json(ctx, "GET", "/api/accounts", nil, nil)
-	}
-	a.fetch = func(ctx context.Context, yield func(address, place string)) error {
-		q := url.Values{
+	suppressed := func(size string) string {
+		return "/api/profiles?" + url.Values{
 			"filter":          {"greater-than(subscriptions.email.marketing.suppression.timestamp,2000-01-01T00:00:00Z)"},
 			"fields[profile]": {"email"},
-			"page[size]":      {"100"},
-		}
-		for next := "/api/profiles?" + q.Encode(); next != ""; {
+			"page[size]":      {size},
+		}.Encode()
+	}
+	a.check = func(ctx context.Context, _ map[string]bool) error {
+		return cl.json(ctx, "GET", suppressed("1"), nil, nil)
+	}
+	a.fetch = func(ctx context.Context, yield func(address, place string)) error {
+		for next := suppressed("100"); next != ""; {
 			var page struct {
 				klaviyoData[[]klaviyoObject[klaviyoProfile]]
 				Links struct{ Next string }

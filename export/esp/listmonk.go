@@ -59,17 +59,17 @@ func openListmonk(c *Config) (*api, error) {
 	}
 	running := func(s string) bool { return s == "importing" || s == "stopping" }
 	a := &api{c: cl, serial: true, verify: true}
-	a.check = func(ctx context.Context, _ map[string]bool) ([]string, error) {
+	a.check = func(ctx context.Context, _ map[string]bool) error {
 		var s status
 		if err := cl.json(ctx, "GET", at, nil, &s); err != nil {
-			return nil, err
+			return err
 		}
 		if !running(s.Data.Status) {
-			return nil, nil
+			return nil
 		}
 		// One import at a time: somebody else's, or ours from before a break.
 		cl.note("listmonk works on another import; waiting for its end")
-		return nil, a.poll(ctx, func() (bool, error) {
+		return a.poll(ctx, func() (bool, error) {
 			err := cl.json(ctx, "GET", at, nil, &s)
 			return !running(s.Data.Status), err
 		})

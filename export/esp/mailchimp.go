@@ -78,12 +78,12 @@ func openMailchimp(c *Config) (*api, error) {
 	}
 	return &api{
 		c: cl,
-		check: func(ctx context.Context, _ map[string]bool) ([]string, error) {
+		check: func(ctx context.Context, _ map[string]bool) error {
 			err := cl.json(ctx, "GET", at+"?fields=id", nil, nil)
 			if is(err, http.StatusNotFound) {
-				return nil, fmt.Errorf("Mailchimp has no audience %s for this key", list)
+				return fmt.Errorf("Mailchimp has no audience %s for this key", list)
 			}
-			return nil, err
+			return err
 		},
 		fetch: func(ctx context.Context, yield func(address, place string)) error {
 			const page = 1000

@@ -101,13 +101,13 @@ func openMailgun(c *Config) (*api, error) {
 	var used map[string]bool
 	return &api{
 		c: cl,
-		check: func(ctx context.Context, words map[string]bool) ([]string, error) {
+		check: func(ctx context.Context, words map[string]bool) error {
 			used = words
-			err := cl.json(ctx, "GET", "/v3/domains/"+url.PathEscape(domain), nil, nil)
+			err := cl.json(ctx, "GET", at+"bounces?limit=1", nil, nil)
 			if is(err, http.StatusNotFound) {
-				return nil, fmt.Errorf("Mailgun knows no domain %s; EU accounts need --base-url https://api.eu.mailgun.net", domain)
+				return fmt.Errorf("Mailgun knows no domain %s; EU accounts need --base-url https://api.eu.mailgun.net", domain)
 			}
-			return nil, err
+			return err
 		},
 		places: func(word string) []string { return []string{word} },
 		lane:   func(word string) string { return word },

@@ -54,16 +54,16 @@ func openPostmark(c *Config) (*api, error) {
 	type body struct{ Suppressions []suppression }
 	return &api{
 		c: cl,
-		check: func(ctx context.Context, _ map[string]bool) ([]string, error) {
+		check: func(ctx context.Context, _ map[string]bool) error {
 			var s struct{ ArchivedAt string }
 			err := cl.json(ctx, "GET", at, nil, &s)
 			if is(err, http.StatusNotFound) || is(err, http.StatusUnprocessableEntity) {
-				return nil, fmt.Errorf("the Postmark server of this token has no message stream %s", stream)
+				return fmt.Errorf("the Postmark server of this token has no message stream %s", stream)
 			}
 			if err == nil && s.ArchivedAt != "" {
-				return nil, fmt.Errorf("the message stream %s is archived", stream)
+				return fmt.Errorf("the message stream %s is archived", stream)
 			}
-			return nil, err
+			return err
 		},
 		fetch: func(ctx context.Context, yield func(address, place string)) error {
 			var all body

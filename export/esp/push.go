@@ -84,7 +84,7 @@ type api struct {
 	c *client
 	// check asks for credentials, scope and settings before anything is sent.
 	// words are the provider's words that will be used.
-	check func(ctx context.Context, words map[string]bool) (notes []string, err error)
+	check func(ctx context.Context, words map[string]bool) error
 	// fetch yields the addresses that are there, and in which place.
 	fetch func(ctx context.Context, yield func(address, place string)) error
 	// places are where an entry with this word has to be to be there; nil: anywhere.
@@ -180,9 +180,7 @@ func (p *pusher) run(ctx context.Context, src *Source) error {
 	if p.b.Offline {
 		return p.plan(ctx, src, nil, nil)
 	}
-	notes, err := p.a.check(ctx, words)
-	p.b.Notes = append(p.b.Notes, notes...)
-	if err != nil {
+	if err := p.a.check(ctx, words); err != nil {
 		return p.interrupted(ctx, err)
 	}
 	if p.o.Yes {

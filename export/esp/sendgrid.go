@@ -67,16 +67,16 @@ func openSendGrid(c *Config, group bool) (*api, error) {
 	}
 	return &api{
 		c: cl,
-		check: func(ctx context.Context, _ map[string]bool) ([]string, error) {
+		check: func(ctx context.Context, _ map[string]bool) error {
 			if group {
 				// A write to a group that is not there would go to the global list.
 				err := cl.json(ctx, "GET", to[:len(to)-len("/suppressions")], nil, nil)
 				if is(err, http.StatusNotFound) {
-					return nil, fmt.Errorf("SendGrid has no unsubscribe group %s", c.Scope)
+					return fmt.Errorf("SendGrid has no unsubscribe group %s", c.Scope)
 				}
-				return nil, err
+				return err
 			}
-			return nil, cl.json(ctx, "GET", "/v3/scopes", nil, nil)
+			return cl.json(ctx, "GET", "/v3/scopes", nil, nil)
 		},
 		fetch: func(ctx context.Context, yield func(address, place string)) error {
 			if group {

@@ -47,7 +47,7 @@ var ses = &Target{
 	Name: "ses", Title: "Amazon SES, one address a call",
 	Caps: Caps{
 		Words: sesWords, Scope: "account and Region", MaxRows: 100_000, Batch: 1, Reversible: true,
-		Beside: sesBeside,
+		Beside: sesBeside + ". SES takes about one call a second: for more than some thousands use ses-import",
 	},
 	ScopeHelp: "the Region, e.g. eu-west-1 (or AWS_REGION)", KeyNames: sesKeys, open: func(c *Config) (*api, error) { return openSES(c, false) },
 	files: sesFiles,
@@ -130,23 +130,23 @@ func openSES(c *Config, jobs bool) (*api, error) {
 		return nil, err
 	}
 	a := &api{c: cl}
-	a.check = func(ctx context.Context, words map[string]bool) ([]string, error) {
+	a.check = func(ctx context.Context, words map[string]bool) error {
 		var acc struct {
 			ProductionAccessEnabled bool
 			SuppressionAttributes   struct{ SuppressedReasons []string }
 		}
 		if err := cl.json(ctx, "GET", "/v2/email/account", nil, &acc); err != nil {
-			return nil, err
+			return err
 		}
 		for _, w := range []string{"BOUNCE", "COMPLAINT"} {
 			if words[w] && !slices.Contains(acc.SuppressionAttributes.SuppressedReasons, w) {
-				return nil, fmt.Errorf("the account does not suppress the reason %s in %s: SES would mail such entries all the same. Switch it on: aws sesv2 put-account-suppression-attributes --suppressed-reasons BOUNCE COMPLAINT", w, region)
+				return fmt.Errorf("the account does not suppress the reason %s in %s: SES would mail such entries all the same. Switch it on: aws sesv2 put-account-suppression-attributes --suppressed-reasons BOUNCE COMPLAINT", w, region)
 			}
 		}
 		if jobs && !acc.ProductionAccessEnabled {
-			return nil, fmt.Errorf("the account is in the sandbox in %s: import jobs need production access; use --to ses", region)
+			return fmt.Errorf("the account is in the sandbox in %s: import jobs need production access; use --to ses", region)
 		}
-		return nil, nil
+		return nil
 	}
 	a.fetch = func(ctx context.Context, yield func(address, place string)) error {
 		for token := ""; ; {

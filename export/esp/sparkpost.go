@@ -76,8 +76,8 @@ func openSparkPost(c *Config) (*api, error) {
 	const at = "/api/v1/suppression-list"
 	return &api{
 		c: cl,
-		check: func(ctx context.Context, _ map[string]bool) ([]string, error) {
-			return nil, cl.json(ctx, "GET", at+"/summary", nil, nil)
+		check: func(ctx context.Context, _ map[string]bool) error {
+			return cl.json(ctx, "GET", at+"/summary", nil, nil)
 		},
 		places: func(word string) []string {
 			if word == "both types" {

@@ -411,7 +411,7 @@ func isReturnedMark(line string) bool {
 		strings.HasPrefix(l, "below this line is"), strings.HasPrefix(l, "the original message follows"), strings.HasPrefix(l, "the body of the message is"), strings.HasPrefix(l, "unsent message below"), strings.HasPrefix(l, "original headers follow"),
 		strings.HasPrefix(l, "below is the original message"), strings.HasPrefix(l, "the following is the original message"), strings.HasPrefix(l, "undelivered message follows"), strings.HasPrefix(l, "the text of your message follows"),
 		strings.HasPrefix(l, "below are the message headers"), strings.HasPrefix(l, "message text follows"), strings.HasPrefix(l, "the original message is"),
-		l == "original message", l == "original message header", l == "message details" && false:
+		l == "original message", l == "original message header", l == "old message":
 		return true
 	}
 	return false
@@ -570,7 +570,7 @@ func (b *bounce) looksBounced(failed string) bool {
 	if indexFold(ct, "report-type=delivery-status") >= 0 || indexFold(ct, `report-type="delivery-status"`) >= 0 {
 		return true
 	}
-	for _, w := range []string{"mailer-daemon", "mailer_daemon", "postmaster", "post_master", "mail delivery", "mail deliver system", "maildelivery", "delivery subsystem", "mail administrator", "system administrator", "ndr administrator", "no-reply@", "noreply@", "bounce", "mail system", "mailsystem", "interscan", "mail-daemon", "<>"} {
+	for _, w := range []string{"mailer-daemon", "mailer_daemon", "postmaster", "post_master", "mail delivery", "mail deliver system", "maildelivery", "delivery subsystem", "mail administrator", "system administrator", "ndr administrator", "no-reply@", "noreply@", "bounce", "mail system", "mailsystem", "interscan", "imss@", "mdaemon", "mail-daemon", "<>"} {
 		if strings.Contains(from, w) {
 			return !autoSubject(subject) || bounceSubject(subject)
 		}
@@ -594,7 +594,7 @@ func bounceSubject(s string) bool {
 		"returned mail", "returned to sender", "returning message", "mail delivery", "non-delivery", "nondelivery", "not delivered", "could not be delivered", "couldn't be delivered", "cannot be delivered", "unable to deliver", "mail system error",
 		"message delivery", "message status - undeliverable", "warning: could not send", "warning: message", "could not send message", "rejected", "bounce", "unzustellbar", "nicht zugestellt", "zustellung", "unzustellbarkeit", "non remis", "échec de la remise", "non distribu",
 		"no se puede entregar", "no se ha podido", "devuelto", "entrega fallida", "não entreg", "falha na entrega", "mancato recapito", "impossibile recapitare", "onbestelbaar", "niet bezorgd", "nie dostarczon", "недоставлен", "не доставлен", "не удалось доставить",
-		"配信できません", "配信不能", "送信できません", "届けられません", "配信失敗", "エラー", "退信", "無法傳遞", "无法送达", "退回", "系统退信", "投递失败", "반송", "loop alert", "are not member"} {
+		"配信できません", "配信不能", "送信できません", "届けられません", "配信失敗", "エラー", "退信", "無法傳遞", "无法送达", "退回", "系统退信", "投递失败", "반송", "loop alert", "are not member", "user unknown", "unknown user", "no such user", "mailbox full", "over quota", "failed mail", "undelivered", "address not found", "delivery error"} {
 		if strings.Contains(s, w) {
 			return true
 		}

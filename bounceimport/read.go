@@ -317,7 +317,7 @@ func replyCodes(s string) (code int, status string) {
 				i += n
 			}
 		case code == 0 && isDigit(s[i+1]) && isDigit(s[i+2]) && s[i+1] <= '6' &&
-			(i+3 == len(s) || s[i+3] == ' ' || s[i+3] == '-' || s[i+3] == '\t' || s[i+3] == '\n' || s[i+3] == '\r' || s[i+3] == ':' && (i+4 == len(s) || s[i+4] == ' ') || s[i+3] == '/' || s[i+3] == ',' || s[i+3] == '.' && (i+4 == len(s) || s[i+4] == ' ')):
+			(i+3 == len(s) || s[i+3] == ' ' || s[i+3] == '-' || s[i+3] == '\t' || s[i+3] == '\n' || s[i+3] == '\r' || s[i+3] == ':' && (i+4 == len(s) || s[i+4] == ' ') || s[i+3] == '/' || s[i+3] == ',' || s[i+3] == ']' || s[i+3] == ')' || s[i+3] == '.' && (i+4 == len(s) || s[i+4] == ' ')):
 			if i > 0 && !codeMayFollow(s[:i]) {
 				continue
 			}

@@ -73,9 +73,9 @@ blow() {
 	"$new") seen_new=$((seen_new + 1)) ;;
 	*) fail "$1 $2 number $3: neither the old run nor the new one: $(cat log)" ;;
 	esac
-	fault=$2
-	grep -q netpollBreak log && fault=signal # it struck the eventfd of Go's runtime, which then gives up
-	case $fault in
+	struck=$2
+	grep -q netpollBreak log && struck=signal # it struck the eventfd of Go's runtime, which then gives up
+	case $struck in
 	error*)
 		[ $code = 0 ] && [ "$now" != "$new" ] && fail "$1 $2 number $3: exit 0 and the old run"
 		[ $code != 0 ] && [ "$now" != "$old" ] && fail "$1 $2 number $3: exit $code and the new run: $(cat log)"

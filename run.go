@@ -161,7 +161,7 @@ func (r *run) do(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() {
-		r.closeSpills()
+		r.closeTables()
 		err = errors.Join(err, r.out.Close())
 	}()
 	defer func() { err = errors.Join(err, r.closeLists()) }()
@@ -213,18 +213,21 @@ func (r *run) closeLists() error {
 	return errors.Join(errs...)
 }
 
-func (r *run) closeSpills() {
-	// They lie in a folder that is removed next; an error here changes nothing.
+// closeTables gives back what the tables hold in memory and on disk.
+func (r *run) closeTables() {
 	if r.store != nil {
+		r.store.pool.free()
 		r.store.spill.close()
 	}
-	for _, a := range []*arena{&r.facts.keys, &r.log.keys} {
-		if a.spill != nil {
-			a.spill.close()
-		}
+	r.facts.keys.close()
+	r.log.keys.close()
+	if r.dups != nil {
+		r.dups.keys.close()
 	}
-	if r.dups != nil && r.dups.keys.spill != nil {
-		r.dups.keys.spill.close()
+	r.onList.free()
+	r.special.free()
+	for i := range r.digests {
+		r.digests[i].filter.free()
 	}
 }
 
@@ -413,7 +416,7 @@ var closedChan = func() chan struct{} { c := make(chan struct{}); close(c); retu
 // user's lists and the evidence say of the addresses on the list.
 func (r *run) firstPass(ctx context.Context) error {
 	r.prog.phase.Store(phaseReading)
-	r.store = &hashStore{limit: r.memory / 3}
+	r.store = &hashStore{limit: min(r.memory/4, maxHashes)}
 	r.store.spill.dir = r.out.Temp()
 	for _, a := range []*arena{&r.facts.keys, &r.log.keys} {
 		a.limit, a.spill = 1+r.memory/4, &spillFile{dir: r.out.Temp()}
@@ -469,6 +472,7 @@ func (r *run) settle(ctx context.Context) error {
 	if err := r.readEvidence(ctx); err != nil {
 		return err
 	}
+	r.onList.free()
 	r.onList = nil
 	if n := len(r.dups.hashes) + r.facts.n; n > 0 {
 		r.special = newFilter(int64(n))
@@ -736,10 +740,7 @@ func (s *statusLog) replay(r *run) error {
 		}
 	}
 	s.refs = nil
-	if s.keys.spill != nil {
-		s.keys.spill.close() // removed with its folder in any case
-	}
-	s.keys = arena{}
+	s.keys.close()
 	return nil
 }
 

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"unsafe"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -19,8 +20,8 @@ import (
 // What grows with the list
 //
 // A run holds, for every record that has an address, 8 bytes: a 64-bit hash
-// of its key (hashStore, until the duplicates are found; beyond the limit it
-// is on disk). When there are suppression lists or evidence, 10 bits more (a
+// of its key (hashStore, until the duplicates are found; beyond maxHashes it is
+// on disk, where it costs little: it is written and read in one piece). When there are suppression lists or evidence, 10 bits more (a
 // Bloom filter of the keys on the list). For every address that occurs more
 // than once, about 30 bytes and its key once (dups); for every address of
 // which a list or a source says something, about 35 bytes and what is said
@@ -30,6 +31,7 @@ import (
 // keys themselves, of the few addresses whose hash occurs more than once.
 
 const (
+	maxHashes  = 64 << 20 // bytes, of 8 million records
 	partBits   = 9
 	partCount  = 1 << partBits
 	slabHashes = 2048 // 16 KiB
@@ -48,6 +50,7 @@ type hashStore struct {
 	}
 	limit int64 // bytes in memory
 	held  atomic.Int64
+	pool  pool
 	spill spillFile
 }
 
@@ -73,7 +76,7 @@ func (s *hashStore) add(part int, hs []uint64) error {
 				p.slabs[len(p.slabs)-1] = last[:0]
 				last = last[:0]
 			} else {
-				last = make([]uint64, 0, slabHashes)
+				last = s.pool.hashes(slabHashes)
 				p.slabs = append(p.slabs, last)
 				s.held.Add(slabHashes * 8)
 			}
@@ -197,7 +200,9 @@ func (s *hashStore) settle(ctx context.Context, f *filter) (*dups, error) {
 			}
 		})
 	}
-	if err := g.Wait(); err != nil {
+	err := g.Wait()
+	s.pool.free()
+	if err != nil {
 		return nil, err
 	}
 	d := &dups{}
@@ -313,10 +318,22 @@ func (d *dups) put(at int, key []byte, f firstSeen) error {
 // the hashes' top bits, so that filling it part by part stays in the cache.
 type filter struct {
 	blocks [][8]atomic.Uint64
+	pool   pool
 }
 
 func newFilter(n int64) *filter {
-	return &filter{blocks: make([][8]atomic.Uint64, max(1, (n*10+511)/512))}
+	f := &filter{}
+	blocks := int(max(1, (n*10+511)/512))
+	f.blocks = unsafe.Slice((*[8]atomic.Uint64)(unsafe.Pointer(unsafe.SliceData(f.pool.alloc(64*blocks)))), blocks)
+	return f
+}
+
+// free gives the memory of the filter back. f may be nil.
+func (f *filter) free() {
+	if f != nil {
+		f.blocks = nil
+		f.pool.free()
+	}
 }
 
 // place returns the block of h.
@@ -354,6 +371,7 @@ func (f *filter) has(h uint64) bool {
 // The zero value keeps all of them in memory.
 type arena struct {
 	slabs [][]byte
+	pool  pool
 	held  int64
 	limit int64 // 0: none
 	spill *spillFile
@@ -386,7 +404,7 @@ func (a *arena) put(b []byte) (int64, error) {
 			return ref, nil
 		}
 		size := max(need, arenaSlab)
-		a.slabs = append(a.slabs, make([]byte, 0, size))
+		a.slabs = append(a.slabs, a.pool.alloc(size)[:0])
 		a.held += int64(size)
 		k++
 	}
@@ -423,6 +441,15 @@ func (a *arena) get(ref int64, buf []byte) ([]byte, error) {
 	}
 	buf = slices.Grow(buf[:0], int(n))[:n]
 	return buf, a.spill.read(buf, off+int64(k))
+}
+
+// close gives back the arena's memory and file.
+func (a *arena) close() {
+	a.slabs = nil
+	a.pool.free()
+	if a.spill != nil {
+		a.spill.close() // the folder it lies in is removed in any case
+	}
 }
 
 // spillFile is a private temporary file that only this process can see; it is

@@ -132,6 +132,7 @@ func (r *run) readUserLists(ctx context.Context) error {
 		}
 	}
 	for i := range r.digests {
+		r.digests[i].filter.free()
 		r.digests[i].filter = nil
 	}
 	return nil

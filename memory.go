@@ -1,0 +1,62 @@
+package winnow
+
+import (
+	"sync"
+	"unsafe"
+)
+
+// pool hands out memory for the big tables, beside the garbage-collected heap:
+// it holds no pointers, it is a large part of what a run has, and the heap
+// would keep as much again in reserve for it. Nothing of a pool may be used
+// after free. The zero value is ready to use.
+type pool struct {
+	mu     sync.Mutex
+	blocks [][]byte
+	rest   []byte // of the last block
+}
+
+const poolBlock = 4 << 20
+
+// alloc returns n zero bytes, aligned to 64.
+func (p *pool) alloc(n int) []byte {
+	size := (n + 63) &^ 63
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if size > len(p.rest) {
+		b := mapMemory(max(size, poolBlock))
+		p.blocks = append(p.blocks, b)
+		if len(b)-size <= len(p.rest) { // a block of its own
+			return b[:n:n]
+		}
+		p.rest = b
+	}
+	b := p.rest[:n:n]
+	p.rest = p.rest[size:]
+	return b
+}
+
+// free gives everything back.
+func (p *pool) free() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, b := range p.blocks {
+		unmapMemory(b)
+	}
+	p.blocks, p.rest = nil, nil
+}
+
+// hashes returns room for n hashes.
+func (p *pool) hashes(n int) []uint64 {
+	return unsafe.Slice((*uint64)(unsafe.Pointer(unsafe.SliceData(p.alloc(8*n)))), n)[:0]
+}
+
+// uint64Bytes returns the memory of h as bytes, for writing it to a file that
+// this process alone reads.
+func uint64Bytes(h []uint64) []byte {
+	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(h))), len(h)*8)
+}
+
+// stringOf returns b as a string without copying it. b must not change while
+// the string is in use: the strings of a chunk live as long as its records are
+// being judged, and what is kept longer is cloned.
+func stringOf(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }

@@ -114,8 +114,12 @@ func (d *Diagnosis) Add(e *Event) error {
 		d.cells[k] = c
 	}
 	c.n++
-	widen(&c.first, &c.last, e.Time)
-	widen(&d.oldest, &d.newest, e.Time)
+	t := e.Time
+	if h := floorDiv(t.Unix(), 3600); h < firstHour || h >= endHour {
+		t = time.Time{} // a broken clock is no time
+	}
+	widen(&c.first, &c.last, t)
+	widen(&d.oldest, &d.newest, t)
 	at := strings.LastIndexByte(e.Recipient, '@')
 	c.recipients.add(e.Recipient)
 	if at >= 0 {
@@ -126,8 +130,8 @@ func (d *Diagnosis) Add(e *Event) error {
 		c.senders.add(e.Sender[i+1:])
 		setOnly(&c.aSender, strings.TrimRight(e.Sender[i+1:], ">"), c.senders.n() == 1)
 	}
-	if !e.Time.IsZero() {
-		h := hourKey{c, floorDiv(e.Time.Unix(), 3600)}
+	if !t.IsZero() {
+		h := hourKey{c, floorDiv(t.Unix(), 3600)}
 		if d.daily {
 			h.hour -= mod(h.hour, 24)
 		}
@@ -135,10 +139,10 @@ func (d *Diagnosis) Add(e *Event) error {
 		if len(d.hours) > maxHours && !d.daily {
 			d.coarsen()
 		}
-		d.finder.Add(provider, e.Category, e.Time)
+		d.finder.Add(provider, e.Category, t)
 	}
 	if side == Sender || side == "unknown" {
-		d.cluster(e, provider)
+		d.cluster(e, provider, t)
 	}
 	return nil
 }
@@ -175,7 +179,7 @@ func (d *Diagnosis) coarsen() {
 }
 
 // cluster puts replies together that are alike but for names and numbers.
-func (d *Diagnosis) cluster(e *Event, provider string) {
+func (d *Diagnosis) cluster(e *Event, provider string, t time.Time) {
 	text := e.Reply
 	if text == "" {
 		text = e.Verdict
@@ -195,13 +199,13 @@ func (d *Diagnosis) cluster(e *Event, provider string) {
 	if i := strings.LastIndexByte(local, '@'); i >= 0 {
 		local = local[:i]
 	}
-	if c.sample == "" || !e.Time.IsZero() && (c.first.IsZero() || !e.Time.After(c.first)) {
+	if c.sample == "" || !t.IsZero() && (c.first.IsZero() || !t.After(c.first)) {
 		d.buf = AppendMasked(d.buf[:0], text, local)
-		if c.sample == "" || !e.Time.Equal(c.first) || string(d.buf) < c.sample {
+		if c.sample == "" || !t.Equal(c.first) || string(d.buf) < c.sample {
 			c.sample, c.rule, c.fix = string(d.buf), strings.Clone(e.Rule), strings.Clone(e.Fix)
 		}
 	}
-	widen(&c.first, &c.last, e.Time)
+	widen(&c.first, &c.last, t)
 	if len(d.clusters) > 2*maxClusters {
 		d.prune()
 	}

@@ -191,8 +191,18 @@ func (f *IncidentFinder) Add(provider, category string, t time.Time) {
 	f.AddHour(provider, category, floorDiv(t.Unix(), 3600), 1)
 }
 
+// Times outside these hours since 1970 (the years 1990 to 2099) are broken
+// clocks; without the limit a file of random dates could fill the memory.
+const (
+	firstHour = 20 * 8766
+	endHour   = 130 * 8766
+)
+
 // AddHour counts n events in an hour since 1970.
 func (f *IncidentFinder) AddHour(provider, category string, hour, n int64) {
+	if hour < firstHour || hour >= endHour {
+		return
+	}
 	if f.active == nil {
 		f.unknown, f.active = make(map[providerHour]int64), make(map[int64]struct{})
 	}

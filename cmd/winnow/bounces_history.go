@@ -277,11 +277,18 @@ func paren(s string) string {
 	return "(" + s + ")"
 }
 
+// maxShown is how many events are shown of an address.
+const maxShown = 30
+
 func printEvents(w io.Writer, events []bounceimport.DayEvent) {
 	if len(events) == 0 {
 		return
 	}
 	fmt.Fprintln(w)
+	if n := len(events) - maxShown; n > 0 {
+		fmt.Fprintf(w, "  %d earlier rows (--json has them)\n", n)
+		events = events[n:]
+	}
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for i := range events {
 		v := &events[i]

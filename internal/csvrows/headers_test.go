@@ -52,10 +52,14 @@ func TestHeaderRole(t *testing.T) {
 		Primary: "E-Mail-Adresse|EMailAddress|Email_Address__c|Work Email|Contact: Email|Email (required)|What is your email address?|Correo-e|" +
 			"E-postadress|E-posta Adresi|電子メールアドレス|Eメール|Ｅメール|お客様メールアドレス|电子邮件地址|電子郵件|이메일 주소|Адрес электронной почты|Е-пошта|" +
 			"Електронна пошта|Ηλ. ταχυδρομείο|El. pašto adresas|E-posti aadress|Poștă electronică|Địa chỉ email|ที่อยู่อีเมล|عنوان البريد الإلكتروني|پست الکترونیک|" +
-			"דוא\"ל|Adreça electrònica|E-poštni naslov|Tölvupóstur|ელ. ფოსტა|Էլ. փոստ|ईमेल पता|E-mail 1|Email1|Recipient address|user.email",
-		Likely:     "Spouse Email|Guardian e-mail|Reunion email",
-		Secondary:  "Email 2|Email2|E-posta adresi 2|Zweite E-Mail|Otro correo|備用電子郵件|サブメールアドレス|Дополнительный email|Diğer e-posta",
-		Other:      "Emails Sent|Email Verified|md5_email|SHA256 Email|From|Reply-To Email|Organizer Email|Modified By Email|Email Preference|メールマガジン|邮件主题|E-Mail-Format",
+			"דוא\"ל|Adreça electrònica|E-poštni naslov|Tölvupóstur|ელ. ფოსტა|Էլ. փոստ|ईमेल पता|E-mail 1|Email1|Recipient address|user.email|Première adresse électronique|" +
+			"Huvudsaklig e-postadress|Elsődleges e-mail|Adresă primară de e-mail|Примарна адреса е-поште|Πρωτεύον email|メインのメールアドレス|主电子邮件|기본 이메일|Email chính|" +
+			"Seu melhor e-mail|E-posta adresiniz|PrimarySmtpAddress|InternetAddress|E-Mail (Arbeit)|Subscriber's email address",
+		Likely: "Spouse Email|Guardian e-mail|Reunion email",
+		Secondary: "Email 2|Email2|E-posta adresi 2|Zweite E-Mail|Otro correo|備用電子郵件|サブメールアドレス|Дополнительный email|Diğer e-posta|Secundair e-mailadres|" +
+			"Toissijainen sähköposti|Dodatkowy adres e-mail|Másodlagos e-mail cím|İkincil e-posta|次电子邮件|보조 이메일|Email phụ|alt_email|secondaryEmail",
+		Other: "Emails Sent|Email Verified|md5_email|SHA256 Email|From|Reply-To Email|Organizer Email|Modified By Email|Email Preference|メールマガジン|邮件主题|E-Mail-Format|E-Mail des Besitzers|担当者メールアドレス|" +
+			"Nom complet de l'adresse de messagerie|Weergavenaam voor e-mail|Visningsnamn för e-postadress|Sähköpostin tyyppi|E-posta Görünen Adı|电子邮件显示名称|CC Email",
 		Unnamed:    "Name|Mailing Address|Adresse|住所|Phone|Shipping State|SMS_BLACKLISTED|Do Not Call|Accepts SMS Marketing|Subscribed at|Soft bounces|",
 		StatusLike: "Désinscription|Dado de baja|Descadastrado|Disiscritto|Uitgeschreven|Avprenumererad|Wypisany|Odhlášen|Leiratkozott|Dezabonat|Отписался|配信停止|退订|수신거부|Zgoda|同意|Gesperrt|Bloqué|Unsubscribe Date|HasOptedOutOfEmail|Email Opt-in|Do Not Email|Subscription status|Suppressed|Spam complaints|Email Marketing Consent|IsExcludedFromCampaigns",
 	} {

@@ -76,8 +76,8 @@ type Tier uint8
 // The tiers of disposable domains.
 const (
 	NotDisposable Tier = iota
-	Listed             // on one list only: for review
-	Confirmed          // confirmed by several sources or by the provider itself: suppress
+	Listed             // on one list only, or among throw-away neighbours: for review
+	Confirmed          // by several lists, the provider itself or its mail host: suppress
 )
 
 // RoleClass says what kind of mailbox a local part names.
@@ -101,7 +101,7 @@ type Domain struct {
 	Disposable Tier
 	Alias      string // privacy alias or forwarding service, e.g. "SimpleLogin": information only
 	Provider   string // e.g. "gmail"
-	Class      string // free, mailbox, gateway, forwarder, "" when not known
+	Class      string // free (anybody gets a mailbox), isp, mailbox (paid), forwarder; "" when not known
 	Source     string // list and date behind Disposable, Alias or Provider
 }
 

@@ -408,7 +408,7 @@ func isReturnedMark(line string) bool {
 	switch {
 	case strings.HasPrefix(l, "original message follows"), strings.HasPrefix(l, "message headers follow"), strings.HasPrefix(l, "message header follows"), strings.HasPrefix(l, "below is a copy of the original message"),
 		strings.HasPrefix(l, "original message headers"), strings.HasPrefix(l, "original mail as follows"), strings.HasPrefix(l, "included is a copy of the message header"), strings.HasPrefix(l, "a copy of the original message"),
-		strings.HasPrefix(l, "below this line is"), strings.HasPrefix(l, "the original message follows"), strings.HasPrefix(l, "the body of the message is"), strings.HasPrefix(l, "unsent message below"), strings.HasPrefix(l, "original headers follow"),
+		strings.HasPrefix(l, "below this line is"), strings.HasPrefix(l, "the original message follows"), strings.HasPrefix(l, "original message as received"), strings.HasPrefix(l, "original message attached"), strings.HasPrefix(l, "a summary of the undelivered message"), strings.HasPrefix(l, "the body of the message is"), strings.HasPrefix(l, "unsent message below"), strings.HasPrefix(l, "original headers follow"),
 		strings.HasPrefix(l, "below is the original message"), strings.HasPrefix(l, "the following is the original message"), strings.HasPrefix(l, "undelivered message follows"), strings.HasPrefix(l, "the text of your message follows"),
 		strings.HasPrefix(l, "below are the message headers"), strings.HasPrefix(l, "message text follows"), strings.HasPrefix(l, "the original message is"),
 		l == "original message", l == "original message header", l == "old message":

@@ -183,13 +183,13 @@ func scanText(b *bounce, failed string) scanned {
 	inReturned := func(i int) bool { return indexFold(string(b.returned), strings.ToLower(items[i].rcpt)) >= 0 }
 	if best <= perhaps {
 		for i := range items {
-			if !items[i].talked {
+			if items[i].rank == best && !items[i].talked {
 				sentences++
 			}
 		}
 	}
-	anyReturned := sentences > 1 && indexOf(len(items), inReturned) >= 0
-	firstSentence := indexOf(len(items), func(i int) bool { return !items[i].talked })
+	anyReturned := sentences > 1 && indexOf(len(items), func(i int) bool { return items[i].rank == best && inReturned(i) }) >= 0
+	firstSentence := indexOf(len(items), func(i int) bool { return items[i].rank == best && !items[i].talked })
 	for i := range items {
 		it := &items[i]
 		ok := it.rank == best

@@ -1,6 +1,3 @@
-// Package bounceimport reads what happened to addresses before: bounces,
-// complaints and unsubscribes in any form people have them in, classified by
-// what the remote server said.
 package bounceimport
 
 import (

@@ -453,7 +453,7 @@ func columnOf(h string) column {
 		return colRecipient
 	case "reason", "error", "description", "dsndiag", "diag", "diagnostic", "diagnostic_code", "diagnosticcode", "response", "bounce_text", "bouncetext", "smtp_reply", "smtp_response", "details", "detail",
 		"message", "error_message", "errormessage", "bounce_reason", "bouncereason", "bounce_message", "bounce_description", "raw_reason", "reply", "failure_reason", "failurereason", "status_message", "server_response", "last_error",
-		"text", "output", "log", "comment", "diagnostics", "remote_response", "delivery_status_message", "rejection_reason", "bounce_detail", "bounce_details", "bounce_diagnostic", "bounce_error", "smtp_error", "explanation", "info",
+		"text", "output", "log", "comment", "diagnostics", "remote_response", "delivery_status_message", "rejection_reason", "bounce_detail", "bounce_details", "bounce_diagnostic", "bounce_error", "smtp_error", "explanation", "info", "email_hard_bounce_reason", "email_hard_bounce_reason_enum", "hard_bounce_reason", "smtp_message", "smtp_reason", "diagnostic_message",
 		"grund", "fehler", "fehlermeldung", "meldung", "antwort", "beschreibung", "begründung", "raison", "motif", "erreur", "réponse", "message_d_erreur",
 		"motivo", "razón", "razon", "respuesta", "mensaje", "descripción", "descripcion", "razão", "erro", "mensagem", "resposta", "descrição", "errore", "messaggio", "risposta", "descrizione", "reden", "fout", "foutmelding", "bericht", "omschrijving",
 		"powód", "powod", "błąd", "orsak", "fel", "årsag", "årsak", "syy", "sebep", "hata", "neden", "причина", "ошибка", "ответ", "сообщение", "описание", "理由", "エラー", "エラー内容", "原因", "错误", "错误信息", "退信原因", "사유", "오류":
@@ -462,22 +462,22 @@ func columnOf(h string) column {
 		return colCode
 	case "status", "dsnstatus", "dsn_status", "dsn", "enhanced_code", "enhanced_status_code", "enhanced_status", "delivery_status", "deliverystatus", "smtp_status", "estado", "état", "etat", "stato", "статус", "状态", "ステータス", "상태":
 		return colStatus
-	case "created", "created_at", "createdat", "date", "time", "timestamp", "datetime", "date_time", "bounced_at", "bouncedat", "bounce_date", "bouncedate", "bounce_time", "event_time", "eventtime", "event_date", "timelogged", "occurred_at", "occurred", "last_bounce", "last_bounced",
+	case "created", "created_at", "createdat", "date", "time", "timestamp", "datetime", "date_time", "bounced_at", "bouncedat", "bounce_date", "bouncedate", "bounce_time", "event_time", "eventtime", "event_date", "timelogged", "last_updated", "last_update", "last_update_time", "last_updated_at", "last_event_at", "suppression_date", "date_suppressed", "occurred_at", "occurred", "last_bounce", "last_bounced",
 		"updated", "updated_at", "lastupdatetime", "date_added", "added", "added_at", "added_on", "logged", "logged_at", "received", "suppressed_at", "when", "ts", "ts_epoch", "ts_event", "processed", "date_bounced", "bounced_on", "date_created", "time_stamp", "day",
 		"datum", "zeit", "zeitpunkt", "zeitstempel", "datum_uhrzeit", "erstellt", "erstellt_am", "uhrzeit", "date_heure", "heure", "horodatage", "fecha", "hora", "fecha_y_hora", "data", "data_e_hora", "data_ora", "tijd", "datum_tijd", "tijdstip", "czas", "data_utworzenia", "dato", "tid", "tarih", "päivämäärä", "дата", "время", "дата_и_время", "日時", "日付", "時刻", "时间", "日期", "時間", "날짜", "시간":
 		return colTime
-	case "type", "event", "bounce_type", "bouncetype", "event_type", "eventtype", "category", "bounce_category", "bouncecat", "bounce_classification", "classification", "severity", "action", "dsnaction", "suppression_reason", "suppressionreason", "suppression_type", "kind", "class", "bounce_class", "recordtype", "result", "state", "verdict", "disposition", "source",
+	case "type", "event", "bounce_type", "bouncetype", "event_type", "eventtype", "category", "bounce_category", "bouncecat", "bounce_classification", "classification", "severity", "action", "dsnaction", "suppression_reason", "suppressionreason", "suppression_type", "kind", "class", "bounce_class", "recordtype", "result", "state", "verdict", "disposition", "source", "st_text", "event_name", "status_text",
 		"typ", "art", "ereignis", "kategorie", "bounce_typ", "bounceart", "bounce_art", "catégorie", "categorie", "évènement", "événement", "tipo", "tipo_de_rebote", "categoría", "categoria", "evento", "tipo_di_bounce", "soort", "rodzaj", "kategoria", "händelse", "hændelse", "tür", "тип", "событие", "категория", "種別", "種類", "类型", "類型", "유형":
 		return colVerdict
 	case "remote_mta", "remotemta", "dsnmta", "mx", "mx_host", "mxhost", "remote_host", "remote", "relay", "server", "host", "remote_server":
 		return colRemote
-	case "sender", "from", "orig", "mail_from", "mailfrom", "from_address", "fromaddress", "senderaddress", "envelope_from", "sender_address", "absender", "expéditeur", "remitente", "mittente", "отправитель":
+	case "sender", "from", "orig", "frm", "mail_from", "mailfrom", "from_address", "fromaddress", "senderaddress", "envelope_from", "sender_address", "absender", "expéditeur", "remitente", "mittente", "отправитель":
 		return colSender
-	case "message_id", "messageid", "smtp_id", "msgid", "msg_id", "internet_message_id":
+	case "message_id", "messageid", "smtp_id", "msgid", "msg_id", "mid", "internet_message_id":
 		return colMessageID
 	case "bounced", "is_bounced", "hard_bounced", "hard_bounce", "hardbounced", "hardbounce", "global_bounce", "portal_bounce", "email_hard_bounced":
 		return colBounced
-	case "unsubscribed", "is_unsubscribed", "opted_out", "opt_out", "optout", "unsubscribed_at", "unsubscribe_date", "unsubscribe_time", "unsub_time", "global_unsubscribe", "email_opt_out", "abgemeldet", "abgemeldet_am":
+	case "unsubscribed", "is_unsubscribed", "opted_out", "opt_out", "optout", "unsubscribed_at", "unsubscribe_date", "unsubscribe_time", "unsub_time", "global_unsubscribe", "email_opt_out", "unsubscribed_from_all_email", "global_unsubscribed", "abgemeldet", "abgemeldet_am":
 		return colUnsubscribed
 	case "complained", "complaint", "spam_complaint", "marked_as_spam", "spam_report", "complained_at", "complaint_date", "spam_reported", "marked_spam", "beschwerde":
 		return colComplained
@@ -548,20 +548,28 @@ func (d *reading) genericRow(cells []string, at *[columns]int, replies []int, pl
 		e.Hint, e.Verdict = "esp_suppressed", "listed"
 		return outcome{}
 	}
+	words := ""
 	for _, i := range replies {
-		if v := cell(cells, i); len(v) > len(e.Reply) {
+		v := cell(cells, i)
+		if v == "" {
+			continue
+		}
+		// A word where a text is expected is the source's verdict (Klaviyo:
+		// HARD_BOUNCE), unless it reads as a text too ("Mailbox full").
+		if h := hintOf(v); h != "" && len(v) < 40 {
+			if e.Hint == "" || e.Hint == "unknown" || slices.Contains(final[:], h) {
+				e.Hint = h
+			}
+			if slices.Contains(final[:], h) || h == "esp_suppressed" || h == "unknown" || !strings.Contains(v, " ") {
+				words = v
+				continue
+			}
+		}
+		if len(v) > len(e.Reply) {
 			e.Reply = v
 		}
 	}
-	// A word where a text is expected is the source's verdict (Klaviyo: HARD_BOUNCE).
-	if e.Reply != "" && len(e.Reply) < 40 {
-		if h := hintOf(e.Reply); h != "" {
-			e.Hint = h
-			if slices.Contains(final[:], h) || h == "esp_suppressed" || h == "unknown" || !strings.Contains(e.Reply, " ") {
-				e.Verdict, e.Reply = e.Reply, ""
-			}
-		}
-	}
+	e.Verdict = words
 	if v := get(colVerdict); v != "" {
 		if h := hintOf(v); h != "" && (e.Hint == "" || e.Hint == "unknown") {
 			e.Hint = h

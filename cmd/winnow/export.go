@@ -20,7 +20,8 @@ import (
 )
 
 func newExportCmd(e *env) *cobra.Command {
-	var to, from, past, out, include, since, against, keyFile string
+	var to, from, past, out, include, keyFile string
+	var o esp.Options
 	cmd := &cobra.Command{
 		Use:   "export --to TARGET {--from RUN | --history FILE} -o DIR",
 		Short: "Write suppressions as import files of a provider",
@@ -54,7 +55,7 @@ Targets:
 			if out == "" {
 				return usagef(cmd, "-o DIR is missing: the directory to write")
 			}
-			o := esp.Options{Since: since, Against: against, Version: versionString()}
+			o.Version = versionString()
 			if o.Include, err = esp.ParseInclude(include); err != nil {
 				return usagef(cmd, "%v", err)
 			}
@@ -73,7 +74,7 @@ Targets:
 				return err
 			}
 			printExport(e.stdout, t, rep, out)
-			if against != "" && src.Kept == nil {
+			if o.Against != "" && src.Kept == nil {
 				e.note("conflicts are not looked for: only a run directory tells whom you deliver to")
 			}
 			return nil
@@ -85,8 +86,9 @@ Targets:
 	f.StringVar(&past, "history", "", "the `FILE` of 'winnow bounces import', instead of a run")
 	f.StringVarP(&out, "output", "o", "", "the `DIR` to write; an earlier export in it is replaced")
 	f.StringVar(&include, "include", "", "let these leave too: soft, disposable, role, typo, stale")
-	f.StringVar(&since, "since", "", "write only what is new since `LAST`: an earlier run, export or file;\nwhat was released since then goes to released.csv")
-	f.StringVar(&against, "against", "", "write only what is missing from `CURRENT`, the provider's own export;\nwhat it suppresses and this run delivers goes to conflicts.csv")
+	f.StringVar(&o.Since, "since", "", "write only what is new since `LAST`: an earlier run, export or file;\nwhat was released since then goes to released.csv")
+	f.StringVar(&o.Against, "against", "", "write only what is missing from `CURRENT`, the provider's own export;\nwhat it suppresses and this run delivers goes to conflicts.csv")
+	f.StringVar(&o.Column, "column", "", "the address column of LAST and CURRENT, by name or number\n(default: found by header and content)")
 	f.StringVar(&keyFile, "hmac-key-file", "", "the key for --to hmac, in a file that only you can read")
 	return cmd
 }

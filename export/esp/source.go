@@ -354,7 +354,7 @@ func readIDs(ctx context.Context, path string, pk *picker, yield func(id, shown,
 	}
 	if ls != nil {
 		// Of an earlier run, what would have left then.
-		then := &picker{t: pk.t, in: pk.in, key: pk.key, seen: set{}, rep: &Report{}}
+		then := &picker{t: pk.t, in: pk.in, key: pk.key, column: pk.column, seen: set{}, rep: &Report{}}
 		for _, l := range ls {
 			err := readSuppressed(ctx, l.path(export.Suppressed), l.opt, func(e *Entry) error {
 				_, id, _, err := then.pick(e)
@@ -373,11 +373,14 @@ func readIDs(ctx context.Context, path string, pk *picker, yield func(id, shown,
 		}
 		return nil
 	}
-	head, err := firstLine(path)
+	head, second, err := firstLines(path)
 	if err != nil {
 		return err
 	}
-	first, _, _ := strings.Cut(head, ",")
+	digests := func(line string) bool {
+		cell, _, _ := strings.Cut(line, ",")
+		return isDigest(cell)
+	}
 	switch {
 	case head == "":
 		return nil
@@ -395,7 +398,7 @@ func readIDs(ctx context.Context, path string, pk *picker, yield func(id, shown,
 			}
 			return fmt.Errorf("%s: an object without an address", path)
 		})
-	case pk.t.hash != "" && (isDigest(first) || filepath.Base(path) == stateName):
+	case pk.t.hash != "" && (digests(head) || digests(second)):
 		return readLines(ctx, path, func(line string) error {
 			cell, why, _ := strings.Cut(line, ",")
 			if !isDigest(cell) {
@@ -406,7 +409,7 @@ func readIDs(ctx context.Context, path string, pk *picker, yield func(id, shown,
 	}
 	why := -2
 	var cells []validate.CellAddress
-	return scan(ctx, path, csvrows.Options{}, func(l *csvrows.List, r row) error {
+	return scan(ctx, path, csvrows.Options{Column: pk.column}, func(l *csvrows.List, r row) error {
 		if why == -2 {
 			why = slices.IndexFunc(l.Header, func(h string) bool {
 				return slices.Contains(whyColumns, strings.ToLower(strings.TrimSpace(h)))
@@ -451,16 +454,25 @@ func isDigest(s string) bool {
 	return true
 }
 
-func firstLine(path string) (line string, err error) {
-	done := errors.New("done")
-	err = readLines(context.Background(), path, func(l string) error {
-		line = l
-		return done
-	})
-	if err == done {
-		err = nil
+// firstLines returns the first two lines of a file that are not empty, as far
+// as they stand in its first 4 KiB: enough to tell what kind of file it is.
+func firstLines(path string) (first, second string, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", "", err
 	}
-	return line, err
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, 4096))
+	for line := range strings.Lines(strings.TrimPrefix(string(b), "\ufeff")) {
+		if line = strings.TrimSpace(line); line == "" {
+			continue
+		}
+		if first != "" {
+			return first, line, err
+		}
+		first = line
+	}
+	return first, "", err
 }
 
 // readLines yields the lines of a text file that are not empty, without a byte

@@ -23,6 +23,7 @@ type Options struct {
 	HMACKey []byte   // for the target hmac
 	Since   string   // an earlier run directory, export directory or file of addresses; "": none
 	Against string   // the provider's present list, its own export; "": none
+	Column  string   // the address column of Since and Against, by name or number; "": found
 	Version string   // of winnow, for the manifest
 }
 
@@ -105,15 +106,16 @@ func (s set) has(p mark) bool { _, ok := s[p]; return ok }
 
 // picker decides which entries leave for a target, each address once.
 type picker struct {
-	t    *Target
-	in   map[Reason]bool
-	key  []byte
-	seen set
-	rep  *Report
+	t      *Target
+	in     map[Reason]bool
+	key    []byte
+	column string
+	seen   set
+	rep    *Report
 }
 
 func newPicker(t *Target, o *Options, rep *Report) *picker {
-	p := &picker{t: t, in: map[Reason]bool{}, key: o.HMACKey, seen: set{}, rep: rep}
+	p := &picker{t: t, in: map[Reason]bool{}, key: o.HMACKey, column: o.Column, seen: set{}, rep: rep}
 	for _, r := range reasons {
 		p.in[r] = !slices.Contains(optional, r) || slices.Contains(o.Include, r)
 	}

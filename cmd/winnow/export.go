@@ -210,7 +210,7 @@ func printLeft(w io.Writer, r *esp.Report) {
 	if r.Written == r.Entries {
 		return
 	}
-	fmt.Fprintf(w, "\nNot written, of %s:\n", plural(r.Entries, "row", "rows"))
+	fmt.Fprintf(w, "\nNot written, of %s:\n", plural(r.Entries, "entry", "entries"))
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	line := func(n int64, format string, args ...any) {
 		if n > 0 {
@@ -226,7 +226,7 @@ func printLeft(w io.Writer, r *esp.Report) {
 	for _, k := range slices.Sorted(maps.Keys(r.NoGround)) {
 		line(r.NoGround[k], "%s: no ground to tell a provider", k)
 	}
-	line(r.Repeated, "further rows of the same address")
+	line(r.Repeated, "the same address again")
 	line(r.There, "already there (--against)")
 	line(r.Unchanged, "not new (--since)")
 	tw.Flush()

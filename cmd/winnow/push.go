@@ -194,7 +194,7 @@ func printPush(w io.Writer, t *esp.Target, b *esp.Balance) {
 			fmt.Fprintf(tw, "%d\t  %s\n", n, fmt.Sprintf(format, args...))
 		}
 	}
-	line(b.Entries, true, "rows in %s", b.Source)
+	line(b.Entries, true, "entries in %s", b.Source)
 	if b.DryRun {
 		line(b.Written, true, "new: would be sent in %s%s", plural(b.Calls, "call", "calls"), atLeast(b.Least))
 	} else {
@@ -210,7 +210,7 @@ func printPush(w io.Writer, t *esp.Target, b *esp.Balance) {
 	for _, k := range slices.Sorted(maps.Keys(b.NoGround)) {
 		line(b.NoGround[k], false, "no ground to tell a provider: %s", k)
 	}
-	line(b.Repeated, false, "further rows of the same address")
+	line(b.Repeated, false, "the same address again")
 	if !b.DryRun {
 		line(b.Rejected, true, "rejected by %s", t.Title)
 		line(b.Unknown, true, "unknown")

@@ -57,7 +57,7 @@ func openBrevo(c *Config) (*api, error) {
 	a.check = func(ctx context.Context, _ map[string]bool) error {
 		err := cl.json(ctx, "GET", fmt.Sprintf("/v3/contacts/lists/%d", list), nil, nil)
 		if is(err, http.StatusNotFound) {
-			return fmt.Errorf("Brevo has no list %d for this key", list)
+			return fmt.Errorf("there is no list %d at Brevo for this key", list)
 		}
 		return err
 	}

@@ -81,7 +81,7 @@ func openMailchimp(c *Config) (*api, error) {
 		check: func(ctx context.Context, _ map[string]bool) error {
 			err := cl.json(ctx, "GET", at+"?fields=id", nil, nil)
 			if is(err, http.StatusNotFound) {
-				return fmt.Errorf("Mailchimp has no audience %s for this key", list)
+				return fmt.Errorf("there is no audience %s at Mailchimp for this key", list)
 			}
 			return err
 		},

@@ -105,7 +105,7 @@ func openMailgun(c *Config) (*api, error) {
 			used = words
 			err := cl.json(ctx, "GET", at+"bounces?limit=1", nil, nil)
 			if is(err, http.StatusNotFound) {
-				return fmt.Errorf("Mailgun knows no domain %s; EU accounts need --base-url https://api.eu.mailgun.net", domain)
+				return fmt.Errorf("there is no domain %s at Mailgun for this key; EU accounts need --base-url https://api.eu.mailgun.net", domain)
 			}
 			return err
 		},

@@ -58,7 +58,7 @@ func openPostmark(c *Config) (*api, error) {
 			var s struct{ ArchivedAt string }
 			err := cl.json(ctx, "GET", at, nil, &s)
 			if is(err, http.StatusNotFound) || is(err, http.StatusUnprocessableEntity) {
-				return fmt.Errorf("the Postmark server of this token has no message stream %s", stream)
+				return fmt.Errorf("the server of this token has no message stream %s", stream)
 			}
 			if err == nil && s.ArchivedAt != "" {
 				return fmt.Errorf("the message stream %s is archived", stream)

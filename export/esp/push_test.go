@@ -455,6 +455,33 @@ func TestPushBrakes(t *testing.T) {
 	}
 }
 
+// TestPushBytes: no call has a larger body than the target takes, with the
+// longest texts that there can be.
+func TestPushBytes(t *testing.T) {
+	const limit = 20_000
+	for _, name := range []string{"sparkpost", "brevo", "mailgun"} {
+		f, tg := newFake(t, name), small(t, name)
+		tg.Batch, tg.BatchBytes = 10_000, limit
+		serve, calls := f.serve, 0
+		f.serve = func(f *fake, w http.ResponseWriter, r *http.Request, body []byte) {
+			if r.Method != "GET" {
+				if calls++; len(body) > limit {
+					t.Errorf("%s: a body of %d bytes", name, len(body))
+				}
+			}
+			serve(f, w, r, body)
+		}
+		es := pushSet(300)
+		for i := range es {
+			es[i].Text = strings.Repeat("\u2028\"<", 400)
+		}
+		if b := must(Push(t.Context(), tg, source("set", es), f.options(t)))(t); b.Unknown+b.Rejected+b.Pending != 0 || calls < 3 {
+			t.Errorf("%s: %d calls, %+v", name, calls, b)
+		}
+		f.has(t, want(tg, es))
+	}
+}
+
 func TestBaseURL(t *testing.T) {
 	for _, bad := range []string{"http://api.example.com", "ftp://x", "api.example.com", "https://user:pw@api.example.com", "https://", "http://127.0.0.1.example.com", "https://x?y=1"} {
 		c := &Config{BaseURL: bad, Scope: "mg.example.com", Key: func(string) Secret { return NewSecret(canaryKey) }}

@@ -72,7 +72,7 @@ func openSendGrid(c *Config, group bool) (*api, error) {
 				// A write to a group that is not there would go to the global list.
 				err := cl.json(ctx, "GET", to[:len(to)-len("/suppressions")], nil, nil)
 				if is(err, http.StatusNotFound) {
-					return fmt.Errorf("SendGrid has no unsubscribe group %s", c.Scope)
+					return fmt.Errorf("there is no unsubscribe group %s at SendGrid", c.Scope)
 				}
 				return err
 			}

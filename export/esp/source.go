@@ -198,22 +198,6 @@ func readSuppressed(ctx context.Context, path string, opt csvrows.Options, yield
 		if e.Reason, _ = ReasonOf(e.Word); !machineWord(e.Word) {
 			e.Word = "unreadable"
 		}
-		raw := r.text(l.Column)
-		cells = validate.ParseCell(cells[:0], raw)
-		switch len(cells) {
-		case 0:
-			e.Address = raw
-		case 1:
-			e.Address = cells[0].Address
-		default:
-			// Which of them the reason is about cannot be told from the row.
-			e.Reason, e.Word = "", "several_addresses"
-		}
-		if a, err := validate.ParseAddress(e.Address); err == nil {
-			e.Address, e.Key = a.String(), a.Key()
-		} else if e.Reason != "" {
-			e.Reason = Invalid
-		}
 		if category, ok := strings.CutPrefix(e.Word, "bounce_"); ok {
 			e.SetReply(replyOf(category, r.text(at+3)))
 		}
@@ -221,7 +205,24 @@ func readSuppressed(ctx context.Context, path string, opt csvrows.Options, yield
 			e.Text = r.text(at + 1)
 		}
 		e.At, _ = time.Parse(time.DateOnly, r.text(at+4))
-		return yield(&e)
+		// Of several addresses in a cell the reason holds for each: a cell whose
+		// addresses are not judged alike has a reason of its own, and for review.
+		raw := r.text(l.Column)
+		if cells = validate.ParseCell(cells[:0], raw); len(cells) == 0 {
+			cells = append(cells, validate.CellAddress{Address: raw})
+		}
+		for _, c := range cells {
+			one := e
+			if a, err := validate.ParseAddress(c.Address); err == nil {
+				one.Address, one.Key = a.String(), a.Key()
+			} else if one.Address = c.Address; one.Reason != "" {
+				one.Reason = Invalid
+			}
+			if err := yield(&one); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 }
 

@@ -392,6 +392,9 @@ func readError(name string, err error) error {
 	if pe != nil && pe.Op == "write" {
 		e.What = "cannot be kept in a temporary file: " + err.Error()
 	}
+	if errors.Is(err, zstd.ErrWindowSizeExceeded) || errors.Is(err, zstd.ErrDecoderSizeExceeded) {
+		e.What, e.Next = fmt.Sprintf("was compressed with a window of more than %d MiB (zstd --long or --ultra)", maxWindow>>20), "decompress it first"
+	}
 	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, gzip.ErrChecksum) || errors.Is(err, gzip.ErrHeader) {
 		e.What, e.Next = "is compressed and damaged or cut off", "fetch or export it again"
 	}

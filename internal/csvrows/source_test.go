@@ -175,6 +175,7 @@ func TestRefusals(t *testing.T) {
 		{"cut gzip", gzipped1(t, bytes.Repeat([]byte(small), 9))[:40], "damaged or cut off"},
 		{"cut zip", zip1(t, "a.csv", small)[:60], "damaged"},
 		{"cut zstd", zstd1(t, []byte(small))[:20], "damaged or cut off"},
+		{"zstd with a window of 128 MiB", append([]byte("\x28\xb5\x2f\xfd\x00\x88"), 1, 0, 0), "a window of more than 32 MiB"},
 		{"no addresses", []byte("Name,City\nAnn,Bonn\n"), "the columns are: 1 \"Name\", 2 \"City\""},
 		{"Meetup", []byte("Name\tUser ID\tTitle\nAnn\tuser 1\tMember\n"), "no column holds"},
 		{"somebody else's", []byte("Name,Contact owner\nAnn,rep@x.org\nBob,rep@x.org\n"), "are not the contacts' own"},

@@ -83,8 +83,9 @@ func readColumn(st *sqlite.Stmt, col int, buf *[]byte) []byte {
 
 // rows calls each for the events that a query in the form of selectEvents
 // finds. The keys for which want answers false are skipped before anything else
-// of them is read. A row's key is the same string for all rows of the key.
-func (s *Store) rows(query string, args []any, want func(string) bool, each func(key string, d bounceimport.DayEvent) error) error {
+// of them is read. A row's key is the same string for all rows of the key. With
+// incidents only what folding with these asks for is read.
+func (s *Store) rows(query string, args []any, incidents []bounceimport.Incident, want func(string) bool, each func(key string, d bounceimport.DayEvent) error) error {
 	var w words
 	var buf []byte
 	var key string
@@ -97,19 +98,35 @@ func (s *Store) rows(query string, args []any, want func(string) bool, each func
 		if !wanted {
 			return nil
 		}
-		return each(key, bounceimport.DayEvent{
+		d := bounceimport.DayEvent{
 			Category: w.column(st, colCategory),
 			Action:   bounceimport.Action(w.column(st, colAction)),
-			Soft:     st.ColumnInt(colSoft) != 0,
 			Events:   1,
 			First:    unix(st.ColumnInt64(colFirst)),
 			Last:     unix(st.ColumnInt64(colLast)),
-			Provider: w.column(st, colProvider),
 			Reply:    st.ColumnText(colReply),
 			Rule:     w.column(st, colRule),
 			Source:   st.ColumnText(colSource),
-		})
+		}
+		// Each column costs; these two do not matter to every row.
+		if d.Action == bounceimport.Count {
+			d.Soft = st.ColumnInt(colSoft) != 0
+		}
+		if incidents == nil || near(incidents, &d) {
+			d.Provider = w.column(st, colProvider)
+		}
+		return each(key, d)
 	}})
+}
+
+// near says whether the event may lie in one of the incidents.
+func near(incidents []bounceimport.Incident, d *bounceimport.DayEvent) bool {
+	for i := range incidents {
+		if in := &incidents[i]; !d.Last.Add(24*time.Hour).Before(in.From) && d.First.Before(in.To) {
+			return true
+		}
+	}
+	return false
 }
 
 // Records implements [bounceimport.Source]: it streams in the order of the
@@ -149,7 +166,7 @@ func (s *Store) records(incidents []bounceimport.Incident, query string, args []
 		}
 		return yield(key, r)
 	}
-	err := s.rows(query, args, want, func(k string, d bounceimport.DayEvent) error {
+	err := s.rows(query, args, incidents, want, func(k string, d bounceimport.DayEvent) error {
 		if k != key {
 			if err := done(); err != nil {
 				return err
@@ -176,7 +193,7 @@ func (s *Store) Events(ctx context.Context, since time.Time, yield func(*bouncei
 		if !since.IsZero() {
 			from = since.Unix()
 		}
-		return s.rows(selectEvents+" WHERE last >= ? ORDER BY key, category, action, day", []any{from}, func(key string) bool { return key[0] != '@' }, func(key string, d bounceimport.DayEvent) error {
+		return s.rows(selectEvents+" WHERE last >= ? ORDER BY key, category, action, day", []any{from}, nil, func(key string) bool { return key[0] != '@' }, func(key string, d bounceimport.DayEvent) error {
 			if d.Action == bounceimport.Clear {
 				return nil
 			}
@@ -246,7 +263,7 @@ func (s *Store) Show(ctx context.Context, key string, now time.Time) (*Dossier, 
 			return err
 		}
 		one := func(key string, days *[]bounceimport.DayEvent, r *bounceimport.Record) error {
-			err := s.rows(selectEvents+" WHERE key = ? ORDER BY last, category, action, day", []any{key}, nil, func(_ string, e bounceimport.DayEvent) error {
+			err := s.rows(selectEvents+" WHERE key = ? ORDER BY last, category, action, day", []any{key}, nil, nil, func(_ string, e bounceimport.DayEvent) error {
 				*days = append(*days, e)
 				return nil
 			})
@@ -329,7 +346,7 @@ func (s *Store) Stats(ctx context.Context, now time.Time) (*Stats, error) {
 			}
 			days = days[:0]
 		}
-		err = s.rows(selectEvents+" ORDER BY key, category, action, day", nil, nil, func(k string, d bounceimport.DayEvent) error {
+		err = s.rows(selectEvents+" ORDER BY key, category, action, day", nil, nil, nil, func(k string, d bounceimport.DayEvent) error {
 			if k != key {
 				standing()
 				key = k

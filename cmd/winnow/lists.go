@@ -255,7 +255,7 @@ func newListsWhichCmd(e *env) *cobra.Command {
 }
 
 func (e *env) which(v *validate.Validator, name string) error {
-	a, err := validate.ParseAddress("x@" + strings.TrimPrefix(name, "@"))
+	a, err := validate.ParseAddress("x@" + name[strings.LastIndexByte(name, '@')+1:]) // an address is taken for its domain
 	if err != nil {
 		return withHint(fmt.Errorf("%s: %w", printable(name), err), "give a domain, like example.com")
 	}

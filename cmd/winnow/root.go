@@ -212,3 +212,44 @@ func isTerminal(w io.Writer) bool {
 func (e *env) note(format string, args ...any) {
 	fmt.Fprintf(e.stderr, "winnow: "+format+"\n", args...)
 }
+
+// untilDone returns a reader of r that ends with the error of ctx as soon as ctx
+// is done, also while r waits for somebody to type. What r reads after that is lost.
+func untilDone(ctx context.Context, r io.Reader) io.Reader {
+	return &doneReader{ctx: ctx, r: r, buf: make([]byte, 1<<16), got: make(chan readDone, 1)}
+}
+
+type doneReader struct {
+	ctx  context.Context
+	r    io.Reader
+	buf  []byte // lent to the read that is under way
+	got  chan readDone
+	rest []byte // read, and not taken yet
+	err  error
+}
+
+type readDone struct {
+	n   int
+	err error
+}
+
+func (d *doneReader) Read(p []byte) (int, error) {
+	if len(d.rest) == 0 && d.err == nil {
+		go func() {
+			n, err := d.r.Read(d.buf)
+			d.got <- readDone{n, err}
+		}()
+		select {
+		case got := <-d.got:
+			d.rest, d.err = d.buf[:got.n], got.err
+		case <-d.ctx.Done():
+			d.err = d.ctx.Err()
+		}
+	}
+	if len(d.rest) == 0 {
+		return 0, d.err
+	}
+	n := copy(p, d.rest)
+	d.rest = d.rest[n:]
+	return n, nil
+}

@@ -591,8 +591,8 @@ func (d *reading) genericRow(cells []string, at *[columns]int, replies []int, pl
 				if e.Verdict == "" {
 					e.Verdict = v
 				}
-			} else if e.Reply == "" {
-				e.Reply = v
+			} else if c, _ := replyCodes(v); e.Reply == "" && (c != 0 || wordsIn(v) > 1) {
+				e.Reply = v // a sentence; a word such as "active" is about the contact
 			}
 		}
 	}
@@ -610,6 +610,15 @@ func (d *reading) genericRow(cells []string, at *[columns]int, replies []int, pl
 		e.Hint = "unsubscribe"
 	case isTrue(get(colBounced)) && (e.Hint == "" || e.Hint == "unknown"):
 		e.Hint = "esp_suppressed"
+	}
+	if code, _ := replyCodes(e.Reply); code >= 400 {
+		// A server's refusal beside a word that tells of something else.
+		switch {
+		case e.Hint == "delivered":
+			e.Hint = ""
+		case e.Hint == "complaint" && strings.EqualFold(e.Verdict, "spam"):
+			e.Hint = "spam_content" // the kind of the bounce
+		}
 	}
 	if e.Hint == "" && e.Reply == "" && e.Code == 0 && e.Status == "" {
 		return unmapped("no column says what happened")

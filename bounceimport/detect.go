@@ -142,7 +142,7 @@ func looksLikeMail(b []byte) bool {
 }
 
 func unknownForm(name string) error {
-	return &formError{name, "not a form of bounces that winnow knows (CSV, JSON, mail, mbox, a mail server's log)"}
+	return &formError{name, "not a form of bounces that winnow knows"}
 }
 
 func (d *reading) unpacked(z io.Reader, in *countingReader, name string, depth int) error {

@@ -316,12 +316,16 @@ func cutReply(s string) string {
 		}, s)
 		s = strings.Join(strings.Fields(s), " ")
 	}
-	if len(s) > 512 {
-		cut := 512
-		for cut > 0 && s[cut]&0xc0 == 0x80 {
-			cut--
-		}
-		s = s[:cut]
+	return cutAt(s, 512)
+}
+
+// cutAt cuts s to at most n bytes, between characters.
+func cutAt(s string, n int) string {
+	if len(s) <= n {
+		return s
 	}
-	return s
+	for n > 0 && s[n]&0xc0 == 0x80 {
+		n--
+	}
+	return s[:n]
 }

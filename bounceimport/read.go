@@ -47,8 +47,11 @@ type Account struct {
 	Problems  []string         `json:"problems,omitempty"` // the first malformed and unmapped records, as "file:line: why"
 }
 
-// maxProblems bounds Account.Problems.
-const maxProblems = 20
+// What an account remembers is bounded: reasons may quote the source.
+const (
+	maxProblems = 20
+	maxWhys     = 40
+)
 
 // Add adds the figures of b to a.
 func (a *Account) Add(b *Account) {
@@ -73,6 +76,9 @@ func (a *Account) Add(b *Account) {
 func (a *Account) count(why string, n int64) {
 	if a.Why == nil {
 		a.Why = make(map[string]int64)
+	}
+	if why = cutAt(why, 80); a.Why[why] == 0 && len(a.Why) >= maxWhys {
+		why = "other reasons"
 	}
 	a.Why[why] += n
 }
@@ -237,7 +243,7 @@ func (d *reading) malformed(line int64, why string) {
 
 func (d *reading) problem(line int64, why string) {
 	if len(d.acct.Problems) < maxProblems {
-		d.acct.Problems = append(d.acct.Problems, d.name+":"+strconv.FormatInt(line, 10)+": "+why)
+		d.acct.Problems = append(d.acct.Problems, d.name+":"+strconv.FormatInt(line, 10)+": "+cutAt(why, 80))
 	}
 }
 
@@ -258,12 +264,14 @@ func (d *reading) emit(line int64) error {
 	e.Source = string(d.src)
 	e.Reply = utf8Text(e.Reply)
 	e.Recipient = cleanRecipient(e.Recipient)
-	code, status := replyCodes(e.Reply)
-	if e.Code == 0 {
-		e.Code = code
-	}
-	if e.Status == "" {
-		e.Status = status
+	if e.Code == 0 || e.Status == "" {
+		code, status := replyCodes(e.Reply)
+		if e.Code == 0 {
+			e.Code = code
+		}
+		if e.Status == "" {
+			e.Status = status
+		}
 	}
 	d.classify(e)
 	d.acct.Events++

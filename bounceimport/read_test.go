@@ -7,11 +7,15 @@ import (
 	"encoding/json"
 	"errors"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/klauspost/compress/zstd"
+	"golang.org/x/text/encoding/unicode"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -270,5 +274,75 @@ func TestForeignMail(t *testing.T) {
 		if err != nil || a.Events != c.want || a.Events+a.Ignored != 1 {
 			t.Errorf("%v: %s, %v", c.opt.Senders, a.String(), err)
 		}
+	}
+}
+
+// TestPacked reads the same file compressed in each way, and as UTF-16.
+func TestPacked(t *testing.T) {
+	plain := []byte("{\"email\":\"gone@example.org\",\"event\":\"bounce\",\"reason\":\"550 5.1.1 no such user\",\"sg_event_id\":\"1\",\"timestamp\":1772697600}\n")
+	var gz, zip bytes.Buffer
+	w := gzip.NewWriter(&gz)
+	w.Write(plain)
+	w.Close()
+	enc, err := zstd.NewWriter(&zip)
+	if err != nil {
+		t.Fatal(err)
+	}
+	enc.Write(plain)
+	enc.Close()
+	wide, err := unicode.UTF16(unicode.BigEndian, unicode.UseBOM).NewEncoder().Bytes(plain)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, data := range map[string][]byte{"plain": plain, "gzip": gz.Bytes(), "zstd": zip.Bytes(), "utf-16": wide, "bom": append([]byte("\xef\xbb\xbf"), plain...)} {
+		n := 0
+		a, err := Read(t.Context(), bytes.NewReader(data), name, Options{}, func(e *Event) error {
+			n++
+			if e.Recipient != "gone@example.org" || e.Category != "user_unknown" || e.Source != name+":1" {
+				t.Errorf("%s: %+v", name, e)
+			}
+			return nil
+		})
+		if err != nil || n != 1 || a.Format != "sendgrid_webhook" {
+			t.Errorf("%s: %d events, %s, %v", name, n, a.String(), err)
+		}
+	}
+}
+
+// TestAccountBounded reads records that each give another reason.
+func TestAccountBounded(t *testing.T) {
+	var b bytes.Buffer
+	for i := range 1000 {
+		fmt.Fprintf(&b, "{\"email\":\"a@example.org\",\"event\":\"new%d%s\",\"sg_event_id\":\"1\"}\n", i, strings.Repeat("x", 200))
+	}
+	a, err := Read(t.Context(), &b, "x", Options{}, func(*Event) error { return nil })
+	if err != nil || a.Unmapped != 1000 || len(a.Why) > maxWhys+1 || len(a.Problems) != maxProblems {
+		t.Errorf("%v, %d reasons, %d problems, %d unmapped", err, len(a.Why), len(a.Problems), a.Unmapped)
+	}
+}
+
+// Columns of a contact list are no evidence.
+func TestContactList(t *testing.T) {
+	data := "email,name,status\na@example.org,Ann,active\nb@example.org,Bob,subscribed\n"
+	a, err := Read(t.Context(), strings.NewReader(data), "x", Options{}, func(e *Event) error {
+		t.Errorf("event %+v", e)
+		return nil
+	})
+	if err != nil || a.Unmapped != 2 {
+		t.Errorf("%s, %v", a.String(), err)
+	}
+}
+
+// A server's refusal beside a word for something else is a refusal.
+func TestVerdictAgainstReply(t *testing.T) {
+	data := "email,type,reason\na@example.org,sent,550 5.1.1 no such user\nb@example.org,spam,554 5.7.1 rejected as spam\nc@example.org,spam,\n"
+	want := map[string]string{"a@example.org": "user_unknown", "b@example.org": "spam_content", "c@example.org": "complaint"}
+	if _, err := Read(t.Context(), strings.NewReader(data), "x", Options{}, func(e *Event) error {
+		if e.Category != want[e.Recipient] {
+			t.Errorf("%s: got %s, want %s", e.Recipient, e.Category, want[e.Recipient])
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
 	}
 }

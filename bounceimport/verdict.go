@@ -46,35 +46,35 @@ func hintOf(word string) string {
 
 	// The bounce categories of PowerMTA, KumoMTA and others that name a cause.
 	case "bad_mailbox", "invalidrecipient", "user_unknown", "unknown_user", "unknown_address", "unknown_mailbox", "noemail", "no_email", "no_such_user", "recipient_unknown", "err_user_unknown",
-		"mailbox_not_found", "bademailaddress_unknown", "badmailbox", "10":
+		"mailbox_not_found", "bademailaddress_unknown", "badmailbox":
 		return "user_unknown"
-	case "inactive_mailbox", "inactivemailbox", "mailbox_inactive", "mailbox_disabled", "err_mailbox_disabled", "inactive", "disabled", "recipient_suspended":
+	case "inactive_mailbox", "inactivemailbox", "mailbox_inactive", "mailbox_disabled", "err_mailbox_disabled", "recipient_suspended":
 		return "mailbox_disabled"
 	case "bad_domain", "baddomain", "invalid_domain", "unknown_domain", "dnserror", "dns_failure", "err_domain_lost_index", "nxdomain", "no_mx", "domain_not_found", "host_unknown", "typofix":
 		return "domain_unknown"
 	case "bademailaddress", "bad_email_address", "syntax_error_in_address", "err_skip_letter", "address_syntax":
 		return "address_syntax"
-	case "quota_issues", "quotaissues", "mailbox_full", "mailboxfull", "transient_mailboxfull", "inbox_full", "over_quota", "err_mailbox_full", "quota_exceeded", "22":
+	case "quota_issues", "quotaissues", "mailbox_full", "mailboxfull", "transient_mailboxfull", "inbox_full", "over_quota", "err_mailbox_full", "quota_exceeded":
 		return "mailbox_full"
 	case "spam_related", "spamcontent", "spam_content", "spam_block", "spamnotification", "spam_preblocked", "err_spam_rejected", "content", "content_blocked",
-		"content_related", "transient_contentrejected", "contentrejected", "52":
+		"content_related", "transient_contentrejected", "contentrejected":
 		return "spam_content"
-	case "spamblock", "reputation", "sender_blocked", "51":
+	case "spamblock", "reputation", "sender_blocked":
 		return "ip_reputation"
-	case "policy_related", "policyrelated", "policy", "policy_issue", "blocked", "block", "50":
+	case "policy_related", "policyrelated", "policy", "policy_issue", "blocked", "block":
 		return "policy_block"
 	case "dmarcpolicy", "authenticationfailed":
 		return "auth_failure"
-	case "virus_related", "virusrelated", "virusnotification", "transient_attachmentrejected", "attachmentrejected", "53":
+	case "virus_related", "virusrelated", "virusnotification", "transient_attachmentrejected", "attachmentrejected":
 		return "virus"
-	case "relaying_issues", "relaydenied", "relay_error", "relaying_denied", "54":
+	case "relaying_issues", "relaydenied", "relay_error", "relaying_denied":
 		return "relay_denied"
-	case "message_expired", "messageexpired", "expiration", "expired", "timeout", "24":
+	case "message_expired", "messageexpired", "expiration", "expired", "timeout":
 		return "expired"
-	case "bad_connection", "no_answer_from_host", "badconnection", "noanswerfromhost", "routing_errors", "routingerrors", "connection_issue", "dns_failure_soft", "21",
+	case "bad_connection", "no_answer_from_host", "badconnection", "noanswerfromhost", "routing_errors", "routingerrors", "connection_issue", "dns_failure_soft",
 		"err_delivery_failed", "connection_error", "no_answer":
 		return "network_error"
-	case "message_too_large", "transient_messagetoolarge", "messagetoolarge", "message_size", "23":
+	case "message_too_large", "transient_messagetoolarge", "messagetoolarge", "message_size":
 		return "message_too_big"
 	case "protocol_errors", "protocolerrors", "smtpapierror":
 		return "protocol_error"
@@ -92,7 +92,7 @@ func hintOf(word string) string {
 	// A failure that may pass, or of which nothing is known.
 	case "soft", "soft_bounce", "softbounce", "soft_bounced", "transient", "transient_general", "temporary", "temporary_failure", "tempfail", "undetermined",
 		"undetermined_undetermined", "bounce_all", "failed", "failure", "fail", "other", "unknown", "unclassified", "uncategorized", "dropped", "rejected", "reject",
-		"activity_soft_bounced", "s", "weich", "bounce_soft", "mailbox_unavailable", "unreachable", "oob", "generic", "old", "1", "20", "25", "30", "40", "70", "err_undelivered":
+		"activity_soft_bounced", "s", "weich", "bounce_soft", "mailbox_unavailable", "unreachable", "oob", "generic", "old", "err_undelivered":
 		return "unknown"
 	}
 	return ""

@@ -183,6 +183,9 @@ func printExport(w io.Writer, t *esp.Target, r *esp.Report, dir string) {
 		for i, s := range t.Steps {
 			wrap(w, fmt.Sprintf("  %d. ", i+1), s)
 		}
+		if t.Docs != "" {
+			fmt.Fprintf(w, "  See %s\n", t.Docs)
+		}
 	}
 	printKnow(w, t, r)
 }

@@ -20,6 +20,7 @@ var brevo = &Target{
 	},
 	files:     []file{{name: "brevo-blocklist", what: "a blocklisted contact", enc: oneColumn("EMAIL")}},
 	ScopeHelp: "the number of the list that the blocklisted contacts go into", KeyNames: []string{"BREVO_API_KEY"}, open: openBrevo,
+	Docs: "https://help.brevo.com/hc/en-us/articles/5317448358034",
 	Steps: []string{
 		"Contacts > Import contacts > Import from a file, and choose the file.",
 		"Map EMAIL, choose or make a list for blocklisted contacts.",

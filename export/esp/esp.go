@@ -208,6 +208,7 @@ type Target struct {
 	Title string // as the provider writes itself
 	Caps
 	Steps []string // how to import the files, in the provider's own terms
+	Docs  string   // where the provider describes it; "": no page was checked
 
 	files      []file
 	anyAddress bool // takes whatever was on the list, well-formed or not

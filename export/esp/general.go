@@ -34,7 +34,7 @@ func own() map[Reason]string {
 // not want. Providers and the law treat them differently (CAN-SPAM, 15 USC
 // 7704(a)(4): opt-outs may be handed on only to be obeyed).
 var (
-	undeliverable = []Reason{HardBounce, DeadDomain, SoftBounce, Invalid, Disposable, Role, Typo, Stale}
+	undeliverable = []Reason{HardBounce, DeadDomain, SoftBounce, Disposable, Role, Typo, Stale}
 	optOuts       = []Reason{Complaint, Unsubscribe, Manual}
 	wellFormed    = []Reason{HardBounce, DeadDomain, Complaint, Unsubscribe, Manual, SoftBounce, Disposable, Role, Typo, Stale}
 )
@@ -101,10 +101,12 @@ var jsonlTarget = &Target{
 // nothing else before it is hashed: no dots or +tags are folded, as those who
 // compare do not fold them either (OPTIZMO, DoNotContact, UnsubCentral).
 func hashed(name, title, beside string) *Target {
+	says := own()
+	delete(says, Invalid) // what is no address is on nobody's list in a form to compare
 	digest := func() encoder { return &column{cell: func(e *Entry) string { return e.Address }} }
 	return &Target{
 		Name: name, Title: title, hash: name,
-		Caps:       Caps{Words: own(), Scope: "file", Reversible: true, Beside: beside},
+		Caps:       Caps{Words: says, Scope: "file", Reversible: true, Beside: beside},
 		anyAddress: true,
 		files: []file{
 			{name: "optouts-" + name, ext: "txt", reasons: optOuts, what: "digests of complaints, unsubscribes and own blocks", enc: digest},

@@ -21,6 +21,7 @@ var klaviyo = &Target{
 	},
 	files:    []file{{name: "klaviyo-suppress", what: "a suppressed profile", enc: oneColumn("Email")}},
 	KeyNames: []string{"KLAVIYO_API_KEY"}, open: openKlaviyo,
+	Docs: "https://help.klaviyo.com/hc/en-us/articles/115005073867",
 	Steps: []string{
 		"Audience > Profiles > Suppressed profiles (top right) > Upload file.",
 		"Choose the file: it has the one column Email, as Klaviyo asks.",

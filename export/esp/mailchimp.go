@@ -30,6 +30,7 @@ var mailchimp = &Target{
 		{name: "mailchimp-unsubscribed", reasons: optOuts, what: "a contact with the status Unsubscribed", enc: oneColumn("Email Address")},
 	},
 	ScopeHelp: "the id of the audience", KeyNames: []string{"MAILCHIMP_API_KEY"}, open: openMailchimp,
+	Docs: "https://mailchimp.com/help/about-cleaned-contacts",
 	Steps: []string{
 		"Audience > Add contacts > Import contacts > Upload a file, and choose mailchimp-unsubscribed.csv.",
 		"At 'status for these contacts' choose Unsubscribed, tick 'Update any existing contacts', import.",

@@ -9,6 +9,7 @@ var activecampaign = &Target{
 	Name: "activecampaign", Title: "ActiveCampaign",
 	Caps:  Caps{Words: words("excluded", wellFormed...), Scope: "list, or all lists", Reversible: true},
 	files: []file{{name: "activecampaign-exclusions", what: "an entry of the exclusion list", enc: oneColumn("email")}},
+	Docs:  "https://help.activecampaign.com/hc/en-us/articles/207362110-Exclusion-list",
 	Steps: []string{
 		"Contacts > Import > import from file, and choose the file.",
 		"Map the column email to Email, choose no list (or the lists to exclude from).",
@@ -76,6 +77,7 @@ var hubspot = &Target{
 		Beside: "an opt-out list creates no contacts; who opted out can come back only by resubscribing",
 	},
 	files: []file{{name: "hubspot-opt-out", what: "an address opted out of all email", enc: oneColumn("Email")}},
+	Docs:  "https://knowledge.hubspot.com/marketing-email/import-an-opt-out-list",
 	Steps: []string{
 		"CRM > Contacts > Import > Start an import > Opt-out list.",
 		"Choose the file, confirm with the number of rows that is printed above.",
@@ -88,6 +90,7 @@ var iterable = &Target{
 	Caps: Caps{Words: words("unsubscribed", wellFormed...), Scope: "channel", Reversible: true, Async: true,
 		Beside: "one channel at a time: repeat for each marketing channel"},
 	files: []file{{name: "iterable-unsubscribe", what: "unsubscribed from the channel", enc: oneColumn("email")}},
+	Docs:  "https://support.iterable.com/hc/en-us/articles/204859966",
 	Steps: []string{
 		"Audience > Lists > Unsubscribe from channel.",
 		"Choose the channel, upload the file, and repeat for every channel.",
@@ -102,6 +105,7 @@ var mailjet = &Target{
 	files: []file{{name: "mailjet-exclusion", what: "an entry of the campaign exclusion list", enc: func() encoder {
 		return &column{head: `"email"`}
 	}}},
+	Docs: "https://documentation.mailjet.com/hc/en-us/articles/360042455934",
 	Steps: []string{
 		"Contacts > Exclusion list > Manage contacts.",
 		"Upload the file, then 'Add contacts'. By API: csvimport with Method excludemarketing and without ContactsListID (error MJ08).",
@@ -145,6 +149,7 @@ var resend = &Target{
 	Name: "resend", Title: "Resend",
 	Caps:  Caps{Words: words("manual", wellFormed...), Scope: "team", Reversible: true},
 	files: []file{{name: "resend-suppressions", what: "an entry with the origin manual", enc: oneColumn("email")}},
+	Docs:  "https://resend.com/changelog/suppression-list-support",
 	Steps: []string{"Emails > Suppressions > Add > Import CSV, choose the file."},
 }
 

@@ -21,6 +21,7 @@ var postmark = &Target{
 	},
 	files:     []file{{name: "postmark-suppressions", ext: "txt", what: "a manual suppression in the stream", enc: oneColumn("")}},
 	ScopeHelp: "the message stream, e.g. broadcast", KeyNames: []string{"POSTMARK_SERVER_TOKEN"}, open: openPostmark,
+	Docs: "https://postmarkapp.com/developer/api/suppressions-api",
 	Steps: []string{
 		"Open the server and the message stream > Suppressions > Add suppressions.",
 		"Paste the lines of the file. For more than a few hundred use 'winnow push --to postmark'.",

@@ -22,6 +22,7 @@ var sendgrid = &Target{
 	},
 	files:    []file{{name: "sendgrid-global-unsubscribes", what: "a global unsubscribe", enc: oneColumn("email")}},
 	KeyNames: []string{"SENDGRID_API_KEY"}, open: func(c *Config) (*api, error) { return openSendGrid(c, false) },
+	Docs: "https://docs.sendgrid.com/api-reference/suppressions-global-suppressions",
 	Steps: []string{
 		"Suppressions > Global unsubscribes > Add global unsubscribes.",
 		"Choose 'Upload a CSV' and the file.",

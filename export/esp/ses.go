@@ -52,6 +52,7 @@ var ses = &Target{
 	ScopeHelp: "the Region, e.g. eu-west-1 (or AWS_REGION)", KeyNames: sesKeys, open: func(c *Config) (*api, error) { return openSES(c, false) },
 	files: sesFiles,
 	Steps: sesSteps,
+	Docs:  "https://docs.aws.amazon.com/ses/latest/dg/sending-email-suppression-list.html",
 }
 
 var sesImport = &Target{
@@ -63,6 +64,7 @@ var sesImport = &Target{
 	ScopeHelp: "s3://BUCKET/PREFIX for the import objects; the Region from AWS_REGION", KeyNames: sesKeys, open: func(c *Config) (*api, error) { return openSES(c, true) },
 	files: sesFiles,
 	Steps: sesSteps,
+	Docs:  "https://docs.aws.amazon.com/ses/latest/dg/sending-email-suppression-list.html",
 }
 
 var sesKeys = []string{"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}

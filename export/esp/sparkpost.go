@@ -43,6 +43,7 @@ var sparkpost = &Target{
 	},
 	files:     []file{{name: "sparkpost-suppressions", what: "an entry a type of mail", enc: rows(sparkpostRows)}},
 	ScopeHelp: "the number of a subaccount; empty for the account itself", KeyNames: []string{"SPARKPOST_API_KEY"}, open: openSparkPost,
+	Docs: "https://docs.bird.com/api/email-api/suppression-list",
 	Steps: []string{
 		"Lists > Suppressions > Add suppressions > Bulk upload (Recipients > Suppression list in older accounts).",
 		"Choose the file. For a subaccount switch to it first.",

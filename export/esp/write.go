@@ -157,7 +157,7 @@ func (p *picker) pick(e *Entry) (word, id, left string, err error) {
 	case !ok:
 		count(&p.rep.CannotHold, string(e.Reason))
 		return "", "", "the target " + p.t.Name + " has no place for the reason " + string(e.Reason), nil
-	case strings.HasPrefix(e.Address, "@") && (!p.t.anyAddress || p.t.hash != ""):
+	case strings.HasPrefix(e.Address, "@") && e.Reason != Invalid && (!p.t.anyAddress || p.t.hash != ""):
 		count(&p.rep.CannotHold, "whole domain")
 		return "", "", "the entry is a whole domain; its addresses on a list leave with that list's run", nil
 	case !p.t.anyAddress && !plain(e.Address):
@@ -273,9 +273,9 @@ func Write(ctx context.Context, dir string, t *Target, src *Source, o Options) (
 	if err != nil {
 		return nil, err
 	}
-	for _, f := range done {
-		i := slices.IndexFunc(w.files, func(o *outFile) bool { return o.name == f.Name })
-		rep.Files = append(rep.Files, FileInfo{f, w.files[i].what, w.files[i].addresses})
+	for _, f := range w.files { // in the order of their making: parts one after the other
+		i := slices.IndexFunc(done, func(o export.OutputFile) bool { return o.Name == f.name })
+		rep.Files = append(rep.Files, FileInfo{done[i], f.what, f.addresses})
 	}
 	m, err := json.MarshalIndent(rep, "", "  ")
 	if err != nil {

@@ -14,12 +14,12 @@
 package csvrows
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"strings"
 	"sync/atomic"
+	"unicode/utf8"
 )
 
 // Options tell Open what the user knows better than detection does. The zero
@@ -213,50 +213,73 @@ func (l *List) wide() bool { return l.Charset == utf16LE || l.Charset == utf16BE
 // that the further cells stand under their names. In a list of unknown 8-bit
 // encoding, what is not ASCII in cells becomes "?".
 func (l *List) Append(dst, raw []byte, cells ...string) []byte {
-	text := raw
-	if l.wide() {
-		text, _ = appendUTF8(nil, raw, l.Charset, true)
+	if !l.wide() {
+		content, ending := cutEnding(raw)
+		dst = append(dst, content...)
+		dst = l.appendCells(dst, content, cells)
+		if len(ending) == 0 {
+			return append(dst, l.Newline...)
+		}
+		return append(dst, ending...)
 	}
-	content := len(bytes.TrimRight(text, "\r\n"))
-	ending := string(text[content:])
-	if ending == "" {
-		ending = l.Newline
+	text, _ := appendUTF8(nil, raw, l.Charset, true)
+	content, ending := cutEnding(text)
+	dst = append(dst, raw[:unitBytes*units(content)]...)
+	further := l.appendCells(nil, content, cells)
+	if len(ending) == 0 {
+		ending = []byte(l.Newline)
 	}
-	var b strings.Builder
-	for n := l.cells(text[:content]); n < l.width; n++ {
-		b.WriteByte(l.format.comma)
-	}
-	for _, cell := range cells {
-		b.WriteByte(l.format.comma)
-		l.quote(&b, cell)
-	}
-	b.WriteString(ending)
-	if l.wide() {
-		dst = append(dst, raw[:unitBytes*units(text[:content])]...)
-		return appendUTF16(dst, b.String(), l.Charset)
-	}
-	dst = append(dst, raw[:content]...)
-	return append(dst, b.String()...)
+	return appendUTF16(dst, string(append(further, ending...)), l.Charset)
 }
 
-// quote writes a cell in the list's dialect.
-func (l *List) quote(b *strings.Builder, cell string) {
+// cutEnding cuts a record before its line ends.
+func cutEnding(record []byte) (content, ending []byte) {
+	n := len(record)
+	for n > 0 && (record[n-1] == '\n' || record[n-1] == '\r' || record[n-1] == '\x1a' && n == len(record)) {
+		n--
+	}
+	if n == len(record)-1 && record[n] == '\x1a' {
+		n++ // no end mark: a byte of the record
+	}
+	return record[:n], record[n:]
+}
+
+// appendCells appends what makes a record of content up to the full width, and
+// cells.
+func (l *List) appendCells(dst, content []byte, cells []string) []byte {
+	for n := l.cells(content); n < l.width; n++ {
+		dst = append(dst, l.comma)
+	}
+	for _, cell := range cells {
+		dst = l.appendCell(append(dst, l.comma), cell)
+	}
+	return dst
+}
+
+// appendCell appends a cell in the list's dialect.
+func (l *List) appendCell(dst []byte, cell string) []byte {
 	if l.Charset == eightBit {
 		cell = strings.Map(func(r rune) rune {
-			if r >= 0x80 {
+			if r >= utf8.RuneSelf {
 				return '?'
 			}
 			return r
 		}, cell)
 	}
-	if !strings.ContainsAny(cell, "\"\r\n") && strings.IndexByte(cell, l.format.comma) < 0 &&
-		strings.TrimSpace(cell) == cell {
-		b.WriteString(cell)
-		return
+	if cell == "" || strings.IndexByte(cell, l.comma) < 0 && strings.IndexByte(cell, '"') < 0 && strings.IndexByte(cell, '\n') < 0 && strings.IndexByte(cell, '\r') < 0 &&
+		cell[0] != ' ' && cell[len(cell)-1] != ' ' {
+		return append(dst, cell...)
 	}
-	b.WriteByte('"')
-	b.WriteString(strings.ReplaceAll(cell, `"`, `""`))
-	b.WriteByte('"')
+	dst = append(dst, '"')
+	for {
+		n := strings.IndexByte(cell, '"')
+		if n < 0 {
+			break
+		}
+		dst = append(append(dst, cell[:n]...), '"', '"')
+		cell = cell[n+1:]
+	}
+	return append(append(dst, cell...), '"')
 }
 
 // Scan starts a pass over the data records. Passes may overlap.

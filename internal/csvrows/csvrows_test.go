@@ -381,6 +381,7 @@ func TestAppend(t *testing.T) {
 		{"UTF-16", "\ufeffEmail\tName\r\na@x.org\tZoë 😀\r\n", utf16LE, []string{"r\t", "é"}, "\ufeffEmail\tName\tx\ty\r\n", "a@x.org\tZoë 😀\t\"r\t\"\té\r\n"},
 		{"UTF-16 without BOM", "Email\tName\na@x.org", utf16BE, []string{"r", "s"}, "Email\tName\tx\ty\n", "a@x.org\t\tr\ts\n"},
 		{"8-bit", "Email,Name\na@x.org,Zo\xeb\n", "", []string{"é", "s"}, "Email,Name,x,y\n", "a@x.org,Zo\xeb,?,s\n"},
+		{"end of a DOS file", "Email,Name\na@x.org,Ann\n\x1a", "", []string{"r", "s"}, "Email,Name,x,y\n", "a@x.org,Ann,r,s\n\x1a"},
 		{"no header", "a@x.org,Ann\n", "", []string{"r", "s"}, "", "a@x.org,Ann,r,s\n"},
 		{"whole lines quoted", "\"Email,Name\"\n\"a@x.org,\"\"Doe, J\"\"\"\n", "", []string{"r", "s"}, "\"Email,Name\",x,y\n", "\"a@x.org,\"\"Doe, J\"\"\",r,s\n"},
 	} {

@@ -131,20 +131,7 @@ func open(path string, create bool, migrations []string) (_ *Store, err error) {
 	if err != nil {
 		return nil, err
 	}
-	switch {
-	case writable:
-		s.conn, err = sqlite.OpenConn(path, sqlite.OpenReadWrite)
-	default:
-		// WAL needs to write beside the database even to read it. Where that is
-		// impossible and nobody left a log behind, the file alone is the database.
-		name, flags := path, sqlite.OpenFlags(sqlite.OpenReadOnly)
-		if _, e := os.Stat(path + "-wal"); errors.Is(e, fs.ErrNotExist) {
-			name = (&url.URL{Scheme: "file", Opaque: url.PathEscape(path), RawQuery: "immutable=1"}).String()
-			flags |= sqlite.OpenURI
-		}
-		s.conn, err = sqlite.OpenConn(name, flags)
-	}
-	if err != nil {
+	if s.conn, err = connect(path, writable); err != nil {
 		return nil, s.explain(err)
 	}
 	defer func() {
@@ -157,6 +144,23 @@ func open(path string, create bool, migrations []string) (_ *Store, err error) {
 		return nil, s.explain(err)
 	}
 	return s, nil
+}
+
+// connect opens the database. WAL needs to write beside it even to read; where
+// that is impossible and nobody left a log behind, the file alone is the
+// database.
+func connect(path string, writable bool) (*sqlite.Conn, error) {
+	if path[0] == ':' {
+		path = "./" + path // ":memory:" is a file like any other
+	}
+	if writable {
+		return sqlite.OpenConn(path, sqlite.OpenReadWrite)
+	}
+	if _, err := os.Stat(path + "-wal"); errors.Is(err, fs.ErrNotExist) {
+		u := url.URL{Scheme: "file", Opaque: url.PathEscape(path), RawQuery: "immutable=1"}
+		return sqlite.OpenConn(u.String(), sqlite.OpenReadOnly|sqlite.OpenURI)
+	}
+	return sqlite.OpenConn(path, sqlite.OpenReadOnly)
 }
 
 // busyTimeout is how long one process waits for another to finish a batch.

@@ -227,17 +227,28 @@ func standing(r *bounceimport.Record) string {
 }
 
 func printDossier(w io.Writer, d *history.Dossier) {
-	fmt.Fprintf(w, "%s: %s\n", d.Key, standing(&d.Record))
-	printRecord(w, &d.Record)
+	printStanding(w, d.Key, &d.Record, d.Events)
 	if !d.Forgotten.IsZero() {
 		wrap(w, "  forgotten  ", "on "+d.Forgotten.Format(time.DateOnly)+": only a keyed hash is left, and it suppresses")
 	}
-	printEvents(w, d.Events)
 	if i := strings.LastIndexByte(d.Key, '@'); i > 0 && len(d.DomainEvents) > 0 {
-		fmt.Fprintf(w, "\n%s: %s\n", d.Key[i:], standing(&d.DomainRecord))
-		printRecord(w, &d.DomainRecord)
-		printEvents(w, d.DomainEvents)
+		fmt.Fprintln(w)
+		printStanding(w, d.Key[i:], &d.DomainRecord, d.DomainEvents)
 	}
+}
+
+// printStanding prints what a key comes to and on what that rests.
+func printStanding(w io.Writer, key string, r *bounceimport.Record, events []bounceimport.DayEvent) {
+	if key[0] == '@' && r.Category == "delivered" {
+		fmt.Fprintf(w, "%s: not suppressed: its mail server answers (last %s)\n", key, either(stamp(r.Last), "time not known"))
+		if len(events) == 1 {
+			return
+		}
+	} else {
+		fmt.Fprintf(w, "%s: %s\n", key, standing(r))
+		printRecord(w, r)
+	}
+	printEvents(w, events)
 }
 
 func printRecord(w io.Writer, r *bounceimport.Record) {

@@ -12,7 +12,7 @@ import (
 // The rooms of the house and what each may import: imports run one way. A
 // third-party module stands where it has its home, and nowhere else.
 var mayImport = map[string][]string{
-	"winnow/validate/lists":        {"golang.org/x/net"},
+	"winnow/validate/lists":        {"golang.org/x/net", "golang.org/x/text"},
 	"winnow/validate/lists/update": {"winnow/validate/lists"},
 	"winnow/validate":              {"winnow/validate/lists", "golang.org/x/net", "golang.org/x/text"},
 	"winnow/validate/dnsmx":        {"winnow/validate", "winnow/validate/lists", "github.com/miekg/dns", "golang.org/x/sync", "golang.org/x/net", "golang.org/x/sys"},

@@ -68,6 +68,11 @@ func TestSuggestion(t *testing.T) {
 		"jane@ymail.com":       "", "jane@acme.de": "", "jane@example.com": "", "jane": "", "": "", "@": "",
 		"jane..doe@gmial.com": "", // the local part is never guessed
 		"jane@acme.con":       "jane@acme.com",
+		"jane@gmaíl.com":      "jane@gmail.com", // a dead key
+		"jane@gm\u0430il.com": "jane@gmail.com", // Cyrillic
+		"jane@gmaıl.com":      "jane@gmail.com",
+		"jane@yahoó.fr":       "jane@yahoo.fr",
+		"jane@müller.de":      "", "jane@fréé.fr": "", "jane@örange.fr": "",
 	} {
 		if r := v.Check(addr); r.Suggestion != want {
 			t.Errorf("%q: %q, want %q", addr, r.Suggestion, want)

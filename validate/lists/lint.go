@@ -29,7 +29,7 @@ func refuse(s *Set, domain string) string {
 		}
 		d = d[i+1:]
 	}
-	if t := s.Typo(domain); t != "" {
+	if t := s.Typo(domain); t != "" && !strings.HasPrefix(domain, "xn--") { // what only looks like a provider's name was made to
 		return "looks like a slip for " + t
 	}
 	return ""

@@ -6,7 +6,9 @@ import (
 	"strings"
 	"sync"
 
+	"golang.org/x/net/idna"
 	"golang.org/x/net/publicsuffix"
+	"golang.org/x/text/unicode/norm"
 )
 
 //go:embed targets.txt
@@ -144,6 +146,9 @@ func (s *Set) Typo(domain string) string {
 		return ""
 	}
 	sp := spelling()
+	if strings.HasPrefix(name, "xn--") {
+		return sp.lookAlike(name, ending)
+	}
 	best, bestCost := "", never
 	consider := func(t *target, cost int) {
 		e, ec := t.ending(ending, cost)
@@ -186,6 +191,39 @@ func (s *Set) Typo(domain string) string {
 	}
 	return best
 }
+
+// lookAlike finds the provider whose name an international one looks like: with an
+// accent that a dead key left behind, or with letters of another script.
+func (sp *speller) lookAlike(name, ending string) string {
+	u, err := idna.Punycode.ToUnicode(name)
+	if err != nil {
+		return ""
+	}
+	plain := strings.Map(func(r rune) rune {
+		if i := strings.IndexRune(foreign, r); i >= 0 {
+			return rune(familiar[len([]rune(foreign[:i]))])
+		}
+		if r >= 0x300 && r <= 0x36f { // combining marks
+			return -1
+		}
+		return r
+	}, norm.NFD.String(u))
+	i, ok := sp.exact[plain]
+	if !ok || sp.targets[i].level == word {
+		return ""
+	}
+	t := &sp.targets[i]
+	if e, _ := t.ending(ending, 0); e != "" {
+		return t.name + "." + e
+	}
+	return ""
+}
+
+// Letters of other scripts, and the Latin ones that they look like.
+const (
+	foreign  = "аеорсхуіѕԁԛһӏгвмтнкıοανρικτℓɡ"
+	familiar = "aeopcxyisdqhlrbmthkioavpiktlg"
+)
 
 // moved reports whether what was typed is what was meant but for one letter that
 // stands one or two places off: hotimal.

@@ -110,6 +110,7 @@ func TestDialects(t *testing.T) {
 		{name: "empty lines", in: "\n\nEmail,Name\n\na@x.org,Ann\n\r\n\nb@x.org,Bob\n\n", comma: ',', newline: "\n", header: "Email/Name", addresses: "a@x.org b@x.org", lines: "5 8"},
 		{name: "no header", in: "a@x.org,Ann\nb@x.org,Bob\n", comma: ',', newline: "\n", addresses: "a@x.org b@x.org", lines: "1 2"},
 		{name: "no header, a broken address first", in: "a@x,Ann\nb@x.org,Bob\n", comma: ',', newline: "\n", addresses: "a@x b@x.org"},
+		{name: "no header, a cell that could be a name", in: "a@x.org,Email\nb@x.org,Email\n", comma: ',', newline: "\n", addresses: "a@x.org b@x.org"},
 		{name: "no header, one column", in: "a@x.org\nb@x.org", comma: ',', newline: "\n", addresses: "a@x.org b@x.org"},
 		{name: "header only", in: "Email,Name\n", comma: ',', newline: "\n", header: "Email/Name"},
 		{name: "quoted", in: "\"Name\",\"Email\"\n\"Doe, \"\"J\"\"\",\"a@x.org\"\n\"two\nlines\",\"b@x.org\" \n", comma: ',', newline: "\n", header: "Name/Email", addresses: "a@x.org b@x.org", lines: "2 3"},

@@ -254,7 +254,7 @@ func (d *dialect) split(name string, text []byte, eof bool) (int, error) {
 	at := d.headerRow(rows[:min(len(rows), titleRows)])
 	until := starts[at]
 	d.rows = rows[at:]
-	if d.namesAddress(rows[at]) || !meansAddress(rows[at]) {
+	if d.isHeader(rows[at]) {
 		d.header, d.rows = rows[at], rows[at+1:]
 		d.width = max(d.width, len(d.header))
 		until++
@@ -290,7 +290,7 @@ func (d *dialect) split(name string, text []byte, eof bool) (int, error) {
 // it have fewer cells filled (titles and notes); else the first.
 func (d *dialect) headerRow(rows [][]string) int {
 	at := slices.IndexFunc(rows, func(row []string) bool { return meansAddress(row) || d.namesAddress(row) })
-	if at > 0 && !d.namesAddress(rows[at]) {
+	if at > 0 && !d.isHeader(rows[at]) {
 		at--
 	}
 	for i := range max(at, 0) {
@@ -299,6 +299,12 @@ func (d *dialect) headerRow(rows [][]string) int {
 		}
 	}
 	return max(at, 0)
+}
+
+// isHeader reports whether a row can be a header: it holds no address, and a
+// broken one only beside the name of an address column.
+func (d *dialect) isHeader(row []string) bool {
+	return !slices.ContainsFunc(row, looksLikeAddress) && (d.namesAddress(row) || !meansAddress(row))
 }
 
 // filled returns how many cells of a row are not blank.

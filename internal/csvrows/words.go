@@ -144,6 +144,7 @@ func (v vocabulary) named(cell string) bool {
 	return len(cell) > 2 && len(cell) < 100 && strings.IndexByte(cell, '@') < 0 && v.role(cell) == Primary
 }
 
+// addressRole returns what the words of a name say of a column of addresses.
 func (v vocabulary) addressRole(words []string) Role {
 	if len(words) == 0 {
 		return Unnamed
@@ -156,7 +157,7 @@ func (v vocabulary) addressRole(words []string) Role {
 	for i := 0; i < len(words); i++ {
 		word := words[i]
 		if isNumber(word) {
-			if word != "1" && word != "0" {
+			if word != "1" && word != "0" && len(word) < 3 {
 				all |= wordSecond
 			}
 			continue

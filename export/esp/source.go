@@ -351,6 +351,9 @@ func readIDs(ctx context.Context, path string, pk *picker, yield func(id, shown,
 		if err != nil {
 			return err
 		}
+		if pk.t.hash != "" {
+			cell = id // a directory of digests holds no address
+		}
 		return yield(id, cell, why)
 	}
 	if ls != nil {

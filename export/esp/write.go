@@ -217,7 +217,11 @@ func Write(ctx context.Context, dir string, t *Target, src *Source, o Options) (
 			return err
 		}
 		if why != "" {
-			return left.add(e.Address, string(e.Reason), export.Cell(why))
+			shown := e.Address
+			if t.hash != "" { // the directory of digests is handed on
+				shown = mask(shown)
+			}
+			return left.add(shown, string(e.Reason), export.Cell(why))
 		}
 		if id == "" {
 			return nil

@@ -352,6 +352,31 @@ func TestPlain(t *testing.T) {
 	}
 }
 
+// TestHashedHoldsNoAddress: a directory of digests can be handed on.
+func TestHashedHoldsNoAddress(t *testing.T) {
+	dir := t.TempDir()
+	there := filepath.Join(dir, "there.jsonl")
+	os.WriteFile(there, []byte("{\"address\":\"kept@example.com\"}\n{\"address\":\"out@example.net\"}\n"), 0o600)
+	for _, tg := range []*Target{md5Target, sha256Target, hmacTarget} {
+		out := filepath.Join(dir, tg.Name)
+		rep, err := Write(t.Context(), out, tg, source("sample", sample, "kept@example.com"), Options{HMACKey: testKey, Against: there, Since: there})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if rep.Conflicts != 1 || rep.There != 1 || rep.Released != 1 {
+			t.Errorf("%+v", rep)
+		}
+		for _, f := range rep.Files {
+			got := string(must(os.ReadFile(filepath.Join(out, f.Name)))(t))
+			for _, e := range append(sample, Entry{Address: "kept@example.com"}) {
+				if strings.Contains(got, e.Address) {
+					t.Errorf("%s/%s holds %s", tg.Name, f.Name, e.Address)
+				}
+			}
+		}
+	}
+}
+
 func TestParseInclude(t *testing.T) {
 	got, err := ParseInclude("disposable, role,typo,soft")
 	if err != nil || !slices.Equal(got, []Reason{Disposable, Role, Typo, SoftBounce}) {

@@ -214,7 +214,7 @@ func compile(sources ...*Rules) *ruleSet {
 		}
 	}
 	s.phrases.build()
-	for int(s.phrases.count) > len(s.roles) {
+	for len(s.phrases.nodes) > len(s.roles) {
 		s.roles = append(s.roles, roles{provider: -1})
 	}
 	for i := range s.roles {

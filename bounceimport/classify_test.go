@@ -381,7 +381,7 @@ func BenchmarkCompile(b *testing.B) {
 			b.Fatal(err)
 		}
 		s := compile(r)
-		b.ReportMetric(float64(s.phrases.count), "nodes")
-		b.ReportMetric(float64(len(s.phrases.next)), "letters")
+		b.ReportMetric(float64(len(s.phrases.nodes)), "nodes")
+		b.ReportMetric(float64(len(s.phrases.ids)), "words")
 	}
 }

@@ -2,43 +2,51 @@ package bounceimport
 
 import "strings"
 
-// phraseSet finds all phrases of a set in a text of words in one pass: a trie of
-// letters turns each word into the items it stands for (itself, and the
-// beginnings of words that patterns ask for), a trie of items finds the phrases.
-// Two small tries stay in the cache, where one machine over letters, as Aho and
-// Corasick's (CACM 18:6, 1975), would need a row for every letter of every phrase.
+// phraseSet finds all phrases of a set in a text of words in one pass: a hash
+// table turns each word into the items it stands for (itself, and the beginnings
+// of words that patterns ask for), a trie of items finds the phrases. Both are
+// small enough to stay in the processor's cache, where one machine over letters,
+// as Aho and Corasick's (CACM 18:6, 1975), would need a row for every letter of
+// every phrase.
 type phraseSet struct {
-	class [256]uint8 // byte -> column
-	next  []uint16   // letter trie: the next row; 0: no word of ours goes on like this
-	ends  []itemList // row -> the items of a word that ends here
-	goes  []itemList // row -> the items of a word that goes on where no word of ours does
+	ids map[string]int32 // word, word* or ^domain -> item, from 1
 
-	ids   map[string]int32 // word, word* or ^domain -> item, from 1
-	hosts int              // how many of them are domains
+	// The words, by open addressing. An entry without a hash is free.
+	words   []wordEntry
+	shift   uint // of a hash to its slot
+	lists   []int32
+	lengths [256]uint32 // first letter -> the lengths that beginnings of words have, as bits
 
-	first []int32  // item -> node of the phrase that begins with it; 0: none
-	keys  []uint64 // open addressing: node and item -> node; 0: free
-	nodes []int32
-	mask  uint64
-	ended []bool // node -> a phrase ends here
-	inner []bool // node -> a phrase goes on from here
-	count int32  // nodes; 0 is none
-	size  int    // entries of keys
+	// The trie of items, by open addressing; node 0 is the root.
+	first []int32 // item -> node of the phrase that begins with it; 0: none
+	steps []stepEntry
+	mask  uint32
+	size  int
+	nodes []nodeKind
 }
 
-type itemList []int32
+// wordEntry is what a word or the beginning of a word stands for: lists[at:at+n].
+type wordEntry struct {
+	hash uint64
+	at   int32
+	n    int32
+}
 
-// rowShift makes a row of 64 columns: letters, digits and a few marks.
-const rowShift = 6
+// stepEntry says that node is followed by to when item comes; to 0: free.
+type stepEntry struct{ node, item, to int32 }
 
-// maxRows is how many rows the letter trie may have.
-const maxRows = 1<<16 - 1
+type nodeKind uint8
+
+const (
+	isPhrase nodeKind = 1 << iota // a phrase ends here
+	isInner                       // a phrase goes on from here
+)
 
 // hit is a phrase found in a text: its node, its first word and the word after it.
 type hit struct{ node, start, end int32 }
 
 func newPhraseSet() *phraseSet {
-	return &phraseSet{ids: map[string]int32{}, keys: make([]uint64, 1<<10), nodes: make([]int32, 1<<10), mask: 1<<10 - 1, count: 1, ended: make([]bool, 1), inner: make([]bool, 1)}
+	return &phraseSet{ids: map[string]int32{}, steps: make([]stepEntry, 1<<10), mask: 1<<10 - 1, nodes: make([]nodeKind, 1)}
 }
 
 // add returns the node of a phrase in normal form. A phrase that ends in "*"
@@ -50,13 +58,10 @@ func (p *phraseSet) add(phrase string) int32 {
 		if !ok {
 			item = int32(len(p.ids) + 1)
 			p.ids[w] = item
-			if w[0] == '^' {
-				p.hosts++
-			}
 		}
 		node = p.child(node, item)
 	}
-	p.ended[node] = true
+	p.nodes[node] |= isPhrase
 	return node
 }
 
@@ -65,106 +70,104 @@ func (p *phraseSet) child(node, item int32) int32 {
 	if to := p.walk(node, item); to != 0 {
 		return to
 	}
-	if p.size*4 >= len(p.keys) {
-		old, nodes := p.keys, p.nodes
-		p.keys, p.nodes = make([]uint64, len(old)*4), make([]int32, len(old)*4)
-		p.mask = uint64(len(p.keys) - 1)
-		for i, k := range old {
-			if k != 0 {
-				p.put(k, nodes[i])
+	if p.size*2 >= len(p.steps) {
+		old := p.steps
+		p.steps = make([]stepEntry, len(old)*2)
+		p.mask = uint32(len(p.steps) - 1)
+		for _, e := range old {
+			if e.to != 0 {
+				p.put(e)
 			}
 		}
 	}
-	to := p.count
-	p.count++
-	p.ended, p.inner = append(p.ended, false), append(p.inner, false)
-	p.inner[node] = true
+	to := int32(len(p.nodes))
+	p.nodes[node] |= isInner
+	p.nodes = append(p.nodes, 0)
 	p.size++
-	p.put(uint64(node)<<32|uint64(item), to)
+	p.put(stepEntry{node, item, to})
 	return to
 }
 
-func (p *phraseSet) put(key uint64, to int32) {
-	i := hash(key) & p.mask
-	for p.keys[i] != 0 {
+func (p *phraseSet) put(e stepEntry) {
+	i := stepHash(e.node, e.item) & p.mask
+	for p.steps[i].to != 0 {
 		i = (i + 1) & p.mask
 	}
-	p.keys[i], p.nodes[i] = key, to
+	p.steps[i] = e
 }
 
-func hash(key uint64) uint64 {
-	key *= 0x9E3779B97F4A7C15
-	return key ^ key>>32
+func stepHash(node, item int32) uint32 {
+	h := (uint64(node)<<32 | uint64(item)) * 0x9E3779B97F4A7C15
+	return uint32(h >> 32)
 }
 
 // walk returns the node that follows node by item, or 0.
 func (p *phraseSet) walk(node, item int32) int32 {
-	key := uint64(node)<<32 | uint64(item)
-	for i := hash(key) & p.mask; ; i = (i + 1) & p.mask {
-		switch p.keys[i] {
-		case key:
-			return p.nodes[i]
-		case 0:
-			return 0
+	for i := stepHash(node, item) & p.mask; ; i = (i + 1) & p.mask {
+		if e := &p.steps[i]; e.node == node && e.item == item || e.to == 0 {
+			return e.to
 		}
 	}
 }
 
-// build makes the letter trie, after the last add.
+// Word hashes: FNV-1a, and a turn for the beginnings of words. 64 bits leave a
+// chance of 1 in 10^15 that a strange word is taken for one of ours.
+const (
+	hashStart = 0xcbf29ce484222325
+	hashPrime = 0x100000001b3
+	hashOpen  = 0x9E3779B97F4A7C15
+)
+
+// maxOpen is the greatest length of a beginning of a word.
+const maxOpen = 31
+
+// build makes the table of words, after the last add.
 func (p *phraseSet) build() {
-	columns := uint8(1) // column 0 is every letter that no word has
-	for w := range p.ids {
-		for i := 0; i < len(w); i++ {
-			if w[0] != '^' && p.class[w[i]] == 0 && w[i] != '*' {
-				p.class[w[i]] = columns
-				columns++
-			}
-		}
+	bits := uint(8)
+	for len(p.ids)*2 > 1<<bits {
+		bits++
 	}
-	p.next = make([]uint16, 2<<rowShift) // row 0 is the dead end, row 1 the start
-	exact, open := make([]int32, 2), make([]int32, 2)
+	p.words, p.shift = make([]wordEntry, 1<<bits), 64-bits
+	p.first = make([]int32, len(p.ids)+1)
+	p.lists = append(p.lists[:0], 0)
 	for w, item := range p.ids {
+		p.first[item] = p.walk(0, item)
 		if w[0] == '^' {
 			continue
 		}
-		word, isOpen := strings.CutSuffix(w, "*")
-		row := 1
+		word, open := strings.CutSuffix(w, "*")
+		// The items of a word are those of all its beginnings, and its own.
+		at := int32(len(p.lists))
+		h := uint64(hashStart)
 		for i := 0; i < len(word); i++ {
-			at := row<<rowShift + int(p.class[word[i]])
-			if p.next[at] == 0 {
-				p.next[at] = uint16(len(exact))
-				exact, open = append(exact, 0), append(open, 0)
-				p.next = append(p.next, make([]uint16, 1<<rowShift)...)
-			}
-			row = int(p.next[at])
-		}
-		if isOpen {
-			open[row] = item
-		} else {
-			exact[row] = item
-		}
-	}
-	p.ends, p.goes = make([]itemList, len(exact)), make([]itemList, len(exact))
-	var walk func(row int, opened itemList)
-	walk = func(row int, opened itemList) {
-		if open[row] != 0 {
-			opened = append(opened[:len(opened):len(opened)], open[row])
-		}
-		p.goes[row], p.ends[row] = opened, opened
-		if exact[row] != 0 {
-			p.ends[row] = append(opened[:len(opened):len(opened)], exact[row])
-		}
-		for _, to := range p.next[row<<rowShift : (row+1)<<rowShift] {
-			if to != 0 {
-				walk(int(to), opened)
+			h = (h ^ uint64(word[i])) * hashPrime
+			if i+1 <= maxOpen && (i+1 < len(word) || !open) {
+				if id, ok := p.ids[word[:i+1]+"*"]; ok {
+					p.lists = append(p.lists, id)
+				}
 			}
 		}
+		p.lists = append(p.lists, item)
+		if open {
+			h *= hashOpen
+			p.lengths[word[0]] |= 1 << len(word)
+		}
+		i := h >> p.shift
+		for p.words[i].hash != 0 {
+			i = (i + 1) & uint64(len(p.words)-1)
+		}
+		p.words[i] = wordEntry{h, at, int32(len(p.lists)) - at}
 	}
-	walk(1, nil)
-	p.first = make([]int32, len(p.ids)+1)
-	for item := range p.first {
-		if item > 0 {
-			p.first[item] = p.walk(0, int32(item))
+}
+
+// lookup returns the items of a word's hash, nil when it is not ours.
+func (p *phraseSet) lookup(h uint64) []int32 {
+	for i := h >> p.shift; ; i = (i + 1) & uint64(len(p.words)-1) {
+		switch e := &p.words[i]; e.hash {
+		case h:
+			return p.lists[e.at : e.at+e.n]
+		case 0:
+			return nil
 		}
 	}
 }
@@ -172,41 +175,41 @@ func (p *phraseSet) build() {
 // word is a word of a text, at norm[start:end].
 type word struct {
 	start, end int32
-	items      itemList
+	items      []int32
 }
 
 // split finds the words of norm, which has a space at both ends.
 func (p *phraseSet) split(norm []byte, words []word) []word {
-	next := p.next
-	row := uint(1)
-	from := 1
-	for i := 1; i < len(norm); i++ {
-		c := norm[i]
-		if c == ' ' {
-			words = append(words, word{int32(from), int32(i), p.ends[row]})
-			row, from = 1, i+1
-			continue
+	var hashes [maxOpen + 1]uint64 // of the beginnings of the word
+	for from := 1; from < len(norm); {
+		h := uint64(hashStart)
+		i := from
+		for ; norm[i] != ' '; i++ {
+			h = (h ^ uint64(norm[i])) * hashPrime
+			if n := i - from; n < maxOpen {
+				hashes[n+1] = h
+			}
 		}
-		if to := next[row<<rowShift+uint(p.class[c])]; to != 0 {
-			row = uint(to)
-			continue
-		}
-		// No word of ours goes on like this: to the end of the word.
-		for i < len(norm) && norm[i] != ' ' {
-			i++
-		}
-		w := word{int32(from), int32(i), p.goes[row]}
+		w := word{int32(from), int32(i), nil}
 		if norm[from] == '^' {
 			w.items = p.host(norm[from+1 : i-1])
+		} else if w.items = p.lookup(h); w.items == nil {
+			if open := p.lengths[norm[from]]; open != 0 {
+				for n := min(i-from, maxOpen); n > 0 && w.items == nil; n-- {
+					if open&(1<<n) != 0 {
+						w.items = p.lookup(hashes[n] * hashOpen)
+					}
+				}
+			}
 		}
 		words = append(words, w)
-		row, from = 1, i+1
+		from = i + 1
 	}
 	return words
 }
 
 // host returns the items of the domains that a host name is in.
-func (p *phraseSet) host(name []byte) (items itemList) {
+func (p *phraseSet) host(name []byte) (items []int32) {
 	var key [256]byte
 	for i := 0; i < len(name) && len(name) < len(key); i++ {
 		if i == 0 || name[i-1] == '.' {
@@ -225,7 +228,7 @@ func (p *phraseSet) find(words []word, hits []hit) []hit {
 	for i := range words {
 		for _, item := range words[i].items {
 			if node := p.first[item]; node != 0 {
-				if p.ended[node] {
+				if p.nodes[node]&isPhrase != 0 {
 					hits = append(hits, hit{node, int32(i), int32(i + 1)})
 				}
 				hits = p.follow(words, node, i, i+1, hits)
@@ -236,7 +239,7 @@ func (p *phraseSet) find(words []word, hits []hit) []hit {
 }
 
 func (p *phraseSet) follow(words []word, node int32, start, at int, hits []hit) []hit {
-	for at < len(words) && p.inner[node] {
+	for at < len(words) && p.nodes[node]&isInner != 0 {
 		items := words[at].items
 		if len(items) == 0 {
 			break
@@ -248,7 +251,7 @@ func (p *phraseSet) follow(words []word, node int32, start, at int, hits []hit) 
 			if to == 0 {
 				continue
 			}
-			if p.ended[to] {
+			if p.nodes[to]&isPhrase != 0 {
 				hits = append(hits, hit{to, int32(start), int32(at)})
 			}
 			if k < len(items)-1 {

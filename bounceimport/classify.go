@@ -60,6 +60,9 @@ func (c *Classifier) rules() *ruleSet {
 type ruleSet struct {
 	phrases  *phraseSet
 	roles    []roles // node -> what its phrase is part of
+	firsts   []first
+	members  []int32    // groups
+	texts    [][]string // node -> its phrase, as Class.Matched; nil: a beginning of a word
 	groups   int
 	patterns []compiled // every match line of every rule
 	rules    []rule
@@ -73,18 +76,28 @@ type ruleSet struct {
 
 // roles is what a phrase stands for.
 type roles struct {
-	firsts   []first  // patterns that begin with it, the heaviest first
-	groups   []int32  // groups of phrases that it is in
-	provider int16    // -1: none
-	phase    int8     // 0: none
-	follow   bool     // it marks a follow-up line
-	text     []string // the phrase itself, as Class.Matched
+	firsts   uint32 // patterns that begin with it, the heaviest first: firsts[firsts:][:nFirsts]
+	members  uint32 // groups of phrases that it is in: members[members:][:nMembers]
+	nFirsts  uint16
+	nMembers uint16
+	provider int16 // -1: none
+	phase    int8  // 0: none
+	follow   bool  // it marks a follow-up line
+}
+
+// building is a phrase's roles while they are collected.
+type building struct {
+	roles
+	firsts  []first
+	members []int32
+	text    []string // the phrase itself, as Class.Matched
 }
 
 // first is a pattern that begins with a phrase, with what tells most of them
 // apart from the text at once.
 type first struct {
 	pattern int32
+	rule    int32
 	weight  int16
 	plain   bool  // one fragment, no conditions
 	need    int32 // a group that must have been seen too; -1: none
@@ -109,12 +122,13 @@ type compiledTerm struct {
 
 func compile(sources ...*Rules) *ruleSet {
 	s := &ruleSet{phrases: newPhraseSet(), byHost: map[string]int{}, byDomain: map[string]int{}, exact: map[string]*Class{}}
-	at := func(phrase string) *roles {
+	var nodes []building
+	at := func(phrase string) *building {
 		node := s.phrases.add(phrase)
-		for int(node) >= len(s.roles) {
-			s.roles = append(s.roles, roles{provider: -1})
+		for int(node) >= len(nodes) {
+			nodes = append(nodes, building{roles: roles{provider: -1}})
 		}
-		r := &s.roles[node]
+		r := &nodes[node]
 		if r.text == nil && !strings.HasSuffix(phrase, "*") {
 			r.text = []string{strings.TrimPrefix(phrase, "^")}
 		}
@@ -131,7 +145,7 @@ func compile(sources ...*Rules) *ruleSet {
 		known[key] = id
 		for _, l := range literals {
 			r := at(l)
-			r.groups = append(r.groups, id)
+			r.members = append(r.members, id)
 		}
 		return id
 	}
@@ -165,7 +179,7 @@ func compile(sources ...*Rules) *ruleSet {
 					}
 					c.terms = append(c.terms, ct)
 				}
-				f := first{pattern: pi, weight: int16(r.weight), need: -1,
+				f := first{pattern: pi, rule: ri, weight: int16(r.weight), need: -1,
 					plain: len(c.terms) == 1 && len(c.terms[0].groups) == 1 && len(not) == 0 && r.when.empty()}
 				if n := len(c.need); n > 0 {
 					f.need, c.need = c.need[n-1], c.need[:n-1]
@@ -214,11 +228,19 @@ func compile(sources ...*Rules) *ruleSet {
 		}
 	}
 	s.phrases.build()
-	for len(s.phrases.nodes) > len(s.roles) {
-		s.roles = append(s.roles, roles{provider: -1})
-	}
+	s.roles, s.texts = make([]roles, len(s.phrases.nodes)), make([][]string, len(s.phrases.nodes))
 	for i := range s.roles {
-		slices.SortStableFunc(s.roles[i].firsts, func(a, b first) int { return int(b.weight) - int(a.weight) })
+		s.roles[i].provider = -1
+		if i >= len(nodes) {
+			continue
+		}
+		n := &nodes[i]
+		slices.SortStableFunc(n.firsts, func(a, b first) int { return int(b.weight) - int(a.weight) })
+		n.roles.firsts, n.roles.nFirsts = uint32(len(s.firsts)), uint16(len(n.firsts))
+		n.roles.members, n.roles.nMembers = uint32(len(s.members)), uint16(len(n.members))
+		s.firsts = append(s.firsts, n.firsts...)
+		s.members = append(s.members, n.members...)
+		s.roles[i], s.texts[i] = n.roles, n.text
 	}
 	return s
 }
@@ -309,19 +331,13 @@ func (s *ruleSet) classify(t *text, e *Event) {
 		status = e.Status
 	}
 
-	if len(t.seen) < s.groups {
-		t.seen, t.run = make([]uint32, s.groups), 0
-	}
-	if t.run++; t.run == 0 {
-		clear(t.seen)
-		t.run = 1
-	}
+	t.seen.reset(s.groups)
 	provider, phase := -1, 0
 	for i := range t.hits {
 		h := &t.hits[i]
 		r := &s.roles[h.node]
-		for _, g := range r.groups {
-			t.seen[g] = t.run
+		for _, g := range s.members[r.members : r.members+uint32(r.nMembers)] {
+			t.seen.add(g)
 		}
 		if r.provider >= 0 && (provider < 0 || h.start >= start && h.end <= end) {
 			provider = int(r.provider)
@@ -507,19 +523,24 @@ func (s *ruleSet) words(t *text, start, end int32, q *question) finding {
 		if h.start < start || h.end > end {
 			continue
 		}
+		r := &s.roles[h.node]
 	patterns:
-		for _, fi := range s.roles[h.node].firsts {
+		for fi := range s.firsts[r.firsts : r.firsts+uint32(r.nFirsts)] {
+			fi := &s.firsts[r.firsts+uint32(fi)]
 			if fi.weight < best.weight {
 				break
 			}
-			if fi.need >= 0 && t.seen[fi.need] != t.run {
+			if fi.rule == best.rule { // one match line is enough
+				continue
+			}
+			if fi.need >= 0 && !t.seen.has(fi.need) {
 				continue
 			}
 			p := &s.patterns[fi.pattern]
 			f := finding{p.rule, fi.weight, t.length(h), [6]int32{int32(hi), -1, -1, -1, -1, -1}}
 			if !fi.plain {
 				for _, g := range p.need {
-					if t.seen[g] != t.run {
+					if !t.seen.has(g) {
 						continue patterns
 					}
 				}
@@ -541,9 +562,12 @@ func (t *text) length(h *hit) int32 { return t.words[h.end-1].end - t.words[h.st
 // complete checks the rest of a pattern whose first fragment is hit hi.
 func (s *ruleSet) complete(t *text, p *compiled, hi int, start, end int32, f *finding) bool {
 	for _, g := range p.not {
-		if t.seen[g] == t.run && s.hitOf(t, g, start, end) >= 0 {
+		if t.seen.has(g) && s.hitOf(t, g, start, end) >= 0 {
 			return false
 		}
+	}
+	if len(p.terms) == 1 && len(p.terms[0].groups) == 1 {
+		return true
 	}
 	m := match{s: s, t: t, start: start, end: end, f: f}
 	for ti := range p.terms {
@@ -552,7 +576,7 @@ func (s *ruleSet) complete(t *text, p *compiled, hi int, start, end int32, f *fi
 		if m.quiet = term.negative; ti == 0 {
 			m.n = 1
 			ok = m.rest(term, 1, hi)
-		} else if t.seen[term.groups[0]] == t.run {
+		} else if t.seen.has(term.groups[0]) {
 			for k := 0; k < len(t.hits) && !ok; k++ {
 				if s.isOf(t, k, term.groups[0], start, end) {
 					n := m.n
@@ -606,7 +630,7 @@ func (m *match) rest(term *compiledTerm, gi, at int) bool {
 	if !term.adjacent[gi] {
 		to += gap
 	}
-	if m.t.seen[term.groups[gi]] == m.t.run {
+	if m.t.seen.has(term.groups[gi]) {
 		for k := at + 1; k < len(m.t.hits) && m.t.hits[k].start <= to; k++ {
 			if m.t.hits[k].start < from || !m.s.isOf(m.t, k, term.groups[gi], m.start, m.end) {
 				continue
@@ -633,13 +657,17 @@ func (s *ruleSet) hitOf(t *text, group int32, start, end int32) int {
 
 func (s *ruleSet) isOf(t *text, k int, group int32, start, end int32) bool {
 	h := &t.hits[k]
-	return h.start >= start && h.end <= end && slices.Contains(s.roles[h.node].groups, group)
+	if h.start < start || h.end > end {
+		return false
+	}
+	r := &s.roles[h.node]
+	return slices.Contains(s.members[r.members:r.members+uint32(r.nMembers)], group)
 }
 
 // matched returns the words that a finding rests on. The slice may be shared.
 func (s *ruleSet) matched(t *text, f *finding) []string {
 	if f.hits[1] < 0 {
-		if text := s.roles[t.hits[f.hits[0]].node].text; text != nil {
+		if text := s.texts[t.hits[f.hits[0]].node]; text != nil {
 			return text
 		}
 	}

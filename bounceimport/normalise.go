@@ -30,10 +30,23 @@ type text struct {
 	segs  []segment
 	words []word
 	hits  []hit
-	seen  []uint32 // group -> run in which one of its phrases was found
-	run   uint32
-	addr  string // the domain of the last address, where it is one
+	seen  groupSet // groups of which a phrase was found
+	addr  string   // the domain of the last address, where it is one
 }
+
+// groupSet is a set of small numbers.
+type groupSet []uint64
+
+func (g *groupSet) reset(n int) {
+	if words := (n + 63) / 64; len(*g) != words {
+		*g = make(groupSet, words)
+	} else {
+		clear(*g)
+	}
+}
+
+func (g groupSet) add(n int32)      { g[n>>6] |= 1 << (n & 63) }
+func (g groupSet) has(n int32) bool { return g[n>>6]&(1<<(n&63)) != 0 }
 
 // The classes of bytes, as flags so that a word's bytes can be or-ed together.
 const (

@@ -1,7 +1,9 @@
 package bounceimport
 
 import (
+	"bytes"
 	_ "embed"
+	"hash/maphash"
 	"slices"
 	"strings"
 	"sync"
@@ -62,15 +64,16 @@ type ruleSet struct {
 	roles    []roles // node -> what its phrase is part of
 	firsts   []first
 	members  []int32    // groups
+	rows     []groupSet // node -> its groups as a set, where they are many
 	texts    [][]string // node -> its phrase, as Class.Matched; nil: a beginning of a word
 	groups   int
 	patterns []compiled // every match line of every rule
 	rules    []rule
-	classes  []Class           // rule -> the class it gives, without Matched
-	byHost   map[string]int    // provider's host suffix -> provider
-	byDomain map[string]int    // provider's recipient domain -> provider
-	names    []string          // provider names
-	exact    map[string]*Class // "provider code" -> class
+	classes  []Class        // rule -> the class it gives, without Matched
+	byHost   map[string]int // provider's host suffix -> provider
+	byDomain map[string]int // provider's recipient domain -> provider
+	names    []string       // provider names
+	exact    map[codeKey]*Class
 	ranges   []codeRange
 }
 
@@ -103,6 +106,9 @@ type first struct {
 	need    int32 // a group that must have been seen too; -1: none
 }
 
+// manyMembers is from where on a phrase's groups are or-ed as a set.
+const manyMembers = 8
+
 var phases = [...]string{"", "connect", "ehlo", "mail", "rcpt", "data"}
 
 // compiled is a pattern with its fragments as group numbers.
@@ -121,7 +127,7 @@ type compiledTerm struct {
 }
 
 func compile(sources ...*Rules) *ruleSet {
-	s := &ruleSet{phrases: newPhraseSet(), byHost: map[string]int{}, byDomain: map[string]int{}, exact: map[string]*Class{}}
+	s := &ruleSet{phrases: newPhraseSet(), byHost: map[string]int{}, byDomain: map[string]int{}, exact: map[codeKey]*Class{}}
 	var nodes []building
 	at := func(phrase string) *building {
 		node := s.phrases.add(phrase)
@@ -218,17 +224,18 @@ func compile(sources ...*Rules) *ruleSet {
 			}
 		}
 		for _, c := range src.codes {
-			key := c.provider + " " + c.code
-			if strings.ContainsAny(c.code, "*-x") {
-				s.ranges = append(s.ranges, codeRange{c.provider, parseStatusRange(c.code), c.code, c.class()})
-			} else if _, ok := s.exact[key]; !ok {
-				k := c.class()
+			// Providers that codes.txt names are in rules.txt, which comes first.
+			provider := slices.Index(s.names, c.provider)
+			if k := c.class(); strings.ContainsAny(c.code, "*-x") {
+				s.ranges = append(s.ranges, codeRange{provider, parseStatusRange(c.code), c.code, k})
+			} else if key := (codeKey{provider, packCode(c.code)}); s.exact[key] == nil {
 				s.exact[key] = &k
 			}
 		}
 	}
 	s.phrases.build()
 	s.roles, s.texts = make([]roles, len(s.phrases.nodes)), make([][]string, len(s.phrases.nodes))
+	s.rows = make([]groupSet, len(s.phrases.nodes))
 	for i := range s.roles {
 		s.roles[i].provider = -1
 		if i >= len(nodes) {
@@ -241,6 +248,12 @@ func compile(sources ...*Rules) *ruleSet {
 		s.firsts = append(s.firsts, n.firsts...)
 		s.members = append(s.members, n.members...)
 		s.roles[i], s.texts[i] = n.roles, n.text
+		if len(n.members) > manyMembers {
+			s.rows[i].reset(s.groups)
+			for _, g := range n.members {
+				s.rows[i].add(g)
+			}
+		}
 	}
 	return s
 }
@@ -286,9 +299,14 @@ func (c *Classifier) Classify(e *Event) {
 	s := c.rules()
 	t := texts.Get().(*text)
 	t.normalise(e.Reply)
-	t.words = s.phrases.split(t.norm, t.words)
-	t.hits = s.phrases.find(t.words, t.hits)
-	s.classify(t, e)
+	if m := t.memo(s, e); m == nil {
+		s.classify(t, e)
+	} else if m.known {
+		m.fill(e)
+	} else {
+		s.classify(t, e)
+		m.keep(t.key, e)
+	}
 	texts.Put(t)
 }
 
@@ -299,7 +317,80 @@ func (c *Classifier) Explain(reply string) Event {
 	return e
 }
 
+// memo is a reply that was classified before. Servers repeat themselves: once
+// addresses are masked, a feed of millions of bounces has some hundred texts.
+type memo struct {
+	key           []byte // everything that the class depends on
+	known         bool   // it is for the text at hand
+	code          int
+	status, phase string
+	class         Class
+}
+
+// A text remembers so many replies, with keys up to so many bytes.
+const (
+	memos   = 1 << 12
+	memoKey = 400
+)
+
+// memo returns the place for the text and the event, known when it is the same
+// as last time; nil when it is too long to remember.
+func (t *text) memo(s *ruleSet, e *Event) *memo {
+	if t.set != s {
+		t.set, t.memos = s, make([]memo, memos)
+	}
+	t.outer = s.outerProvider(t, e)
+	k := append(t.key[:0], t.norm...)
+	for i := range t.segs {
+		g := &t.segs[i]
+		k = append(k, 0, byte(g.start), byte(g.start>>8), byte(g.code), byte(g.code>>8))
+		k = append(k, g.status...)
+	}
+	k = append(k, 1, byte(e.Code), byte(e.Code>>8), byte(t.outer))
+	k = append(k, e.Status...)
+	k = append(append(k, 0), e.Phase...)
+	k = append(append(k, 0), e.Hint...)
+	if t.key = k; len(k) > memoKey || e.Code > 999 || e.Code < 0 {
+		return nil
+	}
+	m := &t.memos[maphash.Bytes(memoSeed, k)%memos]
+	m.known = bytes.Equal(m.key, k)
+	return m
+}
+
+var memoSeed = maphash.MakeSeed()
+
+func (m *memo) keep(key []byte, e *Event) {
+	m.key = append(m.key[:0], key...)
+	// The status may be a part of the reply, which must not be held for it.
+	m.code, m.status, m.phase, m.class = e.Code, strings.Clone(e.Status), e.Phase, e.Class
+}
+
+func (m *memo) fill(e *Event) {
+	e.Code, e.Status, e.Phase, e.Class = m.code, m.status, m.phase, m.class
+}
+
+// outerProvider tells the provider by the host that replied or the recipient's
+// domain, for replies that do not tell it themselves; -1 when neither does.
+func (s *ruleSet) outerProvider(t *text, e *Event) int {
+	if e.Remote != "" {
+		if p := lookupSuffix(s.byHost, e.Remote); p >= 0 {
+			return p
+		}
+	}
+	domain := t.addr
+	if at := strings.LastIndexByte(e.Recipient, '@'); at >= 0 {
+		domain = e.Recipient[at+1:]
+	}
+	if p, ok := s.byDomain[domain]; ok {
+		return p
+	}
+	return -1
+}
+
 func (s *ruleSet) classify(t *text, e *Event) {
+	t.words = s.phrases.split(t.norm, t.words)
+	t.hits = s.phrases.find(t.words, t.hits)
 	inner, start, end := s.innermost(t)
 	seg := &t.segs[inner]
 	if seg.code == 0 || seg.status == "" {
@@ -336,8 +427,15 @@ func (s *ruleSet) classify(t *text, e *Event) {
 	for i := range t.hits {
 		h := &t.hits[i]
 		r := &s.roles[h.node]
-		for _, g := range s.members[r.members : r.members+uint32(r.nMembers)] {
-			t.seen.add(g)
+		if r.nMembers > manyMembers {
+			row := s.rows[h.node]
+			for k, bits := range row[:len(t.seen)] {
+				t.seen[k] |= bits
+			}
+		} else {
+			for _, g := range s.members[r.members : r.members+uint32(r.nMembers)] {
+				t.seen.add(g)
+			}
 		}
 		if r.provider >= 0 && (provider < 0 || h.start >= start && h.end <= end) {
 			provider = int(r.provider)
@@ -346,17 +444,8 @@ func (s *ruleSet) classify(t *text, e *Event) {
 			phase = int(r.phase)
 		}
 	}
-	if provider < 0 && e.Remote != "" {
-		provider = lookupSuffix(s.byHost, e.Remote)
-	}
 	if provider < 0 {
-		domain := t.addr
-		if at := strings.LastIndexByte(e.Recipient, '@'); at >= 0 {
-			domain = e.Recipient[at+1:]
-		}
-		if p, ok := s.byDomain[domain]; ok {
-			provider = p
-		}
+		provider = t.outer
 	}
 	name := ""
 	if provider >= 0 {
@@ -366,7 +455,7 @@ func (s *ruleSet) classify(t *text, e *Event) {
 		e.Phase = phases[phase]
 	}
 
-	e.Class = s.decide(t, start, end, &question{name, e.Phase, code, status}, e.Hint)
+	e.Class = s.decide(t, start, end, &question{name, provider, e.Phase, code, status}, e.Hint)
 	if e.Provider == "" {
 		e.Provider = name
 	}
@@ -390,7 +479,7 @@ func (s *ruleSet) decide(t *text, start, end int32, q *question, hint string) Cl
 			best = b
 		}
 	}
-	coded := s.byCode(provider, code, status)
+	coded := s.byCode(q.index, code, status)
 	var k Class
 	switch {
 	case best.rule >= 0 && !codeDecides(&s.classes[best.rule], best.weight, coded):
@@ -502,9 +591,11 @@ func (s *ruleSet) innermost(t *text) (seg int, start, end int32) {
 
 // question is what the conditions of rules ask for.
 type question struct {
-	provider, phase string
-	code            int
-	status          string
+	provider string
+	index    int // of the provider, -1: not known
+	phase    string
+	code     int
+	status   string
 }
 
 // finding is the rule that words chose, and the hits that did it.
@@ -512,12 +603,13 @@ type finding struct {
 	rule   int32
 	weight int16
 	length int32    // letters of the phrases
-	hits   [6]int32 // indexes into text.hits, -1 unused
+	n      int32    // hits
+	hits   [6]int32 // the first of them, as indexes into text.hits
 }
 
 // words returns the strongest rule whose words stand in t.words[start:end].
 func (s *ruleSet) words(t *text, start, end int32, q *question) finding {
-	best := finding{rule: -1}
+	best, f := finding{rule: -1}, finding{}
 	for hi := range t.hits {
 		h := &t.hits[hi]
 		if h.start < start || h.end > end {
@@ -537,7 +629,7 @@ func (s *ruleSet) words(t *text, start, end int32, q *question) finding {
 				continue
 			}
 			p := &s.patterns[fi.pattern]
-			f := finding{p.rule, fi.weight, t.length(h), [6]int32{int32(hi), -1, -1, -1, -1, -1}}
+			f.rule, f.weight, f.length, f.n, f.hits[0] = fi.rule, fi.weight, t.length(h), 1, int32(hi)
 			if !fi.plain {
 				for _, g := range p.need {
 					if !t.seen.has(g) {
@@ -594,9 +686,7 @@ func (s *ruleSet) complete(t *text, p *compiled, hi int, start, end int32, f *fi
 	for _, h := range f.hits[1:min(m.n, len(f.hits))] {
 		f.length += t.length(&t.hits[h])
 	}
-	for k := m.n; k < len(f.hits); k++ {
-		f.hits[k] = -1
-	}
+	f.n = int32(min(m.n, len(f.hits)))
 	return true
 }
 
@@ -661,22 +751,22 @@ func (s *ruleSet) isOf(t *text, k int, group int32, start, end int32) bool {
 		return false
 	}
 	r := &s.roles[h.node]
+	if r.nMembers > manyMembers {
+		return s.rows[h.node].has(group)
+	}
 	return slices.Contains(s.members[r.members:r.members+uint32(r.nMembers)], group)
 }
 
 // matched returns the words that a finding rests on. The slice may be shared.
 func (s *ruleSet) matched(t *text, f *finding) []string {
-	if f.hits[1] < 0 {
+	if f.n == 1 {
 		if text := s.texts[t.hits[f.hits[0]].node]; text != nil {
 			return text
 		}
 	}
 	list := make([]string, 0, 2)
 	from, to := int32(-1), int32(-1)
-	for _, hi := range f.hits {
-		if hi < 0 {
-			break
-		}
+	for _, hi := range f.hits[:f.n] {
 		h := &t.hits[hi]
 		if h.start >= from && h.start <= to { // adjacent fragments are one phrase
 			to = max(to, h.end)
@@ -695,49 +785,63 @@ func (t *text) readable(from, to int32) string {
 	return strings.Trim(string(t.norm[t.words[from].start:t.words[to-1].end]), "^")
 }
 
+// codeKey is a provider, -1 for any, and a code.
+type codeKey struct {
+	provider int
+	code     uint32
+}
+
+// packCode makes a number of a status code (5.7.1) or a basic code (550).
+func packCode(c string) uint32 {
+	code, part := uint32(0), uint32(0)
+	for i := 0; i < len(c); i++ {
+		if c[i] == '.' {
+			code, part = code<<10|part, 0
+		} else {
+			part = part*10 + uint32(c[i]-'0')
+		}
+	}
+	return code<<10 | part
+}
+
+// codeRange is a line of codes.txt that stands for several codes.
+type codeRange struct {
+	provider int
+	status   statusRange
+	code     string
+	class    Class
+}
+
 // byCode returns the class of the codes alone, nil when they say nothing.
-func (s *ruleSet) byCode(provider string, basic int, status string) *Class {
-	if status != "" {
-		if provider != "" {
-			if k := s.codeClass(provider, status, basic); k != nil {
-				return k
+func (s *ruleSet) byCode(provider, basic int, status string) *Class {
+	for _, p := range [...]int{provider, -1} {
+		if k := s.exact[codeKey{p, packCode(status)}]; status != "" && k != nil {
+			return k
+		}
+		for i := range s.ranges {
+			if r := &s.ranges[i]; r.provider == p && status != "" && r.status.matches(status) {
+				return &r.class
 			}
 		}
-		if k := s.codeClass("", status, basic); k != nil {
-			return k
+		if provider < 0 {
+			break
 		}
 	}
 	if basic == 0 {
 		return nil
 	}
-	d := [3]byte{'0' + byte(basic/100%10), '0' + byte(basic/10%10), '0' + byte(basic%10)}
-	b := string(d[:])
-	if provider != "" {
-		if k := s.codeClass(provider, b, basic); k != nil {
-			return k
-		}
+	if k := s.exact[codeKey{provider, uint32(basic)}]; k != nil {
+		return k
 	}
-	return s.codeClass("", b, basic)
-}
-
-func (s *ruleSet) codeClass(provider, c string, basic int) *Class {
-	if k := s.exact[provider+" "+c]; k != nil {
+	if k := s.exact[codeKey{-1, uint32(basic)}]; k != nil {
 		return k
 	}
 	for i := range s.ranges {
-		if r := &s.ranges[i]; r.provider == provider && (r.status.matches(c) || len(c) == 3 && codeMatches(r.code, basic)) {
+		if r := &s.ranges[i]; r.provider == -1 && codeMatches(r.code, basic) {
 			return &r.class
 		}
 	}
 	return nil
-}
-
-// codeRange is a line of codes.txt that stands for several codes.
-type codeRange struct {
-	provider string
-	status   statusRange
-	code     string
-	class    Class
 }
 
 // lookupSuffix finds the longest suffix of host, at label edges, in m.

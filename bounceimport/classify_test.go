@@ -348,7 +348,8 @@ func FuzzParseRules(f *testing.F) {
 	})
 }
 
-// replies/cpu-s is the figure of speed.md: classifications per second of one core.
+// replies/cpu-s is the figure of speed.md: classifications per second of one
+// core, of replies that come again as they do in a bounce feed.
 func BenchmarkClassify(b *testing.B) {
 	rows := replyTable(b, "../testdata/bounces/vectors.tsv")
 	var c Classifier
@@ -371,6 +372,24 @@ func cpuTime() time.Duration {
 		return 0
 	}
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// BenchmarkClassifyNew is the same when no reply was seen before.
+func BenchmarkClassifyNew(b *testing.B) {
+	rows := replyTable(b, "../testdata/bounces/vectors.tsv")
+	set := builtinSet()
+	t := texts.Get().(*text)
+	b.ReportAllocs()
+	b.ResetTimer()
+	start := cpuTime()
+	var e Event
+	for i := range b.N {
+		e = Event{Reply: rows[i%len(rows)][0]}
+		t.normalise(e.Reply)
+		t.outer = set.outerProvider(t, &e)
+		set.classify(t, &e)
+	}
+	b.ReportMetric(float64(b.N)/(cpuTime()-start).Seconds(), "replies/cpu-s")
 }
 
 // BenchmarkCompile is what the first classification costs.

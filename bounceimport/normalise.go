@@ -31,7 +31,12 @@ type text struct {
 	words []word
 	hits  []hit
 	seen  groupSet // groups of which a phrase was found
-	addr  string   // the domain of the last address, where it is one
+	outer int      // the provider by what stands outside the reply
+
+	set   *ruleSet // whose classes the memos are
+	memos []memo
+	key   []byte
+	addr  string // the domain of the last address, where it is one
 }
 
 // groupSet is a set of small numbers.

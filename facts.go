@@ -149,12 +149,9 @@ func (t *factTable) get(h uint64, key []byte, u *userFact, r *bounceimport.Recor
 		if t.slots[i].hash != h {
 			continue
 		}
-		b, err := t.keys.get(t.slots[i].ref, *buf)
+		b, err := t.keys.get(t.slots[i].ref, buf)
 		if err != nil {
 			return false, err
-		}
-		if cap(b) > cap(*buf) && t.slots[i].ref&arenaOnDisk != 0 {
-			*buf = b
 		}
 		n, k := binary.Uvarint(b)
 		if !bytes.Equal(b[k:k+int(n)], key) {

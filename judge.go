@@ -409,38 +409,33 @@ func (r *run) resolve(s *slot) error {
 		j := i
 		at := s.cands[i].row
 		rw := &s.rows[at]
-		n := 0 // addresses of the cell that may occur more than once
-		var first *firstSeen
-		all := true
+		var first firstSeen
+		n := int32(0) // addresses of the cell that were seen before
 		for ; j < len(s.cands) && s.cands[j].row == at; j++ {
 			c := &s.cands[j]
-			f, err := r.dups.lookup(int(c.at), s.keys[c.from:c.to], r.dupBuf)
+			f, found, err := r.dups.lookup(int(c.at), s.keys[c.from:c.to], &r.dupBuf)
 			if err != nil {
 				return err
 			}
-			if f == nil {
-				all = false
-			} else if first == nil || f.fate > first.fate {
-				first = f
+			if c.seen = found; found {
+				if n == 0 || f.fate > first.fate {
+					first = f
+				}
+				n++
 			}
-			n++
 		}
-		if all && first != nil && n >= int(rw.count) {
+		if n > 0 && n == rw.count {
 			rw.first, rw.firstIn = first.record, first.list
-			rw.follow(s, fate(first.fate))
+			rw.follow(s, first.fate)
 		}
 		for k := i; k < j; k++ {
 			c := &s.cands[k]
-			key := s.keys[c.from:c.to]
-			f, err := r.dups.lookup(int(c.at), key, r.dupBuf)
+			if c.seen {
+				continue
+			}
+			err := r.dups.put(int(c.at), s.keys[c.from:c.to], firstSeen{record: s.chunk.First + int64(at), list: uint32(s.list.index), fate: rw.fate})
 			if err != nil {
 				return err
-			}
-			if f == nil {
-				err = r.dups.put(int(c.at), key, firstSeen{record: s.chunk.First + int64(at), list: uint32(s.list.index), fate: int32(rw.fate)})
-				if err != nil {
-					return err
-				}
 			}
 		}
 		i = j

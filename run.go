@@ -222,7 +222,7 @@ func (r *run) closeTables() {
 	r.facts.keys.close()
 	r.log.keys.close()
 	if r.dups != nil {
-		r.dups.keys.close()
+		r.dups.close()
 	}
 	r.onList.free()
 	r.special.free()
@@ -332,6 +332,7 @@ type candidate struct {
 	row      int32
 	at       int32 // in dups
 	from, to int32 // in keys
+	seen     bool  // in a record before
 }
 
 // scan reads a list once, handing its chunks to workers. newWorker makes one
@@ -722,7 +723,7 @@ func (s *statusLog) replay(r *run) error {
 	}
 	var buf []byte
 	for _, ref := range s.refs {
-		b, err := s.keys.get(ref, buf)
+		b, err := s.keys.get(ref, &buf)
 		if err != nil {
 			return err
 		}

@@ -210,7 +210,7 @@ func (s *hashStore) settle(ctx context.Context, f *filter) (*dups, error) {
 	for i := range found {
 		n += len(found[i])
 	}
-	d.hashes = make([]uint64, 0, n)
+	d.hashes = d.pool.hashes(n)
 	for i := range found {
 		d.hashes = append(d.hashes, found[i]...)
 		found[i] = nil
@@ -225,18 +225,17 @@ type dups struct {
 	hashes []uint64
 	start  []uint32 // by the top bits: where in hashes
 	shift  uint
-	first  []uint32 // by the place in hashes: 1 + place in seen of the latest, 0: not seen yet
-	seen   []firstSeen
-	keys   arena
+	first  []uint64 // by the place in hashes: 1 + reference in keys, 0: not seen yet
+	keys   arena    // of: fate, list, record, reference as in first of another key of the same hash, key
+	pool   pool
+	entry  []byte
 }
 
 // firstSeen is the first record of an address that occurs more than once.
 type firstSeen struct {
 	record int64  // in the list
-	key    int64  // in keys
 	list   uint32 // which list
-	next   uint32 // 1 + the next in seen of the same hash, 0: none: another key, which happens once in 10^12 rows
-	fate   int32  // what became of it
+	fate   fate   // what became of it
 }
 
 func (d *dups) index() {
@@ -278,38 +277,52 @@ func (d *dups) find(h uint64) int {
 }
 
 // lookup returns the first record with this key; at is what find returned.
-func (d *dups) lookup(at int, key, buf []byte) (*firstSeen, error) {
+func (d *dups) lookup(at int, key []byte, buf *[]byte) (f firstSeen, found bool, err error) {
 	if d.first == nil {
-		return nil, nil
+		return f, false, nil
 	}
-	for i := d.first[at]; i != 0; {
-		f := &d.seen[i-1]
-		k, err := d.keys.get(f.key, buf)
+	for ref := d.first[at]; ref != 0; {
+		b, err := d.keys.get(int64(ref-1), buf)
 		if err != nil {
-			return nil, err
+			return f, false, err
 		}
-		if bytes.Equal(k, key) {
-			return f, nil
+		f.fate = fate(b[0])
+		list, n := binary.Uvarint(b[1:])
+		b = b[1+n:]
+		record, n := binary.Uvarint(b)
+		b = b[n:]
+		ref, n = binary.Uvarint(b)
+		if bytes.Equal(b[n:], key) {
+			f.list, f.record = uint32(list), int64(record)
+			return f, true, nil
 		}
-		i = f.next
 	}
-	return nil, nil
+	return f, false, nil
 }
 
 // put notes the first record of a key.
 func (d *dups) put(at int, key []byte, f firstSeen) error {
 	if d.first == nil {
-		d.first = make([]uint32, len(d.hashes))
-		d.seen = make([]firstSeen, 0, len(d.hashes)+len(d.hashes)/64)
+		d.first = d.pool.hashes(len(d.hashes))[:len(d.hashes)]
 	}
-	ref, err := d.keys.put(key)
+	b := append(d.entry[:0], byte(f.fate))
+	b = binary.AppendUvarint(b, uint64(f.list))
+	b = binary.AppendUvarint(b, uint64(f.record))
+	b = binary.AppendUvarint(b, d.first[at])
+	d.entry = append(b, key...)
+	ref, err := d.keys.put(d.entry)
 	if err != nil {
 		return err
 	}
-	f.key, f.next = ref, d.first[at]
-	d.seen = append(d.seen, f)
-	d.first[at] = uint32(len(d.seen))
+	d.first[at] = uint64(ref) + 1
 	return nil
+}
+
+// close gives back what dups holds.
+func (d *dups) close() {
+	d.hashes, d.first = nil, nil
+	d.keys.close()
+	d.pool.free()
 }
 
 // filter is a blocked Bloom filter of hashes: it may say yes to a hash that was
@@ -414,8 +427,8 @@ func (a *arena) put(b []byte) (int64, error) {
 	return ref, nil
 }
 
-// get returns what put kept at ref: a part of the arena, or buf filled from the file.
-func (a *arena) get(ref int64, buf []byte) ([]byte, error) {
+// get returns what put kept at ref: a part of the arena, or of the file in buf.
+func (a *arena) get(ref int64, buf *[]byte) ([]byte, error) {
 	if ref&arenaOnDisk == 0 {
 		s := a.slabs[ref>>32][ref&0xffffffff:]
 		n, k := binary.Uvarint(s)
@@ -425,7 +438,8 @@ func (a *arena) get(ref int64, buf []byte) ([]byte, error) {
 	if off >= a.wbase {
 		s := a.wbuf[off-a.wbase:]
 		n, k := binary.Uvarint(s)
-		return append(buf[:0], s[k:k+int(n)]...), nil
+		*buf = append((*buf)[:0], s[k:k+int(n)]...)
+		return *buf, nil
 	}
 	var head [512]byte
 	got, err := a.spill.readSome(head[:], off)
@@ -437,10 +451,11 @@ func (a *arena) get(ref int64, buf []byte) ([]byte, error) {
 		return nil, fmt.Errorf("a temporary file of this run was damaged")
 	}
 	if k+int(n) <= got {
-		return append(buf[:0], head[k:k+int(n)]...), nil
+		*buf = append((*buf)[:0], head[k:k+int(n)]...)
+		return *buf, nil
 	}
-	buf = slices.Grow(buf[:0], int(n))[:n]
-	return buf, a.spill.read(buf, off+int64(k))
+	*buf = slices.Grow((*buf)[:0], int(n))[:n]
+	return *buf, a.spill.read(*buf, off+int64(k))
 }
 
 // close gives back the arena's memory and file.

@@ -99,7 +99,7 @@ func TestEqualHashes(t *testing.T) {
 	d.index()
 	at := d.find(7)
 	for i, key := range []string{"a@firm.org", "b@firm.org", "c@firm.org"} {
-		if f, err := d.lookup(at, []byte(key), nil); f != nil || err != nil {
+		if f, found, err := d.lookup(at, []byte(key), new([]byte)); found || err != nil {
 			t.Errorf("%s is known: %v %v", key, f, err)
 		}
 		if err := d.put(at, []byte(key), firstSeen{record: int64(i + 1)}); err != nil {
@@ -107,7 +107,7 @@ func TestEqualHashes(t *testing.T) {
 		}
 	}
 	for i, key := range []string{"a@firm.org", "b@firm.org", "c@firm.org"} {
-		if f, err := d.lookup(at, []byte(key), nil); err != nil || f == nil || f.record != int64(i+1) {
+		if f, found, err := d.lookup(at, []byte(key), new([]byte)); err != nil || !found || f.record != int64(i+1) {
 			t.Errorf("%s: %+v %v", key, f, err)
 		}
 	}
@@ -150,7 +150,7 @@ func TestArena(t *testing.T) {
 		t.Error("nothing is on disk")
 	}
 	for i, ref := range refs {
-		if b, err := a.get(ref, nil); err != nil || !bytes.Equal(b, want[i]) {
+		if b, err := a.get(ref, new([]byte)); err != nil || !bytes.Equal(b, want[i]) {
 			t.Fatalf("%d: %q, %v", i, b, err)
 		}
 	}

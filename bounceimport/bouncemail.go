@@ -8,6 +8,9 @@ import (
 	"strings"
 )
 
+// maxBlocks is how many recipients of one report are read.
+const maxBlocks = 10_000
+
 // maxMail is how much of one mail is looked at. What comes after it is the
 // returned message, which can be of any size.
 const maxMail = 1 << 20
@@ -429,7 +432,7 @@ func (b *bounce) reports() []report {
 		if common.remote == "" {
 			common.remote = hostOf(whole["remote-mta"])
 		}
-		for _, f := range blocks {
+		for _, f := range blocks[:min(len(blocks), maxBlocks)] {
 			out = append(out, dsnReport(f))
 		}
 	}

@@ -43,6 +43,13 @@ const (
 	barely  = 1 // "an address here looks like <addr>"
 )
 
+// What is taken from one mail is bounded. A report about more recipients than
+// this is none that a mail server sends.
+const (
+	maxRecipients  = 500
+	maxReasonLines = 200
+)
+
 // scanText finds the recipients in the text of a bounce and what is said of
 // each. Mail servers write it in a hundred ways, but these come down to few:
 // an address at the start of a line with the reason beside or below it, a
@@ -69,6 +76,9 @@ func scanText(b *bounce, failed string) scanned {
 		if i := indexOf(len(items), func(i int) bool { return strings.EqualFold(items[i].rcpt, addr) }); i >= 0 {
 			items[i].rank = max(items[i].rank, rank)
 			cur = i
+		} else if len(items) >= maxRecipients {
+			cur = -1
+			return
 		} else {
 			items = append(items, item{report: report{rcpt: addr}, rank: rank})
 			cur = len(items) - 1
@@ -78,10 +88,12 @@ func scanText(b *bounce, failed string) scanned {
 		}
 	}
 	attach := func(line string) {
-		if cur >= 0 && !section {
-			items[cur].text = append(items[cur].text, line)
-		} else {
-			common = append(common, line)
+		if to := &common; cur >= 0 && !section {
+			if to = &items[cur].text; len(*to) < maxReasonLines {
+				*to = append(*to, line)
+			}
+		} else if len(*to) < maxReasonLines {
+			*to = append(*to, line)
 		}
 	}
 
@@ -110,8 +122,9 @@ func scanText(b *bounce, failed string) scanned {
 				if smtpPhase == "rcpt" {
 					if a := addressIn(cmd); a != "" {
 						smtpTo = a
-						add(a, perhaps, "")
-						items[cur].phase, items[cur].talked = "rcpt", true
+						if add(a, perhaps, ""); cur >= 0 {
+							items[cur].phase, items[cur].talked = "rcpt", true
+						}
 					}
 				}
 				continue
@@ -119,7 +132,9 @@ func scanText(b *bounce, failed string) scanned {
 			if strings.HasPrefix(reply, "2") || strings.HasPrefix(reply, "3") {
 				continue
 			}
-			pending = append(pending, reply)
+			if len(pending) < maxReasonLines {
+				pending = append(pending, reply)
+			}
 			if smtpTo != "" && smtpPhase == "rcpt" {
 				add(smtpTo, perhaps, reply)
 			} else {
@@ -156,7 +171,9 @@ func scanText(b *bounce, failed string) scanned {
 			continue
 		}
 		if section && addr == "" && isDigit(t[0]) && strings.Contains(t, "...") { // "550 example.org (smtp)... 550 Host unknown"
-			pending = append(pending, t)
+			if len(pending) < maxReasonLines {
+				pending = append(pending, t)
+			}
 		}
 		if addr == "" || mine(addr) && rank < sure || isDaemon(addr) {
 			attach(t)

@@ -35,6 +35,7 @@ type jsonRecord struct {
 const (
 	maxRecordBytes = 4 << 20
 	maxJSONDepth   = 32
+	maxJSONName    = 100 // of each key; no name that we look for is longer
 )
 
 var (
@@ -122,7 +123,7 @@ func (r *jsonRecord) val(name []byte, depth int) error {
 			if len(sub) > 0 {
 				sub = append(sub, '.')
 			}
-			for i := 1; i < len(key)-1; i++ {
+			for i := 1; i < min(len(key)-1, maxJSONName); i++ {
 				b := key[i]
 				if b >= 'A' && b <= 'Z' {
 					b += 'a' - 'A'

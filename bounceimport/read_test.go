@@ -346,3 +346,34 @@ func TestVerdictAgainstReply(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// TestHostileMails reads mails that are made to take long. None may take more
+// than a moment; what is checked is that the work is bounded at all.
+func TestHostileMails(t *testing.T) {
+	head := "From: MAILER-DAEMON@example.com\nSubject: failure notice\n"
+	line := func(f string, n int) string {
+		var b strings.Builder
+		for i := range n {
+			fmt.Fprintf(&b, f, i)
+		}
+		return b.String()
+	}
+	for name, data := range map[string]string{
+		"recipients": head + "\n" + line("<user%d@example.org>:\n550 no such user\n", 20_000),
+		"sentences":  head + "\n" + line("delivery to user%d@example.org failed because of what it is\n", 15_000),
+		"transcript": head + "\n" + line(">>> RCPT To:<user%d@example.org>\n<<< 550 no\n", 15_000),
+		"blocks":     head + "Content-Type: multipart/report; boundary=b\n\n--b\nContent-Type: message/delivery-status\n\n" + line("Final-Recipient: rfc822; user%d@example.org\nAction: failed\n\n", 15_000),
+		"nested":     head + line("Content-Type: multipart/mixed; boundary=b%d\n\n--b%[1]d\n", 20_000),
+		"parts":      head + "Content-Type: multipart/mixed; boundary=b\n\n" + line("--b\n\n%d\n", 100_000),
+		"fields":     head + line("X-Field-%d: a\n\tb\n", 50_000) + "\nx\n",
+		"tags":       head + "Content-Type: text/html\n\n" + line("<a%d", 200_000),
+		"json":       "{\"" + strings.Repeat("k", 1<<20) + "\":{" + strings.TrimSuffix(line("\"a%d\":1,", 50_000), ",") + "}}",
+	} {
+		start := time.Now()
+		a, err := Read(t.Context(), strings.NewReader(data), name, Options{}, func(*Event) error { return nil })
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		t.Logf("%s: %d events, %s", name, a.Events, time.Since(start))
+	}
+}

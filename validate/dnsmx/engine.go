@@ -46,6 +46,7 @@ type engine struct {
 	active   int               // asks queued or in flight
 	retrying int               // of them, those in their second pass
 	flights  [4][]*flight      // in the order they were sent, by timeout class
+	begun    bool              // something had to be asked
 	closed   bool              // the input has ended
 	down     string            // not "": no more asking, and the reason code
 	held     []*job            // verdicts that wait for the end
@@ -59,6 +60,8 @@ type engine struct {
 	samples  int  // domains that are asked for once more, still out
 	anomaly  bool // one of them contradicted
 	tape     *bufio.Writer
+	old      *cacheFile   // of the last run; nil: none is used
+	fresh    *cacheWriter // for the next one
 	tapeErr  error
 }
 
@@ -117,8 +120,9 @@ func newEngine(ctx context.Context, r *Resolver, servers []server, each func(val
 			return nil, fmt.Errorf("%s: %v", s.name, err)
 		}
 		e.ups = append(e.ups, newUpstream(t, r))
-		r.stats.Resolvers = append(r.stats.Resolvers, ServerStats{Name: s.name})
+		e.count(func(st *Stats) { st.Resolvers = append(st.Resolvers, ServerStats{Name: s.name}) })
 	}
+	e.openCache(servers)
 	return e, nil
 }
 
@@ -152,9 +156,6 @@ func (e *engine) run(domains <-chan string) error {
 	})
 	defer stop()
 
-	e.mu.Lock()
-	e.startCanaries()
-	e.unlock()
 	go e.feed(domains)
 
 	t := time.NewTicker(tick)
@@ -162,7 +163,10 @@ func (e *engine) run(domains <-chan string) error {
 	for {
 		select {
 		case <-e.ctx.Done():
+			e.mu.Lock()
 			e.flushTape()
+			e.closeCache() // what is known is known
+			e.mu.Unlock()
 			return e.ctx.Err()
 		case <-t.C:
 		case <-e.wake:
@@ -180,19 +184,39 @@ func (e *engine) run(domains <-chan string) error {
 	}
 }
 
-// feed takes the domains in.
+// feed takes the domains in. What the cache knows is answered at once.
 func (e *engine) feed(domains <-chan string) {
+	var hits cacheHits
+	now := time.Now().Unix()
 	for {
 		select {
 		case <-e.ctx.Done():
 			return
 		case d, ok := <-domains:
+			if ok && e.old != nil {
+				if a, good := e.old.get(d, now); good {
+					if hits.add(a) {
+						e.count(hits.flush)
+						now = time.Now().Unix()
+					}
+					e.each(a)
+					continue
+				}
+				now = time.Now().Unix()
+			}
+			if hits.n > 0 {
+				e.count(hits.flush)
+			}
 			e.mu.Lock()
 			if !ok {
 				e.closed = true
 				e.unlock()
 				e.poke()
 				return
+			}
+			if !e.begun && precheck(d) == "" {
+				e.begun = true
+				e.startCanaries()
 			}
 			e.add(d)
 			e.unlock()
@@ -203,6 +227,34 @@ func (e *engine) feed(domains <-chan string) {
 			e.mu.Unlock()
 		}
 	}
+}
+
+// cacheHits counts answers of the cache until it is worth a lock.
+type cacheHits struct {
+	n       int64
+	reasons map[string]int64
+}
+
+// add counts an answer and says whether it is time to flush.
+func (h *cacheHits) add(a validate.Answer) bool {
+	if h.reasons == nil {
+		h.reasons = map[string]int64{}
+	}
+	h.n++
+	h.reasons[a.Reason]++
+	return h.n == 1024
+}
+
+func (h *cacheHits) flush(s *Stats) {
+	s.Domains += h.n
+	s.Cached += h.n
+	s.Answered += h.n
+	for r, n := range h.reasons {
+		s.Reasons[r] += n
+		s.Verdicts[string(verdictOf(r))] += n
+	}
+	clear(h.reasons)
+	h.n = 0
 }
 
 func (e *engine) poke() {
@@ -334,6 +386,7 @@ func (e *engine) emit(j *job) {
 	a := j.verdict.answer(j.domain, e.look(j), e.lost)
 	e.live--
 	e.account(a)
+	e.keep(a, j.verdict.ttl)
 	e.done = append(e.done, a)
 }
 

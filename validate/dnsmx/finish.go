@@ -168,6 +168,7 @@ func (e *engine) result() error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.control(time.Now())
+	e.closeCache()
 	if err := e.flushTape(); err != nil {
 		return err
 	}

@@ -39,7 +39,9 @@ type Resolver struct {
 	// Budget ends asking after this time; domains without an answer are then
 	// Unknown. 0 means no end.
 	Budget time.Duration
-	// Cache is the path of the file that keeps answers between runs, "" for none.
+	// Cache is the path of the file that keeps answers between runs, "" for none. It
+	// is made when missing, with its directory, and written anew when damaged or when
+	// it comes from other Servers.
 	Cache string
 	// Record, when not nil, receives all replies as text that OpenTape reads. The
 	// cache is then not read, so that the recording is whole.
@@ -68,6 +70,7 @@ type Stats struct {
 	Reasons   map[string]int64
 	Resolvers []ServerStats
 	Unusable  string // not "": why the DNS could not be used
+	CacheNote string // not "": why the cache was not used or not written
 }
 
 // ServerStats is about one resolver.

@@ -24,6 +24,7 @@ type dnsOptions struct {
 	timeout     time.Duration
 	budget      time.Duration
 	canaries    []string
+	cache       string
 	record      string
 	replay      string
 	table       string
@@ -37,9 +38,26 @@ func addDNSFlags(fs *pflag.FlagSet, o *dnsOptions) {
 	fs.DurationVar(&o.timeout, "dns-timeout", 2*time.Second, "how long a first query waits for its reply")
 	fs.DurationVar(&o.budget, "dns-budget", 0, "stop asking after this time; the rest is unknown (for example 10m)")
 	fs.StringSliceVar(&o.canaries, "dns-canary", nil, "domains that certainly take mail, to test resolvers by (default gmail.com,outlook.com,yahoo.com)")
+	o.cache = defaultCache()
+	addCacheFlag(fs, &o.cache)
 	fs.StringVar(&o.record, "dns-record", "", "write all replies of the DNS to this file")
 	fs.StringVar(&o.replay, "dns-replay", "", "do not ask the DNS: use the replies that --dns-record wrote to this file")
 	fs.StringVar(&o.table, "domains", "", "do not ask the DNS: use the verdicts that 'winnow domains' wrote to this file")
+}
+
+// addCacheFlag adds the flag for the cache file. Its help is the same on every machine.
+func addCacheFlag(fs *pflag.FlagSet, path *string) {
+	fs.StringVar(path, "dns-cache", *path, "file that keeps answers between runs, \"\" for none")
+	fs.Lookup("dns-cache").DefValue = "in your cache directory"
+}
+
+// defaultCache is where answers of the DNS are kept; "" when there is no place.
+func defaultCache() string {
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		return ""
+	}
+	return filepath.Join(dir, "winnow", "dns")
 }
 
 // resolver returns what answers for the DNS, and a function to be called when
@@ -70,7 +88,7 @@ func (o *dnsOptions) resolver() (validate.Resolver, func() error, error) {
 		t, err := dnsmx.OpenTable(f, o.table)
 		return t, none, err
 	}
-	r := &dnsmx.Resolver{Servers: o.servers, Concurrency: o.concurrency, Rate: o.rate, Timeout: o.timeout, Budget: o.budget, Canaries: o.canaries}
+	r := &dnsmx.Resolver{Servers: o.servers, Concurrency: o.concurrency, Rate: o.rate, Timeout: o.timeout, Budget: o.budget, Canaries: o.canaries, Cache: o.cache}
 	if err := r.Check(); err != nil {
 		return nil, nil, err
 	}
@@ -140,6 +158,15 @@ func dnsSummary(r validate.Resolver) *export.DNSSummary {
 		d.Resolvers = append(d.Resolvers, u.Name)
 	}
 	return d
+}
+
+// noteDNS says what went wrong with the cache, if anything.
+func (e *env) noteDNS(r validate.Resolver) {
+	if c, ok := r.(*dnsmx.Resolver); ok {
+		if n := c.Stats().CacheNote; n != "" {
+			e.note("%s", n)
+		}
+	}
 }
 
 // dnsProgress is one line on how far asking has come; total is 0 when not known.

@@ -11,6 +11,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -53,6 +54,80 @@ The exit code is 0 whatever the verdicts, 75 when the DNS could not be used.`,
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object a line")
 	cmd.Flags().StringVar(&column, "column", "", "FILE is a CSV: take this column, by name or number")
 	addDNSFlags(cmd.Flags(), &o)
+	cmd.AddCommand(newDomainsShowCmd(e), newDomainsForgetCmd(e))
+	return cmd
+}
+
+func newDomainsShowCmd(e *env) *cobra.Command {
+	var asJSON bool
+	path := defaultCache()
+	cmd := &cobra.Command{
+		Use:   "show [DOMAIN…]",
+		Short: "Print what the cache of the DNS holds",
+		Long: `Prints the answers that earlier runs have kept and that are still good, of the
+given domains or of all, as the same table that 'winnow domains' prints. Nobody is
+asked. Exit code 1 when a given domain is not there.`,
+		Example: `  winnow domains show acme.com
+  winnow domains show --json`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			want := newDomainList(args)
+			found := map[string]bool{}
+			w := bufio.NewWriter(e.stdout)
+			if !asJSON {
+				w.WriteString(dnsmx.TableHeader)
+			}
+			err := dnsmx.ReadCache(path, func(a validate.Answer, _ time.Time) error {
+				if _, ok := want.index[a.Domain]; len(args) > 0 && !ok {
+					return nil
+				}
+				found[a.Domain] = true
+				row, err := domainRow(a, asJSON)
+				w.Write(row)
+				return errors.Join(err, cmd.Context().Err())
+			})
+			if err = errors.Join(err, w.Flush()); err != nil {
+				return err
+			}
+			for _, d := range want.names {
+				if !found[d] {
+					return fmt.Errorf("%s: not in the cache %s", d, path)
+				}
+			}
+			return nil
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object a line")
+	addCacheFlag(cmd.Flags(), &path)
+	return cmd
+}
+
+func newDomainsForgetCmd(e *env) *cobra.Command {
+	var all bool
+	path := defaultCache()
+	cmd := &cobra.Command{
+		Use:   "forget DOMAIN… | --all",
+		Short: "Remove answers from the cache of the DNS",
+		Long: `Removes the kept answers of the given domains, so that the next run asks for them
+anew, and says how many they were.`,
+		Example: `  winnow domains forget acme.com
+  winnow domains forget --all`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if all == (len(args) > 0) {
+				return usagef(cmd, "give the domains to forget, or --all")
+			}
+			l := newDomainList(args)
+			n, err := dnsmx.ForgetCache(path, func(d string) bool {
+				_, ok := l.index[d]
+				return all || ok
+			})
+			if err == nil {
+				fmt.Fprintf(e.stdout, "%d forgotten\n", n)
+			}
+			return err
+		},
+	}
+	cmd.Flags().BoolVar(&all, "all", false, "forget everything")
+	addCacheFlag(cmd.Flags(), &path)
 	return cmd
 }
 
@@ -120,6 +195,7 @@ func runDomains(ctx context.Context, e *env, o *dnsOptions, path, column string,
 	if in.addresses > 0 {
 		e.note("%d of the lines were addresses; their domains were taken", in.addresses)
 	}
+	e.noteDNS(r)
 	return dnsError(rerr)
 }
 
@@ -141,6 +217,14 @@ type domainList struct {
 	index     map[string]int
 	bad       map[string]string // what is not a domain, and why
 	addresses int
+}
+
+func newDomainList(names []string) *domainList {
+	l := &domainList{index: map[string]int{}, bad: map[string]string{}}
+	for _, n := range names {
+		l.add(n)
+	}
+	return l
 }
 
 // add takes in a domain as a person would write it, or an address.
@@ -182,7 +266,7 @@ func (l *domainList) add(s string) {
 
 // readDomains reads the domains of a file: lines, or a column of a CSV.
 func readDomains(ctx context.Context, e *env, path, column string) (*domainList, error) {
-	l := &domainList{index: map[string]int{}, bad: map[string]string{}}
+	l := newDomainList(nil)
 	if column != "" {
 		return l, l.readColumn(ctx, e, path, column)
 	}

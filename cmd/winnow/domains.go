@@ -184,7 +184,7 @@ func runDomains(ctx context.Context, e *env, o *dnsOptions, path, column string,
 	for i, row := range rows {
 		if row == nil { // not a domain: nobody was asked
 			d := in.names[i]
-			row, _ = domainRow(validate.Answer{Domain: d, Verdict: validate.DoesNotAccept, Reason: "domain_syntax",
+			row, _ = domainRow(validate.Answer{Domain: d, Verdict: validate.DoesNotAccept, Reason: "domain_syntax", Detail: in.bad[d],
 				Evidence: []validate.Evidence{{What: in.bad[d], From: "winnow"}}}, asJSON)
 		}
 		w.Write(row)

@@ -157,7 +157,7 @@ func (r *record) answer() (a validate.Answer, ok bool) {
 			return a, false
 		}
 	}
-	a = validate.Answer{Domain: f[0], Reason: f[1], Verdict: verdictOf(f[1]), Provider: f[2], ObservedAt: time.Unix(r.observed, 0).UTC()}
+	a = validate.Answer{Domain: f[0], Reason: f[1], Verdict: verdictOf(f[1]), Detail: Explain(f[1]), Provider: f[2], ObservedAt: time.Unix(r.observed, 0).UTC()}
 	if f[3] != "" {
 		a.MX = strings.Split(f[3], "\x1e")
 	}

@@ -105,15 +105,11 @@ func merge(q question, replies []reply, d distrust) finding {
 	for i := range replies {
 		r := &replies[i]
 		s, code := r.classify(q)
-		if why := d[r.server]; why != "" && s != soft {
-			// An inventor's addresses are worth nothing, its mail hosts are kept:
-			// no registry or provider is known to invent those, and they keep.
-			if s != found || why == "dns_resolver_hijack" && q.typ != dns.TypeMX {
-				if f.state != unasked {
-					continue // another resolver was asked too
-				}
-				s, code = soft, why
+		if why := d[r.server]; why != "" && (s == nodata || s == nxdomain) {
+			if f.state != unasked {
+				continue // another resolver was asked too
 			}
+			s, code = soft, why
 		}
 		if s == soft && f.state == soft && code == "dns_timeout" {
 			continue // the earlier error says more
@@ -421,6 +417,10 @@ func (j *judging) implicit() {
 	case usable:
 		j.notes = slices.DeleteFunc(j.notes, func(s string) bool { return s == "mx_ok_ipv6_only" }) // the reason says it
 		j.itself = true
+		if why := j.distrust[f.r.server]; why == "dns_resolver_hijack" {
+			j.code = why // the address may be an invention; mail hosts are not known to be invented
+			return
+		}
 		if f.r.addrs[0].Is4() {
 			j.accept("mx_implicit_a", dns.TypeA)
 		} else {
@@ -444,8 +444,10 @@ func (j *judging) implicit() {
 // name and the domain is not delegated. typ is the type that the mail goes by.
 func (j *judging) accept(code string, typ uint16) {
 	tld := j.domain[strings.LastIndexByte(j.domain, '.')+1:]
-	rests, ttl := j.rests, j.ttl
+	rests, ttl, d := j.rests, j.ttl, j.distrust
+	j.distrust = nil // that the probe is denied needs no proof
 	wild := j.find(probeName(tld), typ)
+	j.distrust = d
 	j.ttl = ttl // how long the probe may be kept is no matter of the domain
 	if wild.state == unasked {
 		return

@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -83,5 +86,133 @@ func TestTapeRepeats(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+func writeFile(tb testing.TB, path, text string) {
+	tb.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		tb.Fatal(err)
+	}
+}
+
+// TestPolite counts queries: one for each (name, type), none for special-use
+// names, never above the rate.
+func TestPolite(t *testing.T) {
+	var zone strings.Builder
+	var domains []string
+	zone.WriteString("mx.shared.com. A 198.41.0.4\n")
+	for i := range 300 {
+		d := fmt.Sprintf("d%d.com", i)
+		domains = append(domains, d)
+		fmt.Fprintf(&zone, "%s. MX 10 mx.shared.com.\n", d)
+	}
+	srv := dnstest.Start(t, zone.String())
+	special := []string{"a.test", "b.invalid", "c.onion", "d.local", "example.com", "printer.home.arpa"}
+	start := time.Now()
+	r := &Resolver{Servers: []string{srv.Addr}, Rate: 300}
+	if _, err := resolve(t, r, append(domains, special...)...); err != nil {
+		t.Fatal(err)
+	}
+	queries := srv.Queries()
+	if most := time.Since(start).Seconds()*300*1.05 + 10; float64(len(queries)) > most {
+		t.Errorf("%d queries in %v, at 300 a second", len(queries), time.Since(start))
+	}
+	seen := map[string]int{}
+	for _, q := range queries {
+		seen[q]++
+		name, _, _ := strings.Cut(q, " ")
+		if slices.Contains(special[:4], name) || strings.HasSuffix(name, ".arpa") {
+			t.Errorf("asked for a special-use name: %s", q)
+		}
+	}
+	again := 0
+	for q, n := range seen {
+		if n > 1 && !slices.Contains(defaultCanaries, strings.TrimSuffix(q, " MX")) && q != "example.com MX" {
+			again += n - 1
+		}
+	}
+	if float64(again) > 0.05*float64(len(seen)) {
+		t.Errorf("%d of %d questions asked twice", again, len(seen))
+	}
+	if n := srv.Count("mx.shared.com", "A"); n != 1 {
+		t.Errorf("the shared mail host was asked for %d times", n)
+	}
+}
+
+// TestAnomaly: a resolver that suddenly denies half of the list, and does not
+// stand by it over TCP, condemns nobody.
+func TestAnomaly(t *testing.T) {
+	var lying, truth strings.Builder
+	var domains []string
+	for i := range 300 {
+		d := fmt.Sprintf("d%d.com", i)
+		domains = append(domains, d)
+		fmt.Fprintf(&truth, "%s. MX 10 mx.shared.com.\n", d)
+		if i%2 == 0 {
+			fmt.Fprintf(&lying, "%s. MX 10 mx.shared.com.\n", d)
+		}
+	}
+	host := "mx.shared.com. A 198.41.0.4\n"
+	srv := dnstest.Start(t, lying.String()+host)
+	srv.Fixed(truth.String() + host) // over TCP
+	r := &Resolver{Servers: []string{srv.Addr}}
+	got, err := resolve(t, r, domains...)
+	if !errors.Is(err, ErrUnusable) {
+		t.Errorf("error %v, want ErrUnusable", err)
+	}
+	for _, d := range domains {
+		if a := got[d]; a.Verdict == validate.DoesNotAccept {
+			t.Fatalf("condemned: %+v", a)
+		}
+	}
+	if got["d1.com"].Reason != "dns_anomaly" {
+		t.Errorf("%+v", got["d1.com"])
+	}
+
+	// Where the denials stand, a bad list is a bad list.
+	srv = dnstest.Start(t, lying.String()+host)
+	if got, err = resolve(t, &Resolver{Servers: []string{srv.Addr}}, domains...); err != nil || got["d1.com"].Reason != "domain_not_found" {
+		t.Errorf("%v %+v", err, got["d1.com"])
+	}
+}
+
+func TestBudget(t *testing.T) {
+	srv := dnstest.Start(t, "! * * timeout\n")
+	var domains []string
+	for i := range 50 {
+		domains = append(domains, fmt.Sprintf("d%d.com", i))
+	}
+	start := time.Now()
+	r := &Resolver{Servers: []string{srv.Addr}, Budget: 100 * time.Millisecond}
+	got, err := resolve(t, r, domains...)
+	if !errors.Is(err, ErrUnusable) || time.Since(start) > 12*time.Second {
+		t.Errorf("%v after %v", err, time.Since(start))
+	}
+	for _, a := range got {
+		if a.Reason != "dns_budget" {
+			t.Fatalf("%+v", a)
+		}
+	}
+}
+
+func TestCancel(t *testing.T) {
+	srv := dnstest.Start(t, "! * * timeout\n")
+	ctx, cancel := context.WithCancel(t.Context())
+	in := make(chan string, 1)
+	in <- "acme.com"
+	done := make(chan error)
+	go func() {
+		done <- (&Resolver{Servers: []string{srv.Addr}}).Resolve(ctx, in, func(validate.Answer) {})
+	}()
+	time.Sleep(20 * time.Millisecond)
+	cancel()
+	select {
+	case err := <-done:
+		if !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
+	case <-time.After(2 * time.Second):
+		t.Error("does not end when cancelled")
 	}
 }

@@ -134,7 +134,7 @@ func (t *Table) readCSV(r io.Reader) error {
 			}
 			return ""
 		}
-		a := validate.Answer{Domain: get("domain"), Verdict: validate.DomainVerdict(get("verdict")), Reason: get("reason"), Detail: Explain(get("reason")),
+		a := validate.Answer{Domain: get("domain"), Verdict: validate.DomainVerdict(get("verdict")), Reason: get("reason"),
 			MX: fields(get("mx")), Provider: get("provider"), Warnings: fields(get("warnings"))}
 		if s := get("observed_at"); s != "" {
 			if a.ObservedAt, err = time.Parse(time.RFC3339, s); err != nil {
@@ -176,6 +176,7 @@ func (t *Table) add(a validate.Answer) error {
 		return fmt.Errorf("the reason %s means %s, not %q", a.Reason, reasons[i].verdict, a.Verdict)
 	}
 	a.Domain = strings.ToLower(strings.TrimSuffix(a.Domain, "."))
+	a.Detail = reasons[i].detail
 	t.answers[a.Domain] = a
 	return nil
 }

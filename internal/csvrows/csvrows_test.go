@@ -111,6 +111,8 @@ func TestDialects(t *testing.T) {
 		{name: "no header", in: "a@x.org,Ann\nb@x.org,Bob\n", comma: ',', newline: "\n", addresses: "a@x.org b@x.org", lines: "1 2"},
 		{name: "no header, a broken address first", in: "a@x,Ann\nb@x.org,Bob\n", comma: ',', newline: "\n", addresses: "a@x b@x.org"},
 		{name: "no header, a cell that could be a name", in: "a@x.org,Email\nb@x.org,Email\n", comma: ',', newline: "\n", addresses: "a@x.org b@x.org"},
+		{name: "a title above names that say nothing", in: "Members\nWho,Contact,Town\nAnn,a@x.org,Bonn\n", comma: ',', newline: "\n", header: "Who/Contact/Town", addresses: "a@x.org"},
+		{name: "a row without an address first", in: "Who,Contact,\nAnn,,Bonn\nBob,b@x.org,Rome\n", comma: ',', newline: "\n", header: "Who/Contact/", addresses: " b@x.org"},
 		{name: "no header, one column", in: "a@x.org\nb@x.org", comma: ',', newline: "\n", addresses: "a@x.org b@x.org"},
 		{name: "header only", in: "Email,Name\n", comma: ',', newline: "\n", header: "Email/Name"},
 		{name: "quoted", in: "\"Name\",\"Email\"\n\"Doe, \"\"J\"\"\",\"a@x.org\"\n\"two\nlines\",\"b@x.org\" \n", comma: ',', newline: "\n", header: "Name/Email", addresses: "a@x.org b@x.org", lines: "2 3"},

@@ -286,19 +286,25 @@ func (d *dialect) split(name string, text []byte, eof bool) (int, error) {
 }
 
 // headerRow returns the row that may be the header: the one that names the
-// address column, else the last one above the first address, if all rows above
-// it have fewer cells filled (titles and notes); else the first.
+// address column, if all rows above it have fewer cells filled (titles and
+// notes); else the last one above the first address, if those above it have at
+// most one cell filled; else the first.
 func (d *dialect) headerRow(rows [][]string) int {
 	at := slices.IndexFunc(rows, func(row []string) bool { return meansAddress(row) || d.namesAddress(row) })
-	if at > 0 && !d.isHeader(rows[at]) {
-		at--
+	if at <= 0 {
+		return 0
 	}
-	for i := range max(at, 0) {
-		if filled(rows[i]) >= filled(rows[at]) {
+	title := filled(rows[at]) - 1 // cells that a title may have
+	if !d.isHeader(rows[at]) {
+		at--
+		title = 1
+	}
+	for _, row := range rows[:at] {
+		if filled(row) > title {
 			return 0 // no title, but a row like others
 		}
 	}
-	return max(at, 0)
+	return at
 }
 
 // isHeader reports whether a row can be a header: it holds no address, and a

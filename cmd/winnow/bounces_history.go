@@ -96,6 +96,10 @@ towards a threshold that needs several.`,
 				if sameFile(f, path) {
 					return usagef(cmd, "%s is the history itself", f)
 				}
+				// Reading an open SQLite file beside SQLite takes its locks away (POSIX).
+				if f != "-" && inside(path, f) {
+					return usagef(cmd, "the history %s lies in %s, which is to be read: put it beside the folder, not into it", path, f)
+				}
 			}
 			opt, err := read.options(cmd)
 			if err != nil {
@@ -709,6 +713,23 @@ func sameFile(a, b string) bool {
 	x, err1 := os.Stat(a)
 	y, err2 := os.Stat(b)
 	return err1 == nil && err2 == nil && os.SameFile(x, y)
+}
+
+// inside says whether a file lies in a folder or below it.
+func inside(file, folder string) bool {
+	a, err1 := filepath.Abs(file)
+	b, err2 := filepath.Abs(folder)
+	if err1 != nil || err2 != nil {
+		return false
+	}
+	for dir := filepath.Dir(a); ; dir = filepath.Dir(dir) {
+		if dir == b || sameFile(dir, b) {
+			return true
+		}
+		if dir == filepath.Dir(dir) {
+			return false
+		}
+	}
 }
 
 // plainError says "name: what" where os says "stat name: what".

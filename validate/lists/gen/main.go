@@ -73,12 +73,15 @@ func run(from, out string) error {
 		}
 	}
 	var thrown, free []lists.Source
+	var licences strings.Builder
+	licences.WriteString("The embedded lists are made of these packages, under these licences.\n")
 	for _, p := range packages {
-		s, err := readPackage(from, p.npm, p.file)
+		s, licence, err := readPackage(from, p.npm, p.file)
 		if err != nil {
 			return err
 		}
 		s.Name, s.Confirms = p.name, p.confirms
+		fmt.Fprintf(&licences, "\n\n== %s, %s\n\n%s\n", s.From, s.Licence, strings.TrimSpace(licence))
 		if p.free {
 			free = append(free, s)
 		} else {
@@ -97,6 +100,7 @@ func run(from, out string) error {
 		return err
 	}
 	files["disposable.txt"], files["free.txt"] = texts["disposable"], texts["free"]
+	files["LICENSES"] = licences.String()
 	for name, text := range files {
 		if err := os.WriteFile(filepath.Join(out, name), []byte(text), 0o644); err != nil {
 			return err
@@ -109,16 +113,15 @@ func run(from, out string) error {
 	return nil
 }
 
-// readPackage reads a file and what is said of the licence from the one archive
-// of a package in dir.
-func readPackage(dir, name, file string) (s lists.Source, err error) {
+// readPackage reads a file and the licence from the one archive of a package in dir.
+func readPackage(dir, name, file string) (s lists.Source, licence string, err error) {
 	found, err := filepath.Glob(filepath.Join(dir, name+"-[0-9]*.tgz"))
 	if err != nil || len(found) != 1 {
-		return s, fmt.Errorf("%s: want one archive of %s, found %d", dir, name, len(found))
+		return s, "", fmt.Errorf("%s: want one archive of %s, found %d", dir, name, len(found))
 	}
 	f, err := os.Open(found[0])
 	if err != nil {
-		return s, err
+		return s, "", err
 	}
 	defer f.Close()
 	defer func() {
@@ -128,7 +131,7 @@ func readPackage(dir, name, file string) (s lists.Source, err error) {
 	}()
 	z, err := gzip.NewReader(f)
 	if err != nil {
-		return s, err
+		return s, "", err
 	}
 	var meta struct{ Version, License string }
 	holder := ""
@@ -138,20 +141,29 @@ func readPackage(dir, name, file string) (s lists.Source, err error) {
 			break
 		}
 		if err != nil {
-			return s, err
+			return s, "", err
 		}
 		path := strings.TrimPrefix(h.Name, "package/")
-		isLicence := strings.HasPrefix(strings.ToLower(path), "license")
+		isLicence := strings.HasPrefix(strings.ToLower(path), "license") || strings.EqualFold(path, "readme.md")
 		if path != file && path != "package.json" && !isLicence {
 			continue
 		}
 		b, err := io.ReadAll(io.LimitReader(t, 64<<20))
 		if err != nil {
-			return s, err
+			return s, "", err
 		}
 		switch {
 		case isLicence:
-			for line := range strings.Lines(string(b)) {
+			text := string(b)
+			if strings.EqualFold(path, "readme.md") { // some have it there alone
+				if _, text, _ = strings.Cut(text, "# License\n"); licence != "" {
+					continue
+				}
+			}
+			if text != "" {
+				licence = text
+			}
+			for line := range strings.Lines(text) {
 				if strings.HasPrefix(line, "Copyright") {
 					holder = ", " + strings.TrimSpace(line)
 				}
@@ -165,15 +177,15 @@ func readPackage(dir, name, file string) (s lists.Source, err error) {
 			err = json.Unmarshal(b, &meta)
 		}
 		if err != nil {
-			return s, fmt.Errorf("%s: %w", path, err)
+			return s, "", fmt.Errorf("%s: %w", path, err)
 		}
 	}
 	if len(s.Domains) == 0 || meta.Version == "" {
-		return s, fmt.Errorf("no %s or no package.json in it", file)
+		return s, "", fmt.Errorf("no %s or no package.json in it", file)
 	}
 	s.From, s.Licence = "npm "+name+"@"+meta.Version, meta.License+holder
 	s.Date, err = published(name, meta.Version)
-	return s, err
+	return s, licence, err
 }
 
 // literal returns the first array in a JavaScript file.

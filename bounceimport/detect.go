@@ -212,6 +212,8 @@ func (c *countingReader) Read(p []byte) (int, error) {
 
 var errBomb = errors.New("unpacks to more than 200 times its size; unpack it yourself if that is right")
 
+var errCutShort = errors.New("the compressed file is cut short; get it again")
+
 // ratioReader stops a file that unpacks without end.
 type ratioReader struct {
 	r   io.Reader
@@ -222,8 +224,11 @@ type ratioReader struct {
 func (c *ratioReader) Read(p []byte) (int, error) {
 	n, err := c.r.Read(p)
 	c.out += int64(n)
-	if c.out > minRatio && c.out > maxRatio*c.in.n {
+	switch {
+	case c.out > minRatio && c.out > maxRatio*c.in.n:
 		return 0, errBomb
+	case err == io.ErrUnexpectedEOF:
+		err = errCutShort
 	}
 	return n, err
 }

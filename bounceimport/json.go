@@ -295,6 +295,7 @@ func hexRune(s string) (rune, int) {
 // json reads a file of JSON: one object, an array, an object that holds an
 // array of records, or one object a line (NDJSON).
 func (d *reading) json(r *bufio.Reader) error {
+	d.format("json")
 	s := &jsonStream{d: d, r: r, line: 1}
 	head, _ := r.Peek(peekSize)
 	if byLine(head) {

@@ -102,7 +102,11 @@ func (e *formError) Error() string { return e.name + ": " + e.why }
 // String returns the account in one line.
 func (a *Account) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s: %s, %d read, %d used (%d events)", a.Name, a.Format, a.Read, a.Used, a.Events)
+	format := a.Format
+	if format == "" {
+		format = "no files"
+	}
+	fmt.Fprintf(&b, "%s: %s, %d read, %d used (%d events)", a.Name, format, a.Read, a.Used, a.Events)
 	for _, n := range []struct {
 		n    int64
 		what string
@@ -249,7 +253,7 @@ func (d *reading) problem(line int64, why string) {
 
 // format notes which reader is at work.
 func (d *reading) format(name string) {
-	if d.acct.Format == "" || d.acct.Read == 0 {
+	if d.acct.Format == "" || d.acct.Used+d.acct.Ignored+d.acct.Unmapped+d.acct.Malformed == 0 {
 		d.acct.Format = name
 	} else if d.acct.Format != name {
 		d.acct.Format = "mixed"

@@ -21,6 +21,7 @@ import (
 // order of the help text.
 var bouncesCommands = []func(*env) *cobra.Command{
 	newExplainCmd,
+	newBouncesReadCmd,
 	newEvalCmd,
 	newTestRulesCmd,
 	newBouncesReportCmd,
@@ -30,7 +31,6 @@ var bouncesCommands = []func(*env) *cobra.Command{
 	newBouncesReclassifyCmd,
 	newBouncesForgetCmd,
 	newBouncesExportCmd,
-	newBouncesReadCmd,
 }
 
 func newBouncesCmd(e *env) *cobra.Command {

@@ -105,7 +105,7 @@ func openBrevo(c *Config) (*api, error) {
 		var job struct{ Status string }
 		err := a.poll(ctx, func() (bool, error) {
 			err := cl.json(ctx, "GET", "/v3/processes/"+id, nil, &job)
-			return job.Status != "queued" && job.Status != "in_process", err
+			return job.Status == "completed" || job.Status == "failed" || job.Status == "cancelled", err
 		})
 		if err == nil && job.Status != "completed" {
 			return outcome{unknown: len(batch), why: "Brevo's import " + id + " ended as " + oneLine(job.Status, 40)}, nil

@@ -450,8 +450,8 @@ func fakeMailchimp(f *fake, w http.ResponseWriter, r *http.Request, body []byte)
 			Update_existing bool
 		}
 		json.Unmarshal(body, &in)
-		if len(in.Members) > 500 || !in.Update_existing {
-			refuse(w, "too many")
+		if len(in.Members) > 500 || !in.Update_existing || r.URL.Query().Get("skip_merge_validation") != "true" {
+			refuse(w, "too many, or a required merge field is missing")
 			return
 		}
 		var errs []map[string]string
@@ -503,7 +503,7 @@ func fakeBrevo(f *fake, w http.ResponseWriter, r *http.Request, body []byte) {
 	case strings.HasPrefix(r.URL.Path, "/v3/processes/"):
 		id := strings.TrimPrefix(r.URL.Path, "/v3/processes/")
 		st := f.jobs[id]
-		if next := map[string]string{"queued": "in_process", "in_process": "completed"}[st]; next != "" {
+		if next := map[string]string{"queued": "in_process", "in_process": "processing", "processing": "completed"}[st]; next != "" {
 			f.jobs[id] = next
 		}
 		fmt.Fprintf(w, `{"id":%s,"status":%q}`, id, st)

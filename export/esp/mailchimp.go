@@ -50,7 +50,8 @@ func mailchimpJudge(status int, h http.Header, body []byte, now time.Time) judge
 }
 
 // openMailchimp adds or updates 500 members a call; the answer names each one
-// that was not. The data centre is the part of the key behind the dash.
+// that was not. An audience with required merge fields would refuse a member
+// that is an address only, so that validation is skipped. The data centre is the part of the key behind the dash.
 func openMailchimp(c *Config) (*api, error) {
 	list, err := c.scope("the id of the audience")
 	if err != nil {
@@ -119,7 +120,7 @@ func openMailchimp(c *Config) (*api, error) {
 					Error   string `json:"error"`
 				} `json:"errors"`
 			}
-			if err := cl.json(ctx, "POST", at, &in, &got); err != nil {
+			if err := cl.json(ctx, "POST", at+"?skip_merge_validation=true", &in, &got); err != nil {
 				return outcome{}, err
 			}
 			bad := map[string]string{}

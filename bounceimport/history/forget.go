@@ -5,6 +5,8 @@ import (
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
+	hashes "hash"
+	"sync"
 	"time"
 
 	"winnow/bounceimport"
@@ -144,8 +146,15 @@ func (s *Store) Hashed(ctx context.Context) (func(key string) (bounceimport.Reco
 	if err != nil || len(known) == 0 {
 		return nil, err
 	}
+	macs := sync.Pool{New: func() any { return hmac.New(sha256.New, secret) }}
 	return func(key string) (bounceimport.Record, bool) {
-		category, ok := known[[sha256.Size]byte(hash(secret, key))]
+		var sum [sha256.Size]byte
+		mac := macs.Get().(hashes.Hash)
+		mac.Reset()
+		mac.Write([]byte(key))
+		mac.Sum(sum[:0])
+		macs.Put(mac)
+		category, ok := known[sum]
 		if !ok {
 			return bounceimport.Record{}, false
 		}

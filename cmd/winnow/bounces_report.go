@@ -1,8 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -313,7 +315,9 @@ func bounceSummary(f *bounceimport.Findings, sources []bounceimport.Account) *ex
 		}
 		return out
 	}
-	s.Clusters, s.Unclassified = fixes(f.FixFirst), fixes(f.Unknown)
+	most := slices.Clone(f.FixFirst) // in the order of a diagnosis, a single reply may come first
+	slices.SortStableFunc(most, func(a, b bounceimport.Cluster) int { return cmp.Compare(b.N, a.N) })
+	s.Clusters, s.Unclassified = fixes(most), fixes(f.Unknown)
 	for _, in := range f.Incidents {
 		s.Incidents = append(s.Incidents, export.Incident{Provider: in.Provider, From: in.From, To: in.To, N: in.N, Why: in.Why})
 	}

@@ -2,6 +2,7 @@ package winnow
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"math"
 	"strings"
@@ -287,4 +288,95 @@ func readTime(b []byte) (time.Time, []byte) {
 		return time.Time{}, b[k:]
 	}
 	return time.Unix(s, 0).UTC(), b[k:]
+}
+
+// readEvidence keeps what the sources know of addresses and domains of the list.
+func (r *run) readEvidence(ctx context.Context) error {
+	now := r.job.Now
+	if now.IsZero() {
+		now = time.Now()
+	}
+	var key []byte
+	var mu sync.Mutex
+	hash := func(k string) uint64 {
+		key = r.identity(append(key[:0], k...))
+		return r.hash(key)
+	}
+	want := func(k string) bool {
+		if name, ok := strings.CutPrefix(k, "@"); ok {
+			return r.domains.find(name) != nil
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		return r.onList.has(hash(k))
+	}
+	for _, src := range r.job.Evidence {
+		if src, ok := src.(bounceimport.HashedSource); ok {
+			look, err := src.Hashed(ctx)
+			if err != nil {
+				return err
+			}
+			if look != nil {
+				r.hashed = append(r.hashed, look)
+			}
+		}
+		err := src.Records(ctx, now, want, func(k string, rec bounceimport.Record) error {
+			if rec.Held == "" && (rec.Action == bounceimport.Ignore || rec.Action == bounceimport.Clear) {
+				return nil // says nothing against the address
+			}
+			if name, ok := strings.CutPrefix(k, "@"); ok {
+				if rec.Action == bounceimport.Report {
+					return nil // what was said to one address of the domain is no evidence on another
+				}
+				if d := r.domains.find(name); d != nil && (d.rec == nil || heavier(&rec, d.rec)) {
+					d.rec = &rec
+				}
+				return nil
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			if h := hash(k); r.onList.has(h) {
+				return r.facts.putRecord(h, key, &rec)
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// identity makes of an address key what the run takes for one and the same
+// person. It changes key.
+func (r *run) identity(key []byte) []byte {
+	if r.job.Dedupe == "provider" {
+		return foldProvider(key)
+	}
+	return key
+}
+
+// foldProvider folds a key at a provider that is known to deliver several
+// spellings to one mailbox: Gmail ignores dots and what follows a plus sign
+// (support.google.com/mail/answer/7436150). Domains hosted at Google follow
+// rules of their own and are not folded.
+func foldProvider(key []byte) []byte {
+	at := bytes.LastIndexByte(key, '@')
+	if at <= 0 || key[0] == '"' {
+		return key
+	}
+	if d := string(key[at+1:]); d != "gmail.com" && d != "googlemail.com" {
+		return key
+	}
+	n := 0
+	for _, c := range key[:at] {
+		if c == '+' && n > 0 {
+			break
+		}
+		if c != '.' {
+			key[n] = c
+			n++
+		}
+	}
+	return append(key[:n], "@gmail.com"...)
 }

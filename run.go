@@ -1,10 +1,8 @@
 package winnow
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
-	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -247,17 +245,19 @@ func (r *run) open(ctx context.Context) error {
 		}
 		for _, o := range opened {
 			l := &list{List: o, index: len(r.lists), path: path, stat: stat}
-			if r.job.By != "" {
-				if l.by = 1 + columnOf(l.Header, r.job.By); l.by == 0 {
-					return noColumn(path, l.Header, r.job.By)
-				}
-			}
 			r.lists = append(r.lists, l)
 			if stat == nil || !stat.Mode().IsRegular() || len(opened) > 1 {
 				l.text = sha256.New()
 				l.text.Write(l.Preamble())
 			}
 			r.prog.Total.Add(2 * max(0, l.Size()))
+		}
+	}
+	for _, l := range r.lists {
+		if r.job.By != "" {
+			if l.by = 1 + columnOf(l.Header, r.job.By); l.by == 0 {
+				return noColumn(l.Name, l.Header, r.job.By)
+			}
 		}
 	}
 	for _, u := range r.userLists {
@@ -489,97 +489,6 @@ func (r *run) settle(ctx context.Context) error {
 	return nil
 }
 
-// readEvidence keeps what the sources know of addresses and domains of the list.
-func (r *run) readEvidence(ctx context.Context) error {
-	now := r.job.Now
-	if now.IsZero() {
-		now = time.Now()
-	}
-	var key []byte
-	var mu sync.Mutex
-	hash := func(k string) uint64 {
-		key = r.identity(append(key[:0], k...))
-		return r.hash(key)
-	}
-	want := func(k string) bool {
-		if name, ok := strings.CutPrefix(k, "@"); ok {
-			return r.domains.find(name) != nil
-		}
-		mu.Lock()
-		defer mu.Unlock()
-		return r.onList.has(hash(k))
-	}
-	for _, src := range r.job.Evidence {
-		if src, ok := src.(bounceimport.HashedSource); ok {
-			look, err := src.Hashed(ctx)
-			if err != nil {
-				return err
-			}
-			if look != nil {
-				r.hashed = append(r.hashed, look)
-			}
-		}
-		err := src.Records(ctx, now, want, func(k string, rec bounceimport.Record) error {
-			if rec.Held == "" && (rec.Action == bounceimport.Ignore || rec.Action == bounceimport.Clear) {
-				return nil // says nothing against the address
-			}
-			if name, ok := strings.CutPrefix(k, "@"); ok {
-				if rec.Action == bounceimport.Report {
-					return nil // what was said to one address of the domain is no evidence on another
-				}
-				if d := r.domains.find(name); d != nil && (d.rec == nil || heavier(&rec, d.rec)) {
-					d.rec = &rec
-				}
-				return nil
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			if h := hash(k); r.onList.has(h) {
-				return r.facts.putRecord(h, key, &rec)
-			}
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// identity makes of an address key what the run takes for one and the same
-// person. It changes key.
-func (r *run) identity(key []byte) []byte {
-	if r.job.Dedupe == "provider" {
-		return foldProvider(key)
-	}
-	return key
-}
-
-// foldProvider folds a key at a provider that is known to deliver several
-// spellings to one mailbox: Gmail ignores dots and what follows a plus sign
-// (support.google.com/mail/answer/7436150). Domains hosted at Google follow
-// rules of their own and are not folded.
-func foldProvider(key []byte) []byte {
-	at := bytes.LastIndexByte(key, '@')
-	if at <= 0 || key[0] == '"' {
-		return key
-	}
-	if d := string(key[at+1:]); d != "gmail.com" && d != "googlemail.com" {
-		return key
-	}
-	n := 0
-	for _, c := range key[:at] {
-		if c == '+' && n > 0 {
-			break
-		}
-		if c != '.' {
-			key[n] = c
-			n++
-		}
-	}
-	return append(key[:n], "@gmail.com"...)
-}
-
 // hash returns the hash of a key. It is odd: 0 can mark a free slot.
 func (r *run) hash(key []byte) uint64 { return maphash.Bytes(r.seed, key) | 1 }
 
@@ -627,220 +536,6 @@ func (r *run) meet(name string) {
 		r.prog.Domains.Add(1)
 		r.asker.add(d.name)
 	}
-}
-
-// logStatus notes the addresses of records that a status column blocks.
-func (r *run) logStatus(p *cellParser, c *csvrows.Chunk, l *list, i0, i1 int, buf *[]byte) error {
-	for i := i0; i < i1; i++ {
-		if p.from[i-i0] == p.from[i-i0+1] {
-			continue
-		}
-		block, column := l.blocked(c, i, buf)
-		if block == noBlock {
-			continue
-		}
-		for k := p.from[i-i0]; k < p.from[i-i0+1]; k++ {
-			if x := &p.list[k]; x.err == nil {
-				if err := r.log.add(x.hash, p.identity(x), block, l, column); err != nil {
-					return err
-				}
-			}
-		}
-	}
-	return nil
-}
-
-// blocked returns what the status columns of the exporting ESP say of record i,
-// and the place in Status of the column that says it.
-func (l *list) blocked(c *csvrows.Chunk, i int, buf *[]byte) (blockKind, int) {
-	best, at := noBlock, 0
-	if l.Whole != "" { // a file of people who must not be mailed
-		best, at = blockOf(l.Whole), len(l.Status)
-	}
-	for k := range l.Status {
-		st := &l.Status[k]
-		kind := st.Hit(c.Cell(i, st.Column, *buf))
-		if kind == "" {
-			continue
-		}
-		if b := blockOf(kind); best == noBlock || b < best {
-			best, at = b, k
-		}
-	}
-	return best, at
-}
-
-func blockOf(kind string) blockKind {
-	switch kind {
-	case csvrows.KindComplaint:
-		return blockComplained
-	case csvrows.KindUnsubscribe:
-		return blockUnsubscribed
-	case csvrows.KindBounce:
-		return blockBounced
-	}
-	return blockBlocked
-}
-
-// statusLog keeps the addresses of records that a status column blocks, until
-// it is known which of them occur in other records too: those must be blocked
-// as well.
-type statusLog struct {
-	mu   sync.Mutex
-	keys arena
-	refs []int64
-}
-
-func (s *statusLog) add(h uint64, key []byte, k blockKind, l *list, column int) error {
-	var b [32]byte
-	e := binary.LittleEndian.AppendUint64(b[:0], h)
-	e = append(e, byte(k))
-	e = binary.AppendUvarint(e, uint64(l.index))
-	e = binary.AppendUvarint(e, uint64(column))
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	ref, err := s.keys.put(append(e, key...))
-	if err != nil {
-		return err
-	}
-	s.refs = append(s.refs, ref)
-	return nil
-}
-
-// replay tells r.facts of the addresses in the log that occur more than once.
-func (s *statusLog) replay(r *run) error {
-	if len(s.refs) == 0 {
-		return nil
-	}
-	// Sources are numbered by list and column, so that they do not depend on the
-	// order in which the workers came.
-	at := make([]uint16, len(r.lists))
-	for i, l := range r.lists {
-		at[i] = uint16(len(r.sources))
-		for k := range len(l.Status) + 1 {
-			r.sources = append(r.sources, l.statusSource(k))
-		}
-	}
-	var buf []byte
-	for _, ref := range s.refs {
-		b, err := s.keys.get(ref, &buf)
-		if err != nil {
-			return err
-		}
-		h := binary.LittleEndian.Uint64(b)
-		k := blockKind(b[8])
-		b = b[9:]
-		list, n := binary.Uvarint(b)
-		b = b[n:]
-		column, n := binary.Uvarint(b)
-		b = b[n:]
-		if r.dups.find(h) >= 0 {
-			if err := r.facts.putUser(h, b, k, at[list]+uint16(column)+1, false); err != nil {
-				return err
-			}
-		}
-	}
-	s.refs = nil
-	s.keys.close()
-	return nil
-}
-
-// statusSource names what blocked says.
-func (l *list) statusSource(at int) string {
-	if at == len(l.Status) {
-		return filepath.Base(l.Name)
-	}
-	return fmt.Sprintf("column %q of %s", l.Status[at].Name, filepath.Base(l.Name))
-}
-
-// hasStatus reports whether blocked can say anything.
-func (l *list) hasStatus() bool { return len(l.Status) > 0 || l.Whole != "" }
-
-// asker hands the domains to the resolver as they are found. It never makes the
-// reading wait: the names are in memory anyway.
-type asker struct {
-	mu    sync.Mutex
-	queue []string
-	ended bool
-	wake  chan struct{}
-}
-
-func (a *asker) add(name string) {
-	a.mu.Lock()
-	a.queue = append(a.queue, name)
-	a.mu.Unlock()
-	a.poke()
-}
-
-func (a *asker) end() {
-	a.mu.Lock()
-	a.ended = true
-	a.mu.Unlock()
-	a.poke()
-}
-
-func (a *asker) poke() {
-	select {
-	case a.wake <- struct{}{}:
-	default:
-	}
-}
-
-// feed sends every name once, and returns when there are no more or stop is closed.
-func (a *asker) feed(out chan<- string, stop <-chan struct{}) {
-	defer close(out)
-	for {
-		a.mu.Lock()
-		names, ended := a.queue, a.ended
-		a.queue = nil
-		a.mu.Unlock()
-		for _, n := range names {
-			select {
-			case out <- n:
-			case <-stop:
-				return
-			}
-		}
-		if len(names) > 0 {
-			continue
-		}
-		if ended {
-			return
-		}
-		select {
-		case <-a.wake:
-		case <-stop:
-			return
-		}
-	}
-}
-
-// ask runs the resolver. That it fails is not an error of the run.
-func (r *run) ask(ctx context.Context) error {
-	sub, stop := context.WithCancel(ctx)
-	defer stop()
-	names := make(chan string, 256)
-	go r.asker.feed(names, sub.Done())
-	start := time.Now()
-	err := r.job.Resolver.Resolve(ctx, names, func(a validate.Answer) {
-		if d := r.domains.find(a.Domain); d != nil {
-			r.domains.judgeMX(&r.job.Validator, d, &a)
-			r.domains.setAnswer(d, a)
-			r.prog.Answered.Add(1)
-			if a.Verdict == validate.Unknown {
-				r.prog.Unknown.Add(1)
-			}
-		}
-	})
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	r.domains.suspectNeighbours()
-	r.summary.DNS = &export.DNSSummary{Seconds: time.Since(start).Seconds(), Verdicts: map[string]int64{}, Reasons: map[string]int64{}}
-	if err != nil {
-		r.summary.DNS.Unusable = err.Error()
-	}
-	return nil
 }
 
 func plainError(err error) error {

@@ -256,11 +256,16 @@ func (r *run) readUserList(ctx context.Context, u *userList, digests []digest, s
 		return nil // nobody has unsubscribed yet; finish says so
 	}
 	rd := &listReader{run: r, list: u, digests: digests, seen: seen}
-	// A file of hashes has no address by which its first line is known not to be
-	// a header.
-	if l.Column < len(l.Header) {
-		w := rd.worker()
-		used, err := w.entry([]byte(l.Header[l.Column]))
+	// In a file that begins with hashes or domains nothing tells that its first
+	// lines are no titles or header: whatever they are taken for, they count.
+	w := rd.worker()
+	for line := range bytes.FieldsFuncSeq(text(l.Preamble(), l.Charset), func(r rune) bool { return r == '\n' || r == '\r' }) {
+		line = bytes.TrimPrefix(line, []byte("\uFEFF"))
+		cells := bytes.Split(line, []byte{l.Comma})
+		if l.Column >= len(cells) {
+			continue
+		}
+		used, err := w.entry(bytes.Trim(cells[l.Column], ` "`))
 		if err != nil {
 			return err
 		}

@@ -166,6 +166,8 @@ func parseReply(b, query []byte, q question) (r reply, ok bool) {
 				}
 			}
 		case h.Class != dns.ClassINET:
+		case h.Rdlength == 0:
+			return r, false // none of the types that matter may be empty; miekg/dns lets it pass (RFC 2136)
 		case i < an:
 			answers = append(answers, rr)
 		case i < an+ns && h.Rrtype == dns.TypeSOA && r.soa == "":
@@ -260,6 +262,9 @@ func follow(r *reply, q question, answers []dns.RR) string {
 func hostName(s string) string {
 	if len(s) > 1 && s[len(s)-1] == '.' {
 		s = s[:len(s)-1]
+	}
+	if strings.IndexByte(s, ' ') >= 0 {
+		s = strings.ReplaceAll(s, `\ `, `\032`) // the same octet, and no separator in a recording
 	}
 	return strings.ToLower(s)
 }

@@ -216,3 +216,10 @@ func TestCancel(t *testing.T) {
 		t.Error("does not end when cancelled")
 	}
 }
+
+// resolverFunc is a Resolver from a function.
+type resolverFunc func(<-chan string, func(validate.Answer)) error
+
+func (f resolverFunc) Resolve(_ context.Context, in <-chan string, each func(validate.Answer)) error {
+	return f(in, each)
+}

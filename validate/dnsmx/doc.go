@@ -1,0 +1,81 @@
+// Package dnsmx asks the DNS whether a domain takes mail, and judges the
+// answers so that a broken resolver condemns nobody.
+//
+// Resolver asks; Tape and Table answer from a recording of replies and from a
+// table of verdicts. All three implement validate.Resolver. Every answer is
+// Accepts, DoesNotAccept or Unknown with one reason code (Explain says each in a
+// sentence) and the evidence: what was answered, by which resolver, when.
+//
+// # Order of checks
+//
+//  1. The name alone: syntax, single labels, special-use names. Nobody is asked.
+//  2. MX records. NXDOMAIN or an error ends here.
+//  3. With MX records: null MX, then the hosts in order of preference until one
+//     has a public address. The address of the domain itself does not count.
+//  4. Proved to have none: the addresses of the domain itself.
+//  5. What would be accepted: does the top-level domain answer for every name?
+//  6. What would be condemned: each denial is asked for once more at another
+//     resolver, if there is one in health, and held back until the end of the run.
+//
+// # Proof
+//
+// A denial counts when the message is a reply to the query (id, QR, opcode,
+// question; as many records as its header says and not a byte more), RA is set,
+// the SOA record of a zone at or above the name stands in the authority section,
+// no Extended DNS Error says that it is stale or filtered, and the resolver has
+// passed its canaries: it finds mail hosts for domains known to have them (or the
+// null MX of example.com), and denies random names with proof. A resolver that
+// gives addresses for names that do not exist is not believed in the rest either,
+// mail hosts excepted. All else is Unknown: any rcode but NOERROR and NXDOMAIN,
+// timeouts, replies that do not fit, resolvers that contradict each other.
+//
+// When more than 15% of 200 or more domains are condemned, a sample of them is
+// asked for once more over TCP, and one contradiction leaves all of them Unknown.
+//
+// # RFCs
+//
+//	1035  messages, master files             5452  random ids and ports, matching replies
+//	2181  section 9: TC before the rest      6761, 6762, 7686, 9476  special-use names
+//	2308  NODATA, NXDOMAIN, their SOA        6890  addresses that are not global
+//	3172  arpa is no mail domain             6891  EDNS: 1232 octets, retry without it
+//	4592  wildcards (top-level domains)      7505  null MX
+//	5321  section 5.1: MX, implicit MX       7766  TCP
+//	7858  DNS over TLS                       8020  nothing below NXDOMAIN
+//	8484  DNS over HTTPS                     8767  stale answers
+//	8914  Extended DNS Errors                9520  failures are remembered, not hammered
+//
+// # Asking
+//
+// A question is tried up to three times: over UDP, over UDP at the next resolver,
+// and again when nothing else is left to ask (over TCP towards a resolver across
+// the Internet). Truncated replies are asked for over TCP at once. The number of
+// queries on their way adapts to each resolver, up to 500; more makes recursive
+// resolvers invent failures. Towards the own machine and private networks a few
+// sockets are kept; across the Internet every query has a fresh one, and there
+// are at most 300 a second. A resolver that stops replying is tried by canaries
+// only, after 1, 2, 4 seconds; when all have, the rest is Unknown and Resolve
+// returns ErrUnusable.
+//
+// # Notable divergences
+//
+//   - net.LookupMX takes NODATA, NXDOMAIN and alias loops for the same, and does
+//     not look at the owners of records. Most validators take SERVFAIL for "no MX".
+//   - An unproved denial stays unknown even when two resolvers give the same one:
+//     two filtering resolvers of one operator are not two witnesses.
+//   - Only private addresses, seen from a private resolver, stay unknown however
+//     many such resolvers agree (dns_split_horizon); one across the Internet decides.
+//   - Only a registry's NXDOMAIN is taken for all names below it: some servers deny
+//     a name and answer for one below it.
+//   - 0.0.0.0 and 127.0.0.1 are also what filters answer: they condemn only when the
+//     resolver proves the zone of the name.
+//
+// # Limitations
+//
+//   - A domain that takes mail says nothing of a mailbox, and a host with an address
+//     may still refuse every connection: nobody connects to it.
+//   - DNSSEC is left to the resolver; 0x20, cookies and padding are not used.
+//   - In a network with a root of its own, the canaries must be named
+//     (Resolver.Canaries), or nothing is condemned.
+//   - Wildcards below public suffixes of two labels (co.uk) are not looked for.
+//   - That a domain is unknown for many days in a row is not remembered.
+package dnsmx

@@ -106,6 +106,7 @@ func TestDialects(t *testing.T) {
 		{name: "UTF-16BE without BOM", charset: utf16BE, in: "Email,Name\na@x.org,山田\n", comma: ',', newline: "\n", header: "Email/Name", addresses: "a@x.org"},
 		{name: "CR only", in: "Email,Name\ra@x.org,Ann\rb@x.org,\"two\nlines\"\rc@x.org,C", comma: ',', newline: "\r", header: "Email/Name", addresses: "a@x.org b@x.org c@x.org", lines: "2 3 5"},
 		{name: "mixed line ends", in: "Email,Name\r\na@x.org,Ann\nb@x.org,Bob\rc@x.org,C\r\r\nd@x.org,D\r\n", comma: ',', newline: "\r\n", header: "Email/Name", addresses: "a@x.org b@x.org c@x.org d@x.org", lines: "2 3 4 5"},
+		{name: "CR only, with LF in cells that are not quoted", in: "Email;Note;N\ra@x.org;one;1\rb@x.org;x;two\nlines\rc@x.org;y;3\r", comma: ';', newline: "\n", header: "Email/Note/N", addresses: "a@x.org b@x.org lines\rc@x.org"},
 		{name: "a CR within a cell", in: "Email,Note,N\na@x.org,one\rtwo,3\nb@x.org,x,4\n", comma: ',', newline: "\n", header: "Email/Note/N", addresses: "a@x.org b@x.org"},
 		{name: "empty lines", in: "\n\nEmail,Name\n\na@x.org,Ann\n\r\n\nb@x.org,Bob\n\n", comma: ',', newline: "\n", header: "Email/Name", addresses: "a@x.org b@x.org", lines: "5 8"},
 		{name: "no header", in: "a@x.org,Ann\nb@x.org,Bob\n", comma: ',', newline: "\n", addresses: "a@x.org b@x.org", lines: "1 2"},

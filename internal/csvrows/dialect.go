@@ -159,8 +159,11 @@ func (d *dialect) chooseComma(text []byte, eof bool, only byte) [][]string {
 	}
 	best := -1.0
 	var rows [][]string
+	mixed := !base.cr && bytes.Count(text, cr) > bytes.Count(text, crlf)
 	for _, f := range candidates {
-		f.cr = base.cr
+		if f.cr = base.cr; mixed {
+			f.width = f.lineWidth(text) // what a lone CR means hangs on it
+		}
 		sample, _, broken := f.sample(text, eof, scoreRows)
 		if len(sample) == 0 || f.slash && broken > 0 {
 			continue // a cell may well end with a backslash
@@ -173,6 +176,26 @@ func (d *dialect) chooseComma(text []byte, eof bool, only byte) [][]string {
 		}
 	}
 	return rows
+}
+
+// lineWidth returns the most common number of cells in the first lines, whatever
+// ends them.
+func (f *format) lineWidth(text []byte) (width int) {
+	seen := make(map[int]int)
+	for range titleRows {
+		n := lineEnd(text)
+		if n < 0 {
+			break
+		}
+		if n > 0 {
+			w := f.cells(text[:n])
+			if seen[w]++; seen[w] > seen[width] || seen[w] == seen[width] && w > width {
+				width = w
+			}
+		}
+		text = text[n+1:]
+	}
+	return width
 }
 
 // sample returns the cells of the first records, and where each record starts.

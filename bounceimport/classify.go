@@ -65,7 +65,7 @@ type ruleSet struct {
 	firsts   []first
 	members  []int32    // groups
 	rows     []groupSet // node -> its groups as a set, where they are many
-	texts    [][]string // node -> its phrase, as Class.Matched; nil: a beginning of a word
+	shown    [][]string // node -> its phrase, as Class.Matched; nil: a beginning of a word
 	groups   int
 	patterns []compiled // every match line of every rule
 	rules    []rule
@@ -75,6 +75,7 @@ type ruleSet struct {
 	names    []string       // provider names
 	exact    map[codeKey]*Class
 	ranges   []codeRange
+	texts    sync.Pool // of *text
 }
 
 // roles is what a phrase stands for.
@@ -136,7 +137,7 @@ func compile(sources ...*Rules) *ruleSet {
 		}
 		r := &nodes[node]
 		if r.text == nil && !strings.HasSuffix(phrase, "*") {
-			r.text = []string{strings.TrimPrefix(phrase, "^")}
+			r.text = []string{readable(phrase)}
 		}
 		return r
 	}
@@ -234,7 +235,7 @@ func compile(sources ...*Rules) *ruleSet {
 		}
 	}
 	s.phrases.build()
-	s.roles, s.texts = make([]roles, len(s.phrases.nodes)), make([][]string, len(s.phrases.nodes))
+	s.roles, s.shown = make([]roles, len(s.phrases.nodes)), make([][]string, len(s.phrases.nodes))
 	s.rows = make([]groupSet, len(s.phrases.nodes))
 	for i := range s.roles {
 		s.roles[i].provider = -1
@@ -247,7 +248,7 @@ func compile(sources ...*Rules) *ruleSet {
 		n.roles.members, n.roles.nMembers = uint32(len(s.members)), uint16(len(n.members))
 		s.firsts = append(s.firsts, n.firsts...)
 		s.members = append(s.members, n.members...)
-		s.roles[i], s.texts[i] = n.roles, n.text
+		s.roles[i], s.shown[i] = n.roles, n.text
 		if len(n.members) > manyMembers {
 			s.rows[i].reset(s.groups)
 			for _, g := range n.members {
@@ -286,9 +287,14 @@ func (r *codeRule) class() Class {
 // happened was not a refusal of the mail.
 var final = [...]string{"complaint", "unsubscribe", "not_spam", "delivered", "delayed", "auto_reply"}
 
-var texts = sync.Pool{New: func() any {
-	return &text{norm: make([]byte, 0, 1024), words: make([]word, 0, 128), hits: make([]hit, 0, 128), segs: make([]segment, 0, 8)}
-}}
+// text returns a scratch text; it goes back to s.texts.
+func (s *ruleSet) text() *text {
+	if t, ok := s.texts.Get().(*text); ok {
+		return t
+	}
+	return &text{norm: make([]byte, 0, 1024), words: make([]word, 0, 128), hits: make([]hit, 0, 128),
+		segs: make([]segment, 0, 8), memos: make([]memo, memos)}
+}
 
 // Classify fills e.Class from e.Reply, and e.Code, e.Status and e.Phase from the
 // reply where they are empty. Remote and the recipient's domain tell the
@@ -297,7 +303,7 @@ var texts = sync.Pool{New: func() any {
 // (complaint, unsubscribe, not_spam, delivered, delayed, auto_reply).
 func (c *Classifier) Classify(e *Event) {
 	s := c.rules()
-	t := texts.Get().(*text)
+	t := s.text()
 	t.normalise(e.Reply)
 	if m := t.memo(s, e); m == nil {
 		s.classify(t, e)
@@ -307,7 +313,7 @@ func (c *Classifier) Classify(e *Event) {
 		s.classify(t, e)
 		m.keep(t.key, e)
 	}
-	texts.Put(t)
+	s.texts.Put(t)
 }
 
 // Explain classifies one reply that is known by its text only.
@@ -336,9 +342,6 @@ const (
 // memo returns the place for the text and the event, known when it is the same
 // as last time; nil when it is too long to remember.
 func (t *text) memo(s *ruleSet, e *Event) *memo {
-	if t.set != s {
-		t.set, t.memos = s, make([]memo, memos)
-	}
 	t.outer = s.outerProvider(t, e)
 	k := append(t.key[:0], t.norm...)
 	for i := range t.segs {
@@ -760,7 +763,7 @@ func (s *ruleSet) isOf(t *text, k int, group int32, start, end int32) bool {
 // matched returns the words that a finding rests on. The slice may be shared.
 func (s *ruleSet) matched(t *text, f *finding) []string {
 	if f.n == 1 {
-		if text := s.texts[t.hits[f.hits[0]].node]; text != nil {
+		if text := s.shown[t.hits[f.hits[0]].node]; text != nil {
 			return text
 		}
 	}
@@ -782,7 +785,34 @@ func (s *ruleSet) matched(t *text, f *finding) []string {
 
 // readable returns words as text.
 func (t *text) readable(from, to int32) string {
-	return strings.Trim(string(t.norm[t.words[from].start:t.words[to-1].end]), "^")
+	return readable(string(t.norm[t.words[from].start:t.words[to-1].end]))
+}
+
+// readable turns normal form into what a person reads.
+func readable(norm string) string {
+	norm = strings.Trim(norm, "^")
+	if !strings.Contains(norm, "~") {
+		return norm
+	}
+	var b strings.Builder
+	wide := false // the last letter was Chinese or Japanese, which takes no spaces
+	for i := 0; i < len(norm); i++ {
+		switch {
+		case norm[i] == '~' && i+4 < len(norm):
+			r := rune(0)
+			for _, c := range []byte(norm[i+1 : i+5]) {
+				r = r*36 + rune(strings.IndexByte(base36, c))
+			}
+			b.WriteRune(r)
+			wide = r >= 0x2E80
+			i += 4
+		case norm[i] == ' ' && wide && i+1 < len(norm) && norm[i+1] == '~':
+		default:
+			b.WriteByte(norm[i])
+			wide = false
+		}
+	}
+	return b.String()
 }
 
 // codeKey is a provider, -1 for any, and a code.

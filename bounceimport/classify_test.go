@@ -122,6 +122,19 @@ func TestTaxonomy(t *testing.T) {
 	}
 }
 
+// A line of codes.txt for a provider that rules.txt does not know would count for all.
+func TestCodeProviders(t *testing.T) {
+	names := map[string]bool{"": true}
+	for _, p := range Builtin().providers {
+		names[p.name] = true
+	}
+	for _, c := range Builtin().codes {
+		if !names[c.provider] {
+			t.Errorf("codes.txt:%d: no provider %q", c.line, c.provider)
+		}
+	}
+}
+
 // Every rule decides its own test replies.
 func TestRuleTests(t *testing.T) {
 	var c Classifier
@@ -254,6 +267,21 @@ func TestCodes(t *testing.T) {
 	}
 }
 
+func TestMatchedIsReadable(t *testing.T) {
+	var c Classifier
+	for _, tc := range [][2]string{
+		{"550 邮箱不存在", "邮箱不存在"},
+		{"550 Пользователь не найден", "пользователь не найден"},
+		{"550 Empfänger unbekannt", "empfanger unbekannt"},
+		{"554 5.7.1 Client host [192.0.2.1] blocked using x", "client host % blocked"},
+		{"550 blocked, see https://www.spamhaus.org/query", "spamhaus.org"},
+	} {
+		if e := c.Explain(tc[0]); strings.Join(e.Matched, ", ") != tc[1] {
+			t.Errorf("%q: matched %q, want %q", tc[0], e.Matched, tc[1])
+		}
+	}
+}
+
 func TestParseRulesErrors(t *testing.T) {
 	for _, tc := range [][2]string{
 		{"id: a\ncategory: nonsense\nmatch: x\n", `r.txt:2: unknown category "nonsense"`},
@@ -378,7 +406,7 @@ func cpuTime() time.Duration {
 func BenchmarkClassifyNew(b *testing.B) {
 	rows := replyTable(b, "../testdata/bounces/vectors.tsv")
 	set := builtinSet()
-	t := texts.Get().(*text)
+	t := set.text()
 	b.ReportAllocs()
 	b.ResetTimer()
 	start := cpuTime()

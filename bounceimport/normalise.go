@@ -24,7 +24,7 @@ type segment struct {
 // that the sender or the recipient chose: addresses become "@", IP addresses
 // "%". A host name stays, as one word between "^", where no phrase of a rule can
 // match it but a rule's host can. Letters outside the Latin script become "~"
-// and three digits of base 36; Chinese and Japanese characters are words.
+// and four digits of base 36; Chinese and Japanese characters are words.
 type text struct {
 	norm  []byte
 	segs  []segment
@@ -33,7 +33,6 @@ type text struct {
 	seen  groupSet // groups of which a phrase was found
 	outer int      // the provider by what stands outside the reply
 
-	set   *ruleSet // whose classes the memos are
 	memos []memo
 	key   []byte
 	addr  string // the domain of the last address, where it is one
@@ -250,8 +249,8 @@ func (t *text) rune(w string) int {
 		if cjk {
 			t.space()
 		}
-		r = unicode.ToLower(r) % (36 * 36 * 36)
-		t.norm = append(t.norm, '~', base36[r/36/36], base36[r/36%36], base36[r%36])
+		r = unicode.ToLower(r)
+		t.norm = append(t.norm, '~', base36[r/36/36/36], base36[r/36/36%36], base36[r/36%36], base36[r%36])
 		if cjk {
 			t.norm = append(t.norm, ' ')
 		}

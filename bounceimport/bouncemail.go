@@ -94,6 +94,13 @@ func (d *reading) oneMail(raw []byte, line int64) error {
 	if r := b.original("x-hmxmroriginalrecipient"); r != "" { // Outlook.com's JMRP reports are not ARF
 		return d.mailed(line, b, report{rcpt: r}, "arf", "complaint", "abuse")
 	}
+	if b.receipt != "" { // RFC 8098: the recipient's program says that the mail was shown
+		if f, _ := statusBlocks(b.receipt); len(f) > 0 && strings.Contains(strings.ToLower(f[0]["disposition"]), "displayed") {
+			if r := dsnReport(f[0]); looksLikeAddress(r.rcpt) {
+				return d.mailed(line, b, report{rcpt: r.rcpt}, "read_receipt", "delivered", "displayed")
+			}
+		}
+	}
 	reports := b.reports()
 	if !named(reports) {
 		if in := b.inner(); in != nil { // a bounce within a bounce, or forwarded as an attachment
@@ -252,6 +259,7 @@ type bounce struct {
 	inline   bool   // returned was cut off the text, so it may hold anything
 	status   []string
 	feedback []byte
+	receipt  string
 	arrival  string
 	format   string
 }
@@ -264,6 +272,8 @@ func (b *bounce) collect() {
 		switch p.kind {
 		case "message/delivery-status", "message/global-delivery-status":
 			b.status = append(b.status, p.decoded())
+		case "message/disposition-notification":
+			b.receipt = p.decoded()
 		case "message/feedback-report":
 			b.feedback = []byte(p.decoded())
 		case "message/rfc822", "text/rfc822-headers", "message/partial", "message/global", "message/global-headers", "text/rfc822-header", "message/rfc822-headers":

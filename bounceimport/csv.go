@@ -176,8 +176,11 @@ type sendgridRow struct {
 
 func (r *sendgridRow) event(d *reading, e *Event) outcome {
 	e.Recipient, e.Reply, e.Status, e.Time = r.Email, r.Reason, statusOnly(r.Status), d.time(r.Created)
-	if e.Hint = "esp_suppressed"; strings.HasPrefix(e.Status, "4") {
-		e.Hint = "unknown" // the list of blocks holds what may pass
+	// The lists of bounces and of blocks have the same columns, and blocks say
+	// nothing of the address: a reply that cannot be read is only counted.
+	e.Hint = "esp_suppressed"
+	if code, _ := replyCodes(r.Reason); code != 0 || strings.HasPrefix(e.Status, "4") {
+		e.Hint = "unknown"
 	}
 	return outcome{}
 }

@@ -39,6 +39,7 @@
 //	RFC 3834              automatic answers      category auto_reply
 //	RFC 4155              mbox                   "From " lines after an empty line
 //	RFC 5965, 6430        feedback reports       abuse, fraud, virus, opt-out, not-spam
+//	RFC 8098              read receipts          "displayed" is proof of life
 //	RFC 6591              authentication reports category auth_failure: about the sender
 //	RFC 3164, 5424        syslog                 years are guessed where the stamp has none
 //	RFC 4180              CSV                    in every dialect of internal/csvrows

@@ -1,0 +1,357 @@
+package esp
+
+import (
+	"bufio"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"winnow/export"
+)
+
+// missed is an item that was taken and is not there: batch and index.
+type missed struct{ batch, at int }
+
+// record is one line of the journal.
+type record struct {
+	T        string      `json:"t"` // plan, begin, job, done, end
+	Set      string      `json:"set,omitempty"`
+	Report   *Report     `json:"report,omitempty"`
+	B        int         `json:"b"`
+	Hash     string      `json:"hash,omitempty"`
+	N        int         `json:"n,omitempty"`
+	Jobs     []jobRef    `json:"jobs,omitempty"`
+	Rejected []rejection `json:"rejected,omitempty"`
+	Unknown  int         `json:"unknown,omitempty"`
+	Why      string      `json:"why,omitempty"`
+	Time     time.Time   `json:"time"`
+}
+
+type batchState struct {
+	hash  string
+	jobs  []jobRef
+	first outcome // of the calls that started the jobs
+	done  *record
+}
+
+// journal is what a push has done so far, one line a step, on the disk before
+// the next step begins. It holds no addresses; the plan beside it does, until
+// the push is finished.
+type journal struct {
+	dir     string
+	set     string
+	f       *os.File
+	lock    *os.File
+	resumed bool
+	report  Report
+	state   map[int]*batchState
+
+	verified bool              // the list was looked at afterwards, and gave the two below
+	missing  map[missed]bool   // taken or unknown, and not there
+	rejected map[missed]string // with the reason
+}
+
+const (
+	journalName  = "journal.jsonl"
+	planName     = "plan.jsonl"
+	rejectedName = "rejected.csv"
+	unknownName  = "unknown.csv"
+)
+
+// openJournal opens the journal in dir and reads what an earlier push of the
+// same set has done, if that one did not finish.
+func openJournal(dir, set string) (*journal, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	lock, err := lockFile(filepath.Join(dir, "lock"))
+	if err != nil {
+		return nil, err
+	}
+	j := &journal{dir: dir, set: set, lock: lock, state: map[int]*batchState{}}
+	b, err := os.ReadFile(filepath.Join(dir, journalName))
+	if errors.Is(err, os.ErrNotExist) {
+		return j, nil
+	}
+	if err != nil {
+		j.close()
+		return nil, err
+	}
+	good := 0
+	for line := range strings.Lines(string(b)) {
+		var r record
+		if !strings.HasSuffix(line, "\n") || json.Unmarshal([]byte(line), &r) != nil {
+			break // torn by a crash: the step did not happen, and is done again
+		}
+		good += len(line)
+		switch r.T {
+		case "plan":
+			j.resumed = r.Set == set && r.Report != nil
+			if j.resumed {
+				j.report = *r.Report
+			}
+		case "begin":
+			j.state[r.B] = &batchState{hash: r.Hash}
+		case "job":
+			if st := j.state[r.B]; st != nil {
+				st.jobs, st.first = r.Jobs, outcome{rejected: r.Rejected, unknown: r.Unknown}
+			}
+		case "done":
+			if st := j.state[r.B]; st != nil {
+				st.done = &r
+			}
+		case "end":
+			j.resumed = false
+		}
+	}
+	if _, err := os.Stat(filepath.Join(dir, planName)); err != nil {
+		j.resumed = false
+	}
+	if !j.resumed {
+		j.state = map[int]*batchState{}
+		return j, nil
+	}
+	if j.f, err = os.OpenFile(filepath.Join(dir, journalName), os.O_RDWR, 0o600); err == nil {
+		if err = j.f.Truncate(int64(good)); err == nil {
+			_, err = j.f.Seek(0, io.SeekEnd)
+		}
+	}
+	if err != nil {
+		j.close()
+		return nil, err
+	}
+	return j, nil
+}
+
+func (j *journal) close() {
+	if j.f != nil {
+		j.f.Close()
+	}
+	j.lock.Close()
+}
+
+// write appends a step and waits until it is on the disk.
+func (j *journal) write(r record) error {
+	r.Time = time.Now().UTC().Truncate(time.Second)
+	line, err := json.Marshal(r)
+	if err != nil {
+		return err
+	}
+	if _, err := j.f.Write(append(line, '\n')); err != nil {
+		return err
+	}
+	if r.T == "begin" {
+		j.state[r.B] = &batchState{hash: r.Hash}
+	} else if r.T == "done" && j.state[r.B] != nil {
+		j.state[r.B].done = &r
+	}
+	return j.f.Sync()
+}
+
+// planWriter writes the plan; it counts only once it is committed.
+type planWriter struct {
+	j   *journal
+	f   *os.File
+	buf *bufio.Writer
+	enc *json.Encoder
+}
+
+func (j *journal) newPlan() (*planWriter, error) {
+	f, err := os.OpenFile(filepath.Join(j.dir, planName+".new"), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	w := &planWriter{j: j, f: f, buf: bufio.NewWriter(f)}
+	w.enc = json.NewEncoder(w.buf)
+	return w, nil
+}
+
+func (w *planWriter) add(it *item) error { return w.enc.Encode(it) }
+
+func (w *planWriter) abort() {
+	if w.f != nil {
+		w.f.Close()
+		os.Remove(w.f.Name())
+	}
+}
+
+// commit makes the plan the one that the journal is about. The journal is begun
+// anew first: a crash between the two leaves no plan, and so nothing to resume.
+func (w *planWriter) commit(rep *Report) error {
+	if err := errors.Join(w.buf.Flush(), w.f.Sync(), w.f.Close()); err != nil {
+		return err
+	}
+	name := w.f.Name()
+	w.f = nil
+	plan := filepath.Join(w.j.dir, planName)
+	if err := os.Remove(plan); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	for _, old := range []string{rejectedName, unknownName} {
+		if err := os.Remove(filepath.Join(w.j.dir, old)); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+	}
+	f, err := os.OpenFile(filepath.Join(w.j.dir, journalName), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	w.j.f = f
+	if err := w.j.write(record{T: "plan", Set: w.j.set, Report: rep}); err != nil {
+		return err
+	}
+	if err := os.Rename(name, plan); err != nil {
+		return err
+	}
+	return syncDir(w.j.dir)
+}
+
+// batches cuts the plan into the batches of single calls, always alike.
+func (j *journal) batches(t *Target, lane func(word string) string, yield func(n int, lane string, items []item) error) error {
+	f, err := os.Open(filepath.Join(j.dir, planName))
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	type pending struct {
+		items []item
+		bytes int
+	}
+	lanes := map[string]*pending{}
+	var order []string
+	n := 0
+	flush := func(l string) error {
+		p := lanes[l]
+		items := p.items
+		p.items, p.bytes = nil, 0
+		n++
+		return yield(n, l, items)
+	}
+	dec := json.NewDecoder(bufio.NewReader(f))
+	for {
+		var it item
+		if err := dec.Decode(&it); err == io.EOF {
+			break
+		} else if err != nil {
+			return fmt.Errorf("%s: %w", filepath.Join(j.dir, planName), err)
+		}
+		l := lane(it.Say)
+		p := lanes[l]
+		if p == nil {
+			p = &pending{}
+			lanes[l], order = p, append(order, l)
+		}
+		// What an item takes in a body, from above: both its rows, escaped.
+		size := 2*len(it.Address) + 2*len(it.Word) + 6*min(len(it.Text), 512) + 256
+		if len(p.items) > 0 && (len(p.items) >= t.Batch || t.BatchBytes > 0 && p.bytes+size > t.BatchBytes) {
+			if err := flush(l); err != nil {
+				return err
+			}
+		}
+		p.items, p.bytes = append(p.items, it), p.bytes+size
+	}
+	for _, l := range order {
+		if len(lanes[l].items) > 0 {
+			if err := flush(l); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func batchHash(items []item) string {
+	h := sha256.New()
+	for i := range items {
+		io.WriteString(h, items[i].Say+"\x00"+items[i].ID+"\n")
+	}
+	return hex.EncodeToString(h.Sum(nil)[:16])
+}
+
+// finish writes the lists of what was not taken, ends the journal and removes
+// the plan, which holds addresses that nobody needs any more.
+func (j *journal) finish(t *Target, lane func(string) string, b *Balance) ([]string, error) {
+	var lists []string
+	var rejected, unknown []byte
+	if b.Rejected+b.Unknown > 0 {
+		add := func(to *[]byte, e *Entry, why string) {
+			if *to == nil {
+				*to = appendRow(nil, []string{"address", "reason", "why"})
+			}
+			*to = appendRow(*to, []string{e.Address, string(e.Reason), export.Cell(why)})
+		}
+		err := j.batches(t, lane, func(n int, _ string, items []item) error {
+			st := j.state[n]
+			if st == nil || st.done == nil {
+				return nil
+			}
+			if j.verified {
+				for i := range items {
+					if why, ok := j.rejected[missed{n, i}]; ok {
+						add(&rejected, &items[i].Entry, why)
+					} else if j.missing[missed{n, i}] && st.done.Unknown > 0 {
+						add(&unknown, &items[i].Entry, st.done.Why)
+					} else if j.missing[missed{n, i}] {
+						add(&unknown, &items[i].Entry, "taken, but not on the list afterwards")
+					}
+				}
+				return nil
+			}
+			named := map[int]string{}
+			anonymous := ""
+			for _, r := range st.done.Rejected {
+				if named[r.At] = r.Why; r.At < 0 {
+					anonymous = fmt.Sprintf("%d of these %d: %s", r.N, len(items), r.Why)
+				}
+			}
+			for i := range items {
+				switch e := &items[i].Entry; {
+				case named[i] != "":
+					add(&rejected, e, named[i])
+				case anonymous != "":
+					add(&rejected, e, anonymous)
+				case st.done.Unknown > 0:
+					add(&unknown, e, st.done.Why)
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	for name, rows := range map[string][]byte{rejectedName: rejected, unknownName: unknown} {
+		p := filepath.Join(j.dir, name)
+		if rows == nil {
+			if err := os.Remove(p); err != nil && !errors.Is(err, os.ErrNotExist) {
+				return nil, err
+			}
+			continue
+		}
+		if err := os.WriteFile(p, rows, 0o600); err != nil {
+			return nil, err
+		}
+		lists = append(lists, p)
+	}
+	slices.Sort(lists)
+	if err := j.write(record{T: "end"}); err != nil {
+		return nil, err
+	}
+	return lists, os.Remove(filepath.Join(j.dir, planName))
+}
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}

@@ -310,7 +310,7 @@ func (d *dialect) split(name string, text []byte, eof bool) (int, error) {
 
 // headerRow returns the row that may be the header: the one that names the
 // address column, if all rows above it have fewer cells filled (titles and
-// notes); else the last one above the first address, if those above it have at
+// notes); else the last one above the first address, if it has more and they have at
 // most one cell filled; else the first.
 func (d *dialect) headerRow(rows [][]string) int {
 	at := slices.IndexFunc(rows, func(row []string) bool { return meansAddress(row) || d.namesAddress(row) })
@@ -320,7 +320,7 @@ func (d *dialect) headerRow(rows [][]string) int {
 	title := filled(rows[at]) - 1 // cells that a title may have
 	if !d.isHeader(rows[at]) {
 		at--
-		title = 1
+		title = min(1, filled(rows[at])-1)
 	}
 	for _, row := range rows[:at] {
 		if filled(row) > title {

@@ -231,8 +231,18 @@ func TestUserLists(t *testing.T) {
 			t.Errorf("%s: notes %q", name, s.Notes)
 		}
 	}
+	// Hashes in another column than the first.
+	got, _ := clean(t, Job{Suppress: []string{write(t, filepath.Join(dir, "table.csv"), "id,md5,note\n1,"+entries[0]+",x\n2,"+entries[4]+",y\n")}}, list)
+	if r := reasons(got["suppressed.csv"]); r != "B@firm.org:user_suppressed" {
+		t.Errorf("hashes in column 2: %s", r)
+	}
+	// A file that holds nothing of use is a mistake.
+	j := Job{Lists: []string{write(t, filepath.Join(dir, "l.csv"), list)}, Out: filepath.Join(dir, "out"), Suppress: []string{write(t, filepath.Join(dir, "never.txt"), "id\n17\n18\n")}}
+	if _, err := Run(context.Background(), &j); err == nil || !strings.Contains(err.Error(), "never.txt:") {
+		t.Errorf("a useless list: %v", err)
+	}
 	// An empty list suppresses nobody.
-	got, _ := clean(t, Job{Suppress: []string{write(t, filepath.Join(dir, "empty.txt"), "")}}, "Email\na@firm.org\n")
+	got, _ = clean(t, Job{Suppress: []string{write(t, filepath.Join(dir, "empty.txt"), "")}}, "Email\na@firm.org\n")
 	if got["cleaned.csv"] != "Email\na@firm.org\n" {
 		t.Errorf("cleaned %q", got["cleaned.csv"])
 	}

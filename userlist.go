@@ -105,6 +105,12 @@ func (r *run) readUserLists(ctx context.Context) error {
 			return err
 		}
 	}
+	for _, u := range r.userLists {
+		// A suppression list that suppresses nobody by mistake is not let pass.
+		if n := u.unusable.Load(); n > 0 && n >= u.records {
+			return fmt.Errorf("%s:%d: no line of the file is an address, a domain or a hash", u.path, u.first.Load())
+		}
+	}
 	var kinds []digestKind
 	for k := range digestKinds {
 		if seen[k].Load() {
@@ -178,6 +184,9 @@ func (r *run) openUserList(ctx context.Context, u *userList) error {
 	if u.List, err = csvrows.Open(u.file, csvrows.Options{TempDir: r.out.Temp()}); err != nil {
 		// Hashes and domains do not look like an address column.
 		u.List, err = csvrows.Open(u.file, csvrows.Options{TempDir: r.out.Temp(), Column: "1"})
+		if err == nil {
+			err = u.chooseColumn()
+		}
 	}
 	var ce *csvrows.Error
 	if errors.As(err, &ce) {
@@ -187,6 +196,35 @@ func (r *run) openUserList(ctx context.Context, u *userList) error {
 		return err
 	}
 	r.prog.Total.Add(max(0, u.Size()))
+	return nil
+}
+
+// chooseColumn takes the column that holds most hashes and domains at the
+// beginning of the file.
+func (u *userList) chooseColumn() error {
+	sc, err := u.Scan()
+	if err != nil {
+		return err
+	}
+	defer sc.Close() // only read
+	var c csvrows.Chunk
+	if err := sc.Next(&c); err != nil && err != io.EOF {
+		return err
+	}
+	var w listWorker
+	best := 0
+	for column := range max(1, len(u.Header)) {
+		n := 0
+		for i := range min(c.Len(), 200) {
+			cell := bytes.TrimSpace(c.Cell(i, column, w.cell))
+			if _, _, hex := w.hexDigest(cell); hex || len(cell) > 3 && cell[0] == '@' {
+				n++
+			}
+		}
+		if n > best {
+			best, u.Column = n, column
+		}
+	}
 	return nil
 }
 

@@ -205,3 +205,20 @@ func TestForgottenIsGone(t *testing.T) {
 		s.Close()
 	}
 }
+
+// What is read back from the temporary file is what was written, and bytes that
+// were not are an error and no more.
+func FuzzRow(f *testing.F) {
+	r := row{key: "a@example.org", category: "user_unknown", action: bounceimport.SuppressNow, day: 20000, first: 1, last: -2, soft: true, reply: "550 no", code: 550}
+	f.Add(r.encode(nil))
+	f.Add([]byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		var a, again row
+		if a.decode(b, map[string]string{}) != nil {
+			return
+		}
+		if err := again.decode(a.encode(nil), map[string]string{}); err != nil || again != a {
+			t.Fatalf("%+v: %+v, %v", a, again, err)
+		}
+	})
+}

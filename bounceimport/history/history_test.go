@@ -619,3 +619,52 @@ func TestReclassify(t *testing.T) {
 		t.Errorf("again: %v %v", moved, err)
 	}
 }
+
+// An outage shows in the history itself: its addresses are held, the others are
+// not, and the order of imports does not matter.
+func TestFoundIncidentIsHeld(t *testing.T) {
+	r := rand.New(rand.NewPCG(4, 4))
+	var events []bounceimport.Event
+	bounce := func(to string, at time.Time) {
+		events = append(events, event(to, "user_unknown", bounceimport.SuppressNow, at, "550 5.1.1 no such user"))
+	}
+	start := time.Date(2026, 4, 1, 9, 0, 0, 0, time.UTC)
+	for day := range 20 {
+		for i := range 30 {
+			domain := []string{"gmail.com", "yahoo.com", "example.org"}[i%3]
+			bounce(fmt.Sprintf("d%d.u%d@%s", day, i, domain), start.AddDate(0, 0, day).Add(time.Duration(r.IntN(600))*time.Minute))
+		}
+	}
+	outage := start.AddDate(0, 0, 12).Add(2 * time.Hour)
+	for i := range 400 {
+		bounce(fmt.Sprintf("alive%d@gmail.com", i), outage.Add(time.Duration(r.IntN(120))*time.Minute))
+	}
+	a, b := create(t), create(t)
+	add(t, a, events...)
+	r.Shuffle(len(events), func(i, j int) { events[i], events[j] = events[j], events[i] })
+	add(t, b, events[:500]...)
+	add(t, b, events[500:]...)
+	if got, want := dump(t, b), dump(t, a); got != want {
+		t.Error(firstDifference(got, want))
+	}
+	held := 0
+	for key, rec := range records(t, a, now, nil) {
+		switch {
+		case strings.HasPrefix(key, "alive"):
+			if rec.Held == "" {
+				t.Errorf("%s is not held: %+v", key, rec)
+			}
+			held++
+		case strings.HasSuffix(key, "@gmail.com"): // some are in the same hours
+		case rec.Held != "" || rec.Action != bounceimport.SuppressNow:
+			t.Errorf("%s: %+v", key, rec)
+		}
+	}
+	if held != 400 {
+		t.Errorf("%d held", held)
+	}
+	st, err := a.Stats(context.Background(), now)
+	if err != nil || len(st.Incidents) != 1 || st.Incidents[0].Provider != "google" || st.Held < 400 {
+		t.Errorf("%+v %v", st.Incidents, err)
+	}
+}

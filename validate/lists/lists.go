@@ -81,7 +81,7 @@ func (s *Set) All() []*List {
 			all = append(all, &x.lists[i])
 		}
 	}
-	return all
+	return append(all, &List{Name: "targets", text: targetsText})
 }
 
 // Embedded returns the lists that are part of the program.

@@ -46,6 +46,10 @@ bench: ## measure: Go benchmarks of every room, then the cleaning of BENCH_ROWS 
 	go test -run '^$$' -bench . -benchmem ./validate ./internal/csvrows ./bounceimport ./bounceimport/history ./validate/dnsmx ./export/esp
 	go run ./internal/benchlist -rows $(BENCH_ROWS) -dir $(BENCH_DIR)
 
+.PHONY: bench-dns
+bench-dns: ## measure asking the DNS: unbound, nsd and dnsperf on loopback (says what to install)
+	validate/dnsmx/bench/bench.sh
+
 .PHONY: kill
 kill: build ## kill a run at every system call that touches the output, and at random (needs strace)
 	testdata/kill.sh bin/winnow

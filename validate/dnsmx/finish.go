@@ -96,10 +96,10 @@ func (e *engine) anyUnknown() bool {
 // sample asks once more for some of the condemned domains, over TCP and at
 // another resolver when there is one, if there are suspiciously many.
 func (e *engine) sample() bool {
-	var condemned []*job
-	for _, j := range e.held {
-		if len(j.verdict.rests) > 0 {
-			condemned = append(condemned, j)
+	var condemned []*heldJob
+	for _, h := range e.held {
+		if h.condemned {
+			condemned = append(condemned, h)
 		}
 	}
 	e.r.mu.Lock()
@@ -110,8 +110,13 @@ func (e *engine) sample() bool {
 	}
 	n := min(gateSample, len(condemned))
 	for i := range n {
-		j := condemned[i*len(condemned)/n]
-		first := j.mx.replies[len(j.mx.replies)-1].server
+		h := condemned[i*len(condemned)/n]
+		q := question{h.domain, dns.TypeMX}
+		replies := h.replies()[q]
+		if len(replies) == 0 {
+			continue
+		}
+		first := replies[len(replies)-1].server
 		var u *upstream
 		for _, o := range e.ups {
 			if o.trusted() && (u == nil || u.t.server.name == first) {
@@ -122,8 +127,8 @@ func (e *engine) sample() bool {
 			return false // nothing is believed anyway
 		}
 		// The last pass: one attempt, over TCP.
-		a := &ask{q: question{j.domain, dns.TypeMX}, pass: passes, want: u, tcp: true}
-		before := merge(a.q, j.mx.replies, nil).state
+		a := &ask{q: q, pass: passes, want: u, tcp: true}
+		before := merge(q, replies, nil).state
 		a.canary = func(a *ask) {
 			e.samples--
 			if s := merge(a.q, a.replies, nil).state; s != soft && (s == found) != (before == found) {
@@ -136,15 +141,20 @@ func (e *engine) sample() bool {
 	return true
 }
 
-// release hands out what was held back.
+// release hands out what was held back, judged with all that is known now.
 func (e *engine) release() {
-	slices.SortFunc(e.held, func(a, b *job) int { return strings.Compare(a.domain, b.domain) })
-	for _, j := range e.held {
-		if len(e.lost) > 0 || e.anomaly || e.tape != nil { // a tape is judged at its end too
-			j.verdict = judgeRecorded(j.domain, e.look(j), e.lost, e.anomaly)
+	slices.SortFunc(e.held, func(a, b *heldJob) int { return strings.Compare(a.domain, b.domain) })
+	for _, h := range e.held {
+		replies := h.replies()
+		look := func(q question) []reply {
+			if a := e.asks[q]; a != nil && e.tape != nil {
+				return a.replies // all of the tape, as its reader will see it
+			}
+			return replies[q]
 		}
+		v := judgeRecorded(h.domain, look, e.lost, e.anomaly)
 		e.live++
-		e.emit(j)
+		e.emit(h.domain, &v, look)
 	}
 	e.held = nil
 }

@@ -136,7 +136,8 @@ type judgement struct {
 	mx     []string
 	notes  []string   // warning codes
 	rests  []question // the denials that a condemning verdict rests on
-	used   []question // all questions that were looked at, in order
+	used   []question // the questions that the verdict is drawn from, in order
+	looked []question // all questions that were looked at
 	ttl    uint32     // seconds
 	itself bool       // rests on an address of the domain itself, which an inventor could have made up
 }
@@ -196,6 +197,7 @@ func (j *judging) find(name string, typ uint16) finding {
 	}
 	f := merge(q, replies, j.distrust)
 	j.used = append(j.used, q)
+	j.looked = append(j.looked, q)
 	switch f.state {
 	case nodata, nxdomain:
 		j.rests = append(j.rests, q)

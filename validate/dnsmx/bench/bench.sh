@@ -3,7 +3,8 @@
 # loopback, beside dnsperf against the same resolver. Everything is started here
 # with its own configuration and ports, in a directory that is removed, and
 # stopped at the end. Environment: N domains (200000), KEEP=1 keeps the directory,
-# QUICK=1 leaves out the table of concurrency settings.
+# QUICK=1 leaves out the table of concurrency settings (SETTINGS), VERBOSE=1 shows
+# the first run on its way.
 set -eu
 cd "$(dirname "$0")"
 missing=
@@ -98,12 +99,12 @@ cold
 printf 'dnsmx              '
 ask ${VERBOSE:+-v} || failed=1
 if [ -z "${QUICK:-}" ]; then
-	for c in 50 100 200 500 5000; do
+	for c in ${SETTINGS:-50 100 200 500 5000 20000}; do
 		cold
 		printf 'dnsmx %-12s ' "-c $c"
 		ask -concurrency "$c" || failed=1
 	done
-	for q in 100 200; do
+	for q in 100; do
 		cold
 		printf 'dnsperf %-10s ' "-q $q"
 		perf -q "$q" -t 5

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -146,6 +147,7 @@ func printFindings(w io.Writer, f *bounceimport.Findings) {
 		}
 	}
 	print554(w, f.On554)
+	printTable(w, f.Categories)
 
 	if len(f.Problems) > 0 {
 		fmt.Fprintln(w, "\nYOUR SIDE, in the order in which to look. Cleaning the list will not help.")
@@ -198,6 +200,55 @@ func printFindings(w io.Writer, f *bounceimport.Findings) {
 		}
 		wrap(w, "  ", "A rule of your own makes them known: winnow bounces test-rules --help")
 	}
+}
+
+// printTable prints the categories by provider: the largest of both.
+func printTable(w io.Writer, counts []bounceimport.CategoryCount) {
+	const columns, rows = 4, 15
+	byProvider, byCategory := map[string]int64{}, map[string]int64{}
+	cell := map[[2]string]int64{}
+	for _, c := range counts {
+		if c.Side == bounceimport.None {
+			continue
+		}
+		byProvider[c.Provider] += c.N
+		byCategory[c.Category] += c.N
+		cell[[2]string{c.Category, c.Provider}] += c.N
+	}
+	largest := func(m map[string]int64, n int) []string {
+		names := slices.SortedFunc(maps.Keys(m), func(a, b string) int { return cmp.Or(cmp.Compare(m[b], m[a]), cmp.Compare(a, b)) })
+		return names[:min(len(names), n)]
+	}
+	delete(byProvider, "")
+	providers, categories := largest(byProvider, columns), largest(byCategory, rows)
+	if len(providers) == 0 || len(categories) == 0 {
+		return
+	}
+	fmt.Fprintf(w, "\n  %-24s", "replies by provider")
+	for _, p := range providers {
+		fmt.Fprintf(w, " %9s", cutText(p, 9))
+	}
+	fmt.Fprintf(w, " %9s\n", "other")
+	for _, c := range categories {
+		fmt.Fprintf(w, "  %-24s", c)
+		rest := byCategory[c]
+		for _, p := range providers {
+			n := cell[[2]string{c, p}]
+			rest -= n
+			fmt.Fprintf(w, " %9s", dash(n))
+		}
+		fmt.Fprintf(w, " %9s\n", dash(rest))
+	}
+	if n := len(byCategory) - len(categories); n > 0 {
+		fmt.Fprintf(w, "  and %s (--json has all of them)\n", plural(int64(n), "smaller category", "smaller categories"))
+	}
+}
+
+func dash(n int64) string {
+	if n == 0 {
+		return "-"
+	}
+	return thousands(n)
 }
 
 // print554 says what the replies were that everyone asks about.

@@ -411,7 +411,7 @@ func isReturnedMark(line string) bool {
 	if dashes {
 		for _, w := range []string{"original message", "returned message", "copy of the message", "copy of your message", "header of the original", "message header", "unsent message", "below this line",
 			"enclosed is a copy", "headers of the original", "undelivered message", "original mail", "body of message", "returned mail", "message text follows", "the header of", "message body", "rejected message", "original headers",
-			"copy of the body", "forwarded message", "text of the message", "original e-mail", "元のメール", "ursprüngliche nachricht", "message d'origine"} {
+			"copy of the body", "of the message follow", "forwarded message", "text of the message", "original e-mail", "元のメール", "ursprüngliche nachricht", "message d'origine"} {
 			if strings.Contains(l, w) {
 				return true
 			}
@@ -421,7 +421,7 @@ func isReturnedMark(line string) bool {
 	switch {
 	case strings.HasPrefix(l, "original message follows"), strings.HasPrefix(l, "message headers follow"), strings.HasPrefix(l, "message header follows"), strings.HasPrefix(l, "below is a copy of the original message"),
 		strings.HasPrefix(l, "original message headers"), strings.HasPrefix(l, "original mail as follows"), strings.HasPrefix(l, "included is a copy of the message header"), strings.HasPrefix(l, "a copy of the original message"),
-		strings.HasPrefix(l, "below this line is"), strings.HasPrefix(l, "the original message follows"), strings.HasPrefix(l, "original message as received"), strings.HasPrefix(l, "original message attached"), strings.HasPrefix(l, "a summary of the undelivered message"), strings.HasPrefix(l, "the body of the message is"), strings.HasPrefix(l, "unsent message below"), strings.HasPrefix(l, "original headers follow"),
+		strings.HasPrefix(l, "below this line is"), strings.HasPrefix(l, "the original message follows"), strings.HasPrefix(l, "original message as received"), strings.HasPrefix(l, "your message reads"), strings.HasPrefix(l, "original message attached"), strings.HasPrefix(l, "a summary of the undelivered message"), strings.HasPrefix(l, "the body of the message is"), strings.HasPrefix(l, "unsent message below"), strings.HasPrefix(l, "original headers follow"),
 		strings.HasPrefix(l, "below is the original message"), strings.HasPrefix(l, "the following is the original message"), strings.HasPrefix(l, "undelivered message follows"), strings.HasPrefix(l, "the text of your message follows"),
 		strings.HasPrefix(l, "below are the message headers"), strings.HasPrefix(l, "message text follows"), strings.HasPrefix(l, "the original message is"),
 		l == "original message", l == "original message header", l == "old message":

@@ -1,6 +1,7 @@
 package bounceimport
 
 import (
+	"slices"
 	"strings"
 )
 
@@ -83,7 +84,7 @@ func scanText(b *bounce, failed string) scanned {
 			items = append(items, item{report: report{rcpt: addr}, rank: rank})
 			cur = len(items) - 1
 		}
-		if text = strings.TrimSpace(text); text != "" {
+		if text = strings.TrimSpace(text); text != "" && !slices.Contains(items[cur].text, text) {
 			items[cur].text = append(items[cur].text, text)
 		}
 	}
@@ -408,7 +409,7 @@ func recipientIn(t, low string) (addr string, rank int, text string) {
 			switch label {
 			case "to", "cc":
 				return a, perhaps, ""
-			case "rcpt to", "recipient", "recipient address", "recipients", "addressed to", "failed recipient", "failed recipients", "address", "could not be delivered to", "original recipient", "failed address", "undeliverable to", "to address", "envelope recipient", "rcpt", "delivery failed to", "destinataire", "empfänger", "destinatario", "宛先", "受信者", "recipient(s)":
+			case "rcpt to", "recipient", "recipient address", "recipients", "addressed to", "failed recipient", "failed recipients", "address", "could not be delivered to", "original recipient", "failed address", "undeliverable to", "to address", "envelope recipient", "rcpt", "delivery failed to", "error-for", "error for", "destinataire", "empfänger", "destinatario", "宛先", "受信者", "recipient(s)":
 				return a, likely, rest
 			}
 			if strings.Contains(label, "deliver") || strings.Contains(label, "recipient") || strings.Contains(label, "following address") || strings.Contains(label, "fail") || strings.Contains(label, "user") || strings.Contains(label, "mailbox") || strings.Contains(label, "unknown") {
@@ -548,6 +549,9 @@ func boilerplate(t string) bool {
 		return true
 	}
 	l := strings.ToLower(t[:min(len(t), 120)])
+	if strings.HasPrefix(l, "from ") && strings.IndexByte(l, '@') > 0 && strings.Count(l, " ") <= 2 { // sendmail: whom the message came from
+		return true
+	}
 	for _, p := range []string{"this message was created automatically", "a message that you sent could not", "a message that you have sent could not", "its recipients", "it's recipients", "recipients. this is a permanent", "failed:", "the following address", "your message", "hi. this is the", "i'm afraid i wasn't able", "this is a permanent error",
 		"this is the postfix program", "this is the mail system at", "i'm sorry to have to inform", "be delivered to one or more", "below could not be delivered", "for further assistance", "if you do so, please", "delete your own text", "the postfix program", "the mail system",
 		"the original message was received", "this is an automatically generated", "delivery to the following recipient", "technical details of", "this is the dragonfly mail", "message from", "hi!", "this is the mailer-daemon", "an error has occurred while attempting", "the following list of recipients",

@@ -199,7 +199,8 @@ func (d *Diagnosis) cluster(e *Event, provider string, t time.Time) {
 	if i := strings.LastIndexByte(local, '@'); i >= 0 {
 		local = local[:i]
 	}
-	if c.sample == "" || !t.IsZero() && (c.first.IsZero() || !t.After(c.first)) {
+	// The sample is the first in time, then in the alphabet: no matter which came first.
+	if c.sample == "" || t.Equal(c.first) || !t.IsZero() && (c.first.IsZero() || t.Before(c.first)) {
 		d.buf = AppendMasked(d.buf[:0], text, local)
 		if c.sample == "" || !t.Equal(c.first) || string(d.buf) < c.sample {
 			c.sample, c.rule, c.fix = string(d.buf), strings.Clone(e.Rule), strings.Clone(e.Fix)

@@ -119,6 +119,11 @@ func TestDiagnosisOver(t *testing.T) {
 // The order of events does not show.
 func TestDiagnosisDeterministic(t *testing.T) {
 	events := someReplies(3)
+	for i := range events {
+		if i%3 == 0 {
+			events[i].Time = time.Time{}
+		}
+	}
 	var want *Findings
 	r := rand.New(rand.NewPCG(1, 1))
 	for range 4 {

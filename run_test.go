@@ -2,6 +2,7 @@ package winnow
 
 import (
 	"archive/zip"
+	"bytes"
 	"context"
 	"crypto/hmac"
 	"crypto/md5"
@@ -11,10 +12,12 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -605,4 +608,64 @@ func TestEverySuppressionHasEvidence(t *testing.T) {
 			t.Errorf("%q", r)
 		}
 	}
+}
+
+func TestProgress(t *testing.T) {
+	md := md5.Sum([]byte("a@firm.org"))
+	never := write(t, filepath.Join(t.TempDir(), "never.txt"), hexOf(md[:])+"\nb@firm.org\n")
+	p := new(Progress)
+	if p.Phase() != "starting" {
+		t.Error(p.Phase())
+	}
+	clean(t, Job{Progress: p, Resolver: table{}, Suppress: []string{never}}, "Email\na@firm.org\nb@firm.org\nc@else.org\n")
+	if p.Phase() != "done" || p.Bytes.Load() != p.Total.Load() || p.Total.Load() == 0 || p.Rows.Load() != 3 || p.Domains.Load() != 2 || p.Answered.Load() != 2 {
+		t.Errorf("%s: %d of %d bytes, %d rows, %d of %d domains", p.Phase(), p.Bytes.Load(), p.Total.Load(), p.Rows.Load(), p.Answered.Load(), p.Domains.Load())
+	}
+}
+
+// Whatever stands in a file of fixes, what is accepted changes the domain alone,
+// and a refusal is one line.
+func FuzzFixes(f *testing.F) {
+	f.Add([]byte("address,suggestion,why,rows,accept\na@b.org,a@c.org,x,1,yes\n"))
+	f.Add([]byte("address;suggestion;accept\r\nz@b..org;z@b.org;x\r\n"))
+	path := filepath.Join(f.TempDir(), "fixes.csv")
+	f.Fuzz(func(t *testing.T, file []byte) {
+		if err := os.WriteFile(path, file, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		var table fixTable
+		if err := table.load(path); err != nil {
+			if strings.Contains(err.Error(), "\n") {
+				t.Errorf("%q", err)
+			}
+			return
+		}
+		for key, to := range table.m {
+			if a, err := validate.ParseAddress(to.String()); err != nil || a.Key() != to.Key() {
+				t.Errorf("%q is fixed to %q: %v", key, to, err)
+			}
+		}
+	})
+}
+
+// Whatever an entry of a user's list is, it is used or it is not, and only
+// addresses, domains and hashes are used.
+func FuzzUserListEntry(f *testing.F) {
+	for _, s := range []string{"a@firm.org", "@firm.org", "firm.org", "0cc175b9c0f1b6a831c399e269772661", "Ann <a@firm.org>", "email", "\xff@\x00"} {
+		f.Add([]byte(s))
+	}
+	r := &run{job: &Job{HMACKey: []byte("k")}, seed: maphash.MakeSeed(), domains: newDomainTable(), onList: newFilter(10)}
+	r.meet("firm.org")
+	f.Fuzz(func(t *testing.T, cell []byte) {
+		r.facts = factTable{}
+		var seen [digestKinds]atomic.Bool
+		u := &userList{source: 1}
+		used, err := (&listReader{run: r, list: u, seen: &seen}).worker().entry(bytes.Clone(cell))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if used && !bytes.ContainsAny(cell, "@.\uff20&") && len(bytes.TrimSpace(cell)) < 32 {
+			t.Errorf("%q is used", cell)
+		}
+	})
 }

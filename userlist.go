@@ -124,6 +124,14 @@ func (r *run) readUserLists(ctx context.Context) error {
 	for _, k := range kinds {
 		r.digests = append(r.digests, digest{k, newFilter(n)})
 	}
+	for _, l := range r.lists { // read once more
+		r.prog.Total.Add(max(0, l.Size()))
+	}
+	for _, u := range r.userLists {
+		if u.List != nil && !u.allow {
+			r.prog.Total.Add(max(0, u.Size()))
+		}
+	}
 	for _, l := range r.lists {
 		if _, err := r.scan(ctx, l, r.newHasher); err != nil {
 			return err

@@ -33,14 +33,6 @@ const (
 	ReasonDNSNoAnswer         = "dns_no_answer" // the resolver as a whole was unusable
 )
 
-// bounceReason returns the reason code of a bounce category.
-func bounceReason(category string) string {
-	if c, ok := categories[category]; ok {
-		return c.reason
-	}
-	return "bounce_" + category
-}
-
 // category is what Decide knows of a category of the taxonomy. The side stands
 // here a second time, beside bounceimport's rules, on purpose: whatever a
 // source of evidence says, a category that is about the sender has no way to

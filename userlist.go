@@ -406,7 +406,7 @@ func (w *listWorker) entry(cell []byte) (bool, error) {
 		return true, nil // read before
 	}
 	at := bytes.IndexByte(cell, '@')
-	if at == 0 || at < 0 && bytes.IndexByte(cell, '.') > 0 && bytes.IndexAny(cell, " \t") < 0 {
+	if at == 0 || at < 0 && bytes.IndexByte(cell, '.') > 0 && !bytes.ContainsAny(cell, " \t") {
 		name := cell
 		if at == 0 {
 			name = cell[1:]

@@ -350,12 +350,9 @@ func afterLine(s string) string {
 // original returns a header field of the returned message.
 func (b *bounce) original(name string) string {
 	head := b.returned
-	for i := 0; i < 3; i++ { // blank lines may stand before it
-		h, _ := splitHead(bytes.TrimLeft(head, "\n \t-="))
-		if v, ok := headerField(h, name); ok {
-			return v
-		}
-		break
+	h, _ := splitHead(bytes.TrimLeft(head, "\n \t-=")) // blank lines may stand before it
+	if v, ok := headerField(h, name); ok {
+		return v
 	}
 	if b.inline {
 		if v, ok := headerField(head, name); ok {
@@ -458,9 +455,7 @@ func (b *bounce) reports() []report {
 	t := scanText(b, failed)
 	if len(out) == 0 {
 		// Nothing but text.
-		for i := range t.found {
-			out = append(out, t.found[i])
-		}
+		out = append(out, t.found...)
 		if len(out) == 0 && failed != "" {
 			for _, a := range strings.Split(failed, ",") {
 				out = append(out, report{rcpt: cleanRecipient(a), reply: t.rest})

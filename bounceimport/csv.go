@@ -724,7 +724,7 @@ func withCode(code, reply string) (string, int) {
 
 // unSMTP cuts the type of a diagnostic off: "smtp;550 5.1.1 …" (RFC 3464 2.3.6).
 func unSMTP(s string) string {
-	if i := strings.IndexByte(s, ';'); i > 0 && i <= 12 && strings.IndexAny(s[:i], " \t<") < 0 {
+	if i := strings.IndexByte(s, ';'); i > 0 && i <= 12 && !strings.ContainsAny(s[:i], " \t<") {
 		return strings.TrimSpace(s[i+1:])
 	}
 	return s
@@ -742,7 +742,7 @@ func firstWord(s string) string {
 func looksLikeAddress(s string) bool {
 	s = strings.Trim(s, " <>\"'")
 	at := strings.LastIndexByte(s, '@')
-	return at > 0 && at < len(s)-1 && len(s) <= 320 && strings.IndexAny(s, " \t") < 0
+	return at > 0 && at < len(s)-1 && len(s) <= 320 && !strings.ContainsAny(s, " \t")
 }
 
 // table is a delimited file opened for reading.

@@ -217,17 +217,6 @@ func (r *jsonRecord) get(paths ...string) string {
 	return ""
 }
 
-// all returns the values of all leaves of that name.
-func (r *jsonRecord) all(path string) []string {
-	var out []string
-	for i := range r.leaves {
-		if r.leaves[i].path == path {
-			out = append(out, jsonText(r.leaves[i].value))
-		}
-	}
-	return out
-}
-
 // in returns the value of a leaf in a certain element of an array.
 func (r *jsonRecord) in(elem int32, path string) string {
 	for i := range r.leaves {

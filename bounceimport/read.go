@@ -215,7 +215,6 @@ type reading struct {
 	name  string // of the source or member that is being read
 	ev    Event
 	src   []byte
-	lines int64
 }
 
 // record counts a record that starts; it returns the context's error now and then.

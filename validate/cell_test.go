@@ -32,7 +32,7 @@ func TestParseCell(t *testing.T) {
 		{"\u200bann@exam\u200bple.org", "ann@example.org(invisible)"},
 		{"\ufeffann@example.org", "ann@example.org(invisible)"},
 		{"\u202aann@example.org\u202c", "ann@example.org(invisible)"},
-		{"نامه‌ای@example.org", "نامه‌ای@example.org"},
+		{"نامه\u200cای@example.org", "نامه\u200cای@example.org"},
 		{"Ann Lee <ann@example.org>", "ann@example.org(display_name)"},
 		{`"Lee, Ann" <ann@example.org>`, "ann@example.org(display_name)"},
 		{"Lee, Ann <ann@example.org>", "ann@example.org(display_name)"},

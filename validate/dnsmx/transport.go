@@ -43,9 +43,7 @@ type flight struct {
 type transport struct {
 	server  server
 	tls     *tls.Config
-	timeout time.Duration
 	socks   []*muxSocket
-	next    uint32
 	deliver func(*flight, reply)
 
 	mu   sync.Mutex

@@ -52,7 +52,7 @@ func (r *run) secondPass(ctx context.Context) error {
 				}
 			}
 		}
-		if l.stat != nil {
+		if l.stat != nil && l.stat.Mode().IsRegular() {
 			if now, err := os.Stat(l.path); err != nil || now.Size() != l.stat.Size() || !now.ModTime().Equal(l.stat.ModTime()) {
 				return changedError(l)
 			}

@@ -669,3 +669,33 @@ func FuzzUserListEntry(f *testing.F) {
 		}
 	})
 }
+
+// A list that changes between the passes is not written half from the one and
+// half from the other.
+func TestChangedWhileRead(t *testing.T) {
+	dir := t.TempDir()
+	list := write(t, filepath.Join(dir, "l.csv"), "Email\na@firm.org\nb@firm.org\n")
+	j := Job{Lists: []string{list}, Out: filepath.Join(dir, "out"), Resolver: meddling(func() {
+		write(t, list, "Email\na@firm.org\nc@firm.org\n")
+		if err := os.Chtimes(list, time.Time{}, march); err != nil {
+			t.Error(err)
+		}
+	})}
+	if _, err := Run(context.Background(), &j); err == nil || !strings.Contains(err.Error(), "changed while it was read") {
+		t.Errorf("%v", err)
+	}
+	if es, err := os.ReadDir(dir); err != nil || len(es) != 1 {
+		t.Errorf("left behind: %v %v", es, err)
+	}
+}
+
+// meddling is a resolver that does something else as well.
+type meddling func()
+
+func (m meddling) Resolve(ctx context.Context, domains <-chan string, each func(validate.Answer)) error {
+	for d := range domains {
+		each(validate.Answer{Domain: d, Verdict: validate.Accepts, Reason: "mx_ok"})
+	}
+	m()
+	return nil
+}

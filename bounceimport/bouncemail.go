@@ -349,13 +349,12 @@ func afterLine(s string) string {
 
 // original returns a header field of the returned message.
 func (b *bounce) original(name string) string {
-	head := b.returned
-	h, _ := splitHead(bytes.TrimLeft(head, "\n \t-=")) // blank lines may stand before it
+	h, _ := splitHead(bytes.TrimLeft(b.returned, "\n \t-=")) // blank lines and rules may stand before it
 	if v, ok := headerField(h, name); ok {
 		return v
 	}
 	if b.inline {
-		if v, ok := headerField(head, name); ok {
+		if v, ok := headerField(b.returned, name); ok {
 			return v
 		}
 	}
@@ -834,11 +833,9 @@ func (d *reading) answer(b *bounce, line int64) error {
 	auto = strings.ToLower(auto)
 	_, autoreply := headerField(head, "x-autoreply")
 	_, autorespond := headerField(head, "x-autorespond")
-	_, suppress := headerField(head, "x-auto-response-suppress")
 	precedence, _ := headerField(head, "precedence")
 	switch {
-	case strings.HasPrefix(auto, "auto-replied"), autoreply, autorespond, strings.EqualFold(precedence, "auto_reply"), autoSubject(subject),
-		strings.HasPrefix(auto, "auto-") && autoSubject(subject), suppress && autoSubject(subject):
+	case strings.HasPrefix(auto, "auto-replied"), autoreply, autorespond, strings.EqualFold(precedence, "auto_reply"), autoSubject(subject):
 		return d.mailed(line, b, report{rcpt: sender, reply: firstLines(b.body)}, "auto_reply", "auto_reply", "automatic answer")
 	}
 	d.ignored("mail that is no bounce")
@@ -859,8 +856,7 @@ func autoSubject(s string) bool {
 
 func firstLines(s string) string {
 	f := strings.Fields(s)
-	out := strings.Join(f[:min(len(f), 60)], " ")
-	return out
+	return strings.Join(f[:min(len(f), 60)], " ")
 }
 
 // notification returns the JSON of a notification that Amazon SNS mailed, or "".

@@ -453,8 +453,10 @@ func mandrillEvent(d *reading, r *jsonRecord, e *Event) outcome {
 		e.Hint = "unsubscribe"
 	case "deferral":
 		e.Hint = "delayed"
-	case "send", "delivered", "open", "click":
+	case "delivered", "open", "click":
 		e.Hint = "delivered"
+	case "send":
+		return ignore("event send: accepted by Mandrill, not by the recipient's server")
 	case "": // the sync of the reject list
 		if r.get("action") == "remove" {
 			return ignore("taken off the reject list")
@@ -468,9 +470,6 @@ func mandrillEvent(d *reading, r *jsonRecord, e *Event) outcome {
 		return ignore("event " + event)
 	default:
 		return unmapped("event " + event)
-	}
-	if event == "send" {
-		return ignore("event send: accepted by Mandrill, not by the recipient's server")
 	}
 	return outcome{}
 }
@@ -495,11 +494,10 @@ func postmarkEvent(d *reading, r *jsonRecord, e *Event) outcome {
 			e.Hint, e.Reply = "complaint", ""
 		case "Unsubscribe":
 			e.Hint, e.Reply = "unsubscribe", ""
-		case "AutoResponder", "ChallengeVerification", "OpenRelayTest", "Subscribe", "TemplateRenderingFailed", "VirusNotification":
-			if kind != "AutoResponder" && kind != "ChallengeVerification" {
-				return ignore("bounce type " + kind)
-			}
+		case "AutoResponder", "ChallengeVerification":
 			e.Hint, e.Reply = "auto_reply", ""
+		case "OpenRelayTest", "Subscribe", "TemplateRenderingFailed", "VirusNotification":
+			return ignore("bounce type " + kind)
 		default:
 			if e.Hint = hintOf(kind); e.Hint == "" {
 				e.Hint = "unknown"
@@ -576,9 +574,7 @@ func mailjetEvent(d *reading, r *jsonRecord, e *Event) outcome {
 		e.Hint = "complaint"
 	case "unsub":
 		e.Hint = "unsubscribe"
-	case "open", "click":
-		e.Hint = "delivered"
-	case "sent":
+	case "sent", "open", "click": // "sent": the recipient's server took it
 		e.Hint = "delivered"
 	default:
 		return unmapped("event " + event)
@@ -589,20 +585,15 @@ func mailjetEvent(d *reading, r *jsonRecord, e *Event) outcome {
 // mailjetError is Mailjet's own table of errors.
 func mailjetError(s string) string {
 	switch s {
-	case "user unknown", "mailbox inactive":
-		if s == "mailbox inactive" {
-			return "mailbox_disabled"
-		}
+	case "user unknown":
 		return "user_unknown"
+	case "mailbox inactive":
+		return "mailbox_disabled"
 	case "quota exceeded":
 		return "mailbox_full"
-	case "blacklisted", "spam reporter", "preblocked", "duplicate in campaign":
-		if s == "spam reporter" {
-			return "complaint"
-		}
-		if s == "duplicate in campaign" {
-			return "unknown"
-		}
+	case "spam reporter":
+		return "complaint"
+	case "blacklisted", "preblocked":
 		return "esp_suppressed"
 	case "invalid domain", "no mail host":
 		return "domain_unknown"
@@ -624,7 +615,7 @@ func mailjetError(s string) string {
 		return "message_too_big"
 	case "connection issue", "protocol error", "system issue", "mailjet", "mail server timeout":
 		return "network_error"
-	case "temporarily unavailable", "header issue":
+	case "temporarily unavailable", "header issue", "duplicate in campaign":
 		return "unknown"
 	}
 	return ""
@@ -683,14 +674,11 @@ func brevoEvent(d *reading, r *jsonRecord, e *Event) outcome {
 		e.Hint = "delayed"
 	case "spam", "complaint":
 		e.Hint, e.Reply = "complaint", ""
-	case "unsubscribe", "unsubscribed", "listaddition":
-		if event == "listaddition" {
-			return ignore("event " + event)
-		}
+	case "unsubscribe", "unsubscribed":
 		e.Hint, e.Reply = "unsubscribe", ""
 	case "delivered", "opened", "click", "clicks", "clicked", "unique_opened", "first_opening", "proxy_open", "unique_proxy_open", "uniqueopened":
 		e.Hint = "delivered"
-	case "request", "requests", "sent":
+	case "request", "requests", "sent", "listaddition":
 		return ignore("event " + event)
 	default:
 		return unmapped("event " + event)

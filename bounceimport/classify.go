@@ -30,8 +30,8 @@ type Classifier struct {
 	set  *ruleSet
 }
 
-// Builtin returns the embedded rules.
-var Builtin = sync.OnceValue(func() *Rules {
+// builtin returns the embedded rules.
+var builtin = sync.OnceValue(func() *Rules {
 	r, err := ParseRules("rules.txt", rulesText)
 	if err == nil {
 		err = r.parseCodes("codes.txt", codesText)
@@ -42,7 +42,7 @@ var Builtin = sync.OnceValue(func() *Rules {
 	return r
 })
 
-var builtinSet = sync.OnceValue(func() *ruleSet { return compile(Builtin()) })
+var builtinSet = sync.OnceValue(func() *ruleSet { return compile(builtin()) })
 
 func (c *Classifier) rules() *ruleSet {
 	if c == nil {
@@ -52,7 +52,7 @@ func (c *Classifier) rules() *ruleSet {
 		if c.User == nil {
 			c.set = builtinSet()
 		} else {
-			c.set = compile(c.User, Builtin())
+			c.set = compile(c.User, builtin())
 		}
 	})
 	return c.set

@@ -125,10 +125,10 @@ func TestTaxonomy(t *testing.T) {
 // A line of codes.txt for a provider that rules.txt does not know would count for all.
 func TestCodeProviders(t *testing.T) {
 	names := map[string]bool{"": true}
-	for _, p := range Builtin().providers {
+	for _, p := range builtin().providers {
 		names[p.name] = true
 	}
-	for _, c := range Builtin().codes {
+	for _, c := range builtin().codes {
 		if !names[c.provider] {
 			t.Errorf("codes.txt:%d: no provider %q", c.line, c.provider)
 		}
@@ -138,7 +138,7 @@ func TestCodeProviders(t *testing.T) {
 // Every rule decides its own test replies.
 func TestRuleTests(t *testing.T) {
 	var c Classifier
-	for _, r := range Builtin().rules {
+	for _, r := range builtin().rules {
 		for _, f := range r.tests {
 			if e := c.Explain(f.value); e.Rule != r.id {
 				t.Errorf("rules.txt:%d: decided by %s, not by %s", f.line, e.Rule, r.id)
@@ -297,6 +297,7 @@ func TestParseRulesErrors(t *testing.T) {
 		{"id: a\ncategory: virus\nmatch: x\n\nid: a\ncategory: virus\nmatch: y\n", `r.txt:5: id "a" is already used in line 1`},
 		{"id: a\ncategory: virus\nmatch: x\nmeening: y\n", `r.txt:4: unknown field "meening"`},
 		{"  id: a\n", "r.txt:1: an indented line"},
+		{"id: a\ncategory: virus\nmatch: 5.7.1 x\n", "r.txt:3: \"5.7.1 x\": reply codes are not among the words"},
 	} {
 		_, err := ParseRules("r.txt", tc[0])
 		if err == nil || !strings.Contains(err.Error(), tc[1]) {

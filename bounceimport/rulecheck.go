@@ -53,18 +53,18 @@ func CheckRules(r *Rules, replies []string) RuleCheck {
 		}
 		for k := range ru.patterns {
 			c.Phrases++
-			e := ru.sample(&ru.patterns[k], r, Builtin())
+			e := ru.sample(&ru.patterns[k], r, builtin())
 			if res := result(ru.patterns[k].line, ru, e); res.Is.Rule != ru.id {
 				c.Shadowed = append(c.Shadowed, res)
 			}
 		}
 	}
-	for i := range Builtin().rules {
-		ru := &Builtin().rules[i]
+	for i := range builtin().rules {
+		ru := &builtin().rules[i]
 		for k := range ru.patterns {
-			e := ru.sample(&ru.patterns[k], Builtin())
+			e := ru.sample(&ru.patterns[k], builtin())
 			if res := result(ru.patterns[k].line, ru, e); res.Was.Category != res.Is.Category {
-				res.Place = fmt.Sprintf("%s:%d", Builtin().name, ru.patterns[k].line)
+				res.Place = fmt.Sprintf("%s:%d", builtin().name, ru.patterns[k].line)
 				c.Changed = append(c.Changed, res)
 			}
 		}

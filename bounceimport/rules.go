@@ -516,6 +516,9 @@ func literal(p string) ([]string, error) {
 			t.norm = append(t.norm, w[0], ' ')
 			continue
 		}
+		if n := statusAt(w, 0); n > 0 && n == len(w) {
+			return nil, fmt.Errorf("%q: reply codes are not among the words; use when: status=%s", p, w)
+		}
 		t.addWords(w)
 	}
 	l := string(t.norm)

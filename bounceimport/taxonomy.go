@@ -62,10 +62,6 @@ var taxonomy = sync.OnceValue(func() []Category {
 	return list
 })
 
-// Categories returns the taxonomy, in its order. The caller may keep the slice
-// but not change it.
-func Categories() []Category { return taxonomy() }
-
 // LookupCategory returns the category of a name.
 func LookupCategory(name string) (Category, bool) {
 	if i := categoryIndex(name); i >= 0 {

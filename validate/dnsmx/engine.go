@@ -52,6 +52,7 @@ type engine struct {
 	held     []*heldJob          // verdicts that wait for the end
 	unconf   []*job              // denials that wait for the first canaries, to be confirmed elsewhere
 	out      []*flight           // to be sent when mu is free
+	again    []*flight           // to be sent once more
 	done     []validate.Answer   // to be handed out when mu is free
 	calls    sync.WaitGroup
 	lost     distrust
@@ -267,8 +268,8 @@ func (e *engine) poke() {
 // unlock sends what can be sent, releases mu and hands out what is ready.
 func (e *engine) unlock() {
 	e.pump()
-	out, done := e.out, e.done
-	e.out, e.done = nil, nil
+	out, again, done := e.out, e.again, e.done
+	e.out, e.again, e.done = nil, nil, nil
 	if len(done) > 0 {
 		e.calls.Add(1)
 	}
@@ -279,6 +280,9 @@ func (e *engine) unlock() {
 	e.mu.Unlock()
 	for _, f := range out {
 		f.up.t.send(e.ctx, f)
+	}
+	for _, f := range again {
+		f.sock.resend(f)
 	}
 	for _, a := range done {
 		e.each(a)
@@ -713,6 +717,12 @@ func (e *engine) control(now time.Time) {
 				if f.young && age >= tick {
 					f.young = false
 					f.up.young--
+				}
+				if age >= slowAfter && !f.resent && f.sock != nil && f.ask.pass == 1 {
+					// A packet may be lost between two processes too, for want of buffer.
+					f.resent = true
+					f.up.queries++
+					e.again = append(e.again, f)
 				}
 				if age >= slowAfter && f.slot && f.ask.pass == 1 && f.up.inflight+f.up.slow < int(f.up.limit) {
 					f.slot = false

@@ -89,7 +89,9 @@ func TestScenarios(t *testing.T) {
 					if err != nil {
 						t.Fatal(err)
 					}
-					s.TCPOnly = tcpOnly
+					if tcpOnly {
+						s.TCPOnly()
+					}
 					t.Cleanup(s.Close)
 					r.Servers = append(r.Servers, s.Addr)
 				}

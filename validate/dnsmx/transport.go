@@ -31,10 +31,11 @@ type flight struct {
 	sock    *muxSocket // nil: a goroutine of its own waits for the reply
 	started time.Time
 	// Guarded by the engine's lock.
-	slot  bool // counts against the window
-	young bool // just sent: perhaps not read yet
-	late  bool // in a later pass
-	done  bool
+	slot   bool // counts against the window
+	young  bool // just sent: perhaps not read yet
+	late   bool // in a later pass
+	resent bool
+	done   bool
 	// Guarded by the socket's lock.
 	bad bool // a message came that was no reply
 }
@@ -323,6 +324,16 @@ func (m *muxSocket) send(f *flight) {
 			return // a lost packet
 		}
 		m.failAll(err)
+	}
+}
+
+// resend sends a query that still waits once more.
+func (m *muxSocket) resend(f *flight) {
+	m.mu.Lock()
+	waits := len(f.query) > 1 && m.flights[binary.BigEndian.Uint16(f.query)] == f
+	m.mu.Unlock()
+	if waits {
+		m.conn.Write(f.query)
 	}
 }
 

@@ -91,13 +91,13 @@ cold() {
 	done
 }
 perf() { dnsperf -s 127.0.0.1 -p "$REC" -d "$dir/dnsperf.txt" -n 1 "$@" 2>&1 | awk '/Queries lost/{l=$3} /Run time/{t=$4} /Queries per second/{q=$4} END{printf "wall=%.2fs queries/s=%.0f lost=%s\n", t, q, l}'; }
-ask() { "$dir/bench" run "$@" "$dir/names.txt" "127.0.0.1:$REC"; }
+ask() { "$dir/bench" run ${VERBOSE:+-v} "$@" "$dir/names.txt" "127.0.0.1:$REC"; }
 
 failed=0
 echo "== cold resolver, $N domains, 0.5% dead, 1% SERVFAIL"
 cold
 printf 'dnsmx              '
-ask ${VERBOSE:+-v} || failed=1
+ask || failed=1
 if [ -z "${QUICK:-}" ]; then
 	for c in ${SETTINGS:-50 100 200 500 5000 20000}; do
 		cold

@@ -177,7 +177,7 @@ func run(args []string) error {
 	}()
 	if *verbose {
 		go func() {
-			for range time.Tick(2 * time.Second) {
+			for range time.Tick(time.Second) {
 				s := r.Stats()
 				fmt.Fprintf(os.Stderr, "  %3.0fs received %d answered %d unknown %d %+v\n", s.Seconds, s.Domains, s.Answered, s.Unknown, s.Resolvers)
 			}

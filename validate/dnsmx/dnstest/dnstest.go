@@ -77,14 +77,12 @@ mta5.am0.yahoodns.net.                   A 67.195.204.72
 type Server struct {
 	Addr string // host:port, the same for UDP and TCP
 
-	// TCPOnly makes every reply over UDP a truncated one. Set it before the first query.
-	TCPOnly bool
-
 	udp, tcp *dns.Server
 
 	overTCP *Server // answers for TCP when not nil
 
 	mu      sync.Mutex
+	tcpOnly bool
 	names   map[string]map[uint16][]dns.RR // lower case, with final dot
 	parents map[string]bool                // names that exist because something below them does
 	rules   []rule
@@ -269,6 +267,13 @@ func (s *Server) Count(name, typ string) int {
 	return s.counts[name+" "+typ]
 }
 
+// TCPOnly makes every reply over UDP a truncated one.
+func (s *Server) TCPOnly() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.tcpOnly = true
+}
+
 // Fixed gives the server another zone text to answer queries over TCP from, as a
 // resolver does that was repaired meanwhile. Call it before the first query.
 func (s *Server) Fixed(zone string) error {
@@ -297,6 +302,7 @@ func (s *Server) ServeDNS(w dns.ResponseWriter, q *dns.Msg) {
 	s.queries = append(s.queries, key)
 	what, arg, ede := s.behaviour(name, typ)
 	m := s.answer(q, name, typ)
+	cut := s.tcpOnly && udp
 	s.mu.Unlock()
 
 	if opt := q.IsEdns0(); opt != nil {
@@ -306,7 +312,7 @@ func (s *Server) ServeDNS(w dns.ResponseWriter, q *dns.Msg) {
 			o.Option = append(o.Option, &dns.EDNS0_EDE{InfoCode: uint16(ede)})
 		}
 	}
-	if s.TCPOnly && udp {
+	if cut {
 		m.Answer, m.Ns, m.Truncated = nil, nil, true
 		what = ""
 	}

@@ -32,7 +32,6 @@ type rule struct {
 	tests      []field
 	meaning    string
 	fix        string
-	source     string
 }
 
 // pattern is one "match:" line: all its terms must be in the reply. A term is a
@@ -209,7 +208,7 @@ func (r *Rules) stanza(s stanza, seen map[string]int) error {
 		case "fix":
 			ru.fix = f.value
 		case "source":
-			ru.source = f.value
+			// for people
 		default:
 			return fail(f, "unknown field %q; a rule has id, category, match, not, when, weight, confidence, provider, meaning, fix, source, test", f.key)
 		}

@@ -32,23 +32,23 @@ type dnsOptions struct {
 
 // addDNSFlags adds the flags to a command.
 func addDNSFlags(fs *pflag.FlagSet, o *dnsOptions) {
-	fs.StringSliceVar(&o.servers, "resolver", nil, "resolvers to ask: IP, IP:PORT, tls://IP#NAME or https://NAME/PATH (default: the system's)")
-	fs.IntVar(&o.concurrency, "concurrency", 0, "most queries on their way to a resolver (default 500 near, 64 across the Internet)")
-	fs.Float64Var(&o.rate, "dns-rate", 0, "most queries per second to a resolver (default none near, 300 across the Internet)")
-	fs.DurationVar(&o.timeout, "dns-timeout", 2*time.Second, "how long a first query waits for its reply")
-	fs.DurationVar(&o.budget, "dns-budget", 0, "stop asking after this time; the rest is unknown (for example 10m)")
-	fs.StringSliceVar(&o.canaries, "dns-canary", nil, "domains that certainly take mail, to test resolvers by (default gmail.com,outlook.com,yahoo.com)")
+	fs.StringSliceVar(&o.servers, "resolver", nil, "IP[:PORT], tls://IP#NAME or https://NAME/PATH")
+	fs.IntVar(&o.concurrency, "concurrency", 0, "most queries in flight (default 500 near, 64 far)")
+	fs.Float64Var(&o.rate, "dns-rate", 0, "most queries a second (default 300 far, any near)")
+	fs.DurationVar(&o.timeout, "dns-timeout", 2*time.Second, "wait this long for a first reply")
+	fs.DurationVar(&o.budget, "dns-budget", 0, "stop asking after this time, for example 10m")
+	fs.StringSliceVar(&o.canaries, "dns-canary", nil, "domains that surely take mail, as a test")
 	o.cache = defaultCache()
 	addCacheFlag(fs, &o.cache)
 	fs.StringVar(&o.record, "dns-record", "", "write all replies of the DNS to this file")
-	fs.StringVar(&o.replay, "dns-replay", "", "do not ask the DNS: use the replies that --dns-record wrote to this file")
-	fs.StringVar(&o.table, "domains", "", "do not ask the DNS: use the verdicts that 'winnow domains' wrote to this file")
+	fs.StringVar(&o.replay, "dns-replay", "", "use the replies in this file of --dns-record")
+	fs.StringVar(&o.table, "domains", "", "use the verdicts in this file of 'winnow domains'")
 }
 
 // addCacheFlag adds the flag for the cache file. Its help is the same on every machine.
 func addCacheFlag(fs *pflag.FlagSet, path *string) {
-	fs.StringVar(path, "dns-cache", *path, "file that keeps answers between runs, \"\" for none")
-	fs.Lookup("dns-cache").DefValue = "in your cache directory"
+	fs.StringVar(path, "dns-cache", *path, "answers kept between runs, \"\" for none")
+	fs.Lookup("dns-cache").DefValue = "" // not shown: it would be another path on every machine
 }
 
 // defaultCache is where answers of the DNS are kept; "" when there is no place.

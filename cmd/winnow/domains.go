@@ -27,9 +27,10 @@ func newDomainsCmd(e *env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "domains [FILE | -]",
 		Short: "Ask the DNS which domains take mail, and print a table of verdicts",
-		Long: `Reads domains, one a line, from FILE or standard input, or with --column from a
-column of a CSV file, and prints a verdict for each, in the order of the input and
-once only. An address is taken for its domain; the local part goes nowhere.
+		Long: `Reads domains, one a line, from FILE or standard input, or with --column from
+a column of a CSV file, and prints a verdict for each, in the order of the
+input and once only. An address is taken for its domain; the local part goes
+nowhere.
 
 The table goes into 'winnow clean --domains FILE', so that the DNS can be asked
 once, and on another machine than the one that holds the list.
@@ -37,6 +38,11 @@ once, and on another machine than the one that holds the list.
   verdict   accepts, does_not_accept or unknown. Only what the DNS proves is
             does_not_accept; every error of a resolver is unknown.
   reason    one stable word, for example mx_ok, domain_not_found, dns_timeout
+
+Without --resolver the system's resolvers are asked. Those on this machine or a
+private network are near, all others far. A resolver must find mail hosts for
+gmail.com, outlook.com and yahoo.com (--dns-canary names others), and must prove
+that random names do not exist, or nothing that it denies is believed.
 
 The exit code is 0 whatever the verdicts, 75 when the DNS could not be used.`,
 		Example: `  winnow domains domains.txt > verdicts.csv
@@ -52,7 +58,7 @@ The exit code is 0 whatever the verdicts, 75 when the DNS could not be used.`,
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object a line")
-	cmd.Flags().StringVar(&column, "column", "", "FILE is a CSV: take this column, by name or number")
+	cmd.Flags().StringVar(&column, "column", "", "the column of a CSV, by name or number")
 	addDNSFlags(cmd.Flags(), &o)
 	cmd.AddCommand(newDomainsShowCmd(e), newDomainsForgetCmd(e))
 	return cmd
@@ -65,8 +71,8 @@ func newDomainsShowCmd(e *env) *cobra.Command {
 		Use:   "show [DOMAIN…]",
 		Short: "Print what the cache of the DNS holds",
 		Long: `Prints the answers that earlier runs have kept and that are still good, of the
-given domains or of all, as the same table that 'winnow domains' prints. Nobody is
-asked. Exit code 1 when a given domain is not there.`,
+given domains or of all, as the same table that 'winnow domains' prints. Nobody
+is asked. Exit code 1 when a given domain is not there.`,
 		Example: `  winnow domains show acme.com
   winnow domains show --json`,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -107,8 +113,8 @@ func newDomainsForgetCmd(e *env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "forget DOMAIN… | --all",
 		Short: "Remove answers from the cache of the DNS",
-		Long: `Removes the kept answers of the given domains, so that the next run asks for them
-anew, and says how many they were.`,
+		Long: `Removes the kept answers of the given domains, so that the next run asks for
+them anew, and says how many they were.`,
 		Example: `  winnow domains forget acme.com
   winnow domains forget --all`,
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -23,32 +23,6 @@ import (
 	"winnow/validate"
 )
 
-// bounceFlags are what the commands that read bounce files have in common.
-type bounceFlags struct {
-	rules, zone string
-	senders     []string
-}
-
-func (b *bounceFlags) add(cmd *cobra.Command) {
-	f := cmd.Flags()
-	f.StringVar(&b.rules, "rules", "", "a `FILE` of your own rules, which win over the built-in ones")
-	f.StringVar(&b.zone, "tz", "", "time `ZONE` of times that name none (default UTC)")
-	f.StringSliceVar(&b.senders, "sender", nil, "use bounce mails only when the returned message is from this `DOMAIN`:\nanyone can send a forged one")
-}
-
-func (b *bounceFlags) options(cmd *cobra.Command) (opt bounceimport.Options, err error) {
-	opt.Senders = b.senders
-	if opt.Classifier, err = loadRules(b.rules); err != nil {
-		return opt, err
-	}
-	if b.zone != "" {
-		if opt.Location, err = time.LoadLocation(b.zone); err != nil {
-			return opt, usagef(cmd, "--tz %s: no such time zone; name one like Europe/Berlin or UTC", b.zone)
-		}
-	}
-	return opt, nil
-}
-
 // readPath reads a bounce file, a folder or standard input ("-"), and says on
 // standard error what could not be used.
 func (e *env) readPath(ctx context.Context, path string, opt bounceimport.Options, yield func(*bounceimport.Event) error) (a bounceimport.Account, err error) {
@@ -101,7 +75,7 @@ towards a threshold that needs several.`,
 					return usagef(cmd, "the history %s lies in %s, which is to be read: put it beside the folder, not into it", path, f)
 				}
 			}
-			opt, err := read.options(cmd)
+			opt, err := read.options()
 			if err != nil {
 				return err
 			}
@@ -147,7 +121,7 @@ towards a threshold that needs several.`,
 	}
 	cmd.Flags().StringVar(&path, "history", "", "the `FILE` to add to, made when missing")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the account as JSON")
-	read.add(cmd)
+	read.add(cmd.Flags())
 	return cmd
 }
 

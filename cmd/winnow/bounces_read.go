@@ -51,7 +51,7 @@ provider, meaning, fix.`,
   zcat events.json.gz | winnow bounces read - --json`,
 		Args: usageArgs(cobra.MinimumNArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			opt, err := read.options(cmd)
+			opt, err := read.options()
 			if err != nil {
 				return err
 			}
@@ -59,7 +59,7 @@ provider, meaning, fix.`,
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object an event")
-	read.add(cmd)
+	read.add(cmd.Flags())
 	return cmd
 }
 

@@ -41,7 +41,7 @@ A history counts an address, category and day once; files count every event.`,
 			if len(files) == 0 && path == "" {
 				return usagef(cmd, "nothing to report on: name bounce files, --history FILE, or both")
 			}
-			opt, err := read.options(cmd)
+			opt, err := read.options()
 			if err != nil {
 				return err
 			}
@@ -98,7 +98,7 @@ A history counts an address, category and day once; files count every event.`,
 	f.StringArrayVar(&events, "event", nil, "what changed and when, as `DATE=TEXT`; may be repeated\n(DATE is 2026-03-12 or 2026-03-12T09:00:00Z)")
 	f.StringVar(&since, "since", "", "only events from this `DATE` on; those without a time are left out then")
 	f.BoolVar(&asJSON, "json", false, "print it as JSON")
-	read.add(cmd)
+	read.add(cmd.Flags())
 	return cmd
 }
 

@@ -30,7 +30,7 @@ type cleanOptions struct {
 	by              string
 	bounces         []string
 	history         string
-	rules           string
+	read            bounceFlags
 	suppress        []string
 	allow           []string
 	hmacKeyFile     string
@@ -109,7 +109,7 @@ func (o *cleanOptions) addFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.column, "column", "", "the address column, by name or number (default: found by header and content)")
 	f.StringSliceVar(&o.bounces, "bounces", nil, "files or folders of bounces, complaints and unsubscribes, in any form (may be repeated); with --history they are imported there")
 	f.StringVar(&o.history, "history", "", "the database of 'winnow bounces import'")
-	f.StringVar(&o.rules, "rules", "", "your own rules for bounce wordings, on top of winnow's")
+	o.read.add(f)
 	f.StringSliceVar(&o.suppress, "suppress", nil, "files of addresses, @domains or hashes never to mail (may be repeated)")
 	f.StringSliceVar(&o.allow, "allow", nil, "files of addresses or @domains that no list or check may condemn (may be repeated)")
 	f.StringVar(&o.hmacKeyFile, "hmac-key-file", "", "file with the key of HMAC-SHA-256 hashes in --suppress files")
@@ -337,10 +337,11 @@ func (e *env) evidence(ctx context.Context, o *cleanOptions, now time.Time) (_ *
 	if len(o.bounces) == 0 && o.history == "" {
 		return ev, nil
 	}
-	classifier, err := loadRules(o.rules)
+	read, err := o.read.options()
 	if err != nil {
 		return nil, err
 	}
+	read.Now = now
 	var diagnosis bounceimport.Diagnosis
 	var accounts []bounceimport.Account
 	add := func(*bounceimport.Event) error { return nil }
@@ -374,13 +375,12 @@ func (e *env) evidence(ctx context.Context, o *cleanOptions, now time.Time) (_ *
 		}
 	}
 	for _, path := range o.bounces {
-		account, err := bounceimport.ReadPath(ctx, path, bounceimport.Options{Now: now, Classifier: classifier}, func(ev *bounceimport.Event) error {
+		account, err := e.readPath(ctx, path, read, func(ev *bounceimport.Event) error {
 			return errors.Join(diagnosis.Add(ev), add(ev))
 		})
 		if err != nil {
 			return nil, err
 		}
-		e.noteAccount(&account)
 		accounts = append(accounts, account)
 	}
 	ev.summary = bounceSummary(diagnosis.Findings(), accounts)

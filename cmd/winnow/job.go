@@ -214,7 +214,7 @@ func (j *jobFile) plan(e *env, now time.Time) (*jobPlan, error) {
 		p.clean.metrics = j.relative(j.Metrics)
 	}
 	p.clean.jobName = j.Name
-	for _, path := range []*string{&p.clean.rules, &p.clean.hmacKeyFile, &p.clean.applyFixes} {
+	for _, path := range []*string{&p.clean.read.rules, &p.clean.read.sent, &p.clean.hmacKeyFile, &p.clean.applyFixes} {
 		if *path != "" {
 			*path = j.relative(*path)
 		}
@@ -399,8 +399,11 @@ func (p *jobPlan) steps(ctx context.Context, e *env) error {
 	}
 	if len(p.bounces) > 0 {
 		args := slices.Concat([]string{"bounces", "import"}, p.bounces, []string{"--history", p.clean.history})
-		if p.clean.rules != "" {
-			args = append(args, "--rules", p.clean.rules)
+		read := p.clean.read
+		for _, f := range [][2]string{{"rules", read.rules}, {"tz", read.zone}, {"sent-ids", read.sent}, {"sender", strings.Join(read.senders, ",")}} {
+			if f[1] != "" {
+				args = append(args, "--"+f[0]+"="+f[1])
+			}
 		}
 		if err := step(args...); err != nil {
 			return err

@@ -42,9 +42,9 @@ BENCH_ROWS ?= 10000000
 BENCH_DIR ?= /tmp/winnow-bench
 
 .PHONY: bench
-bench: ## measure: Go benchmarks of every room, then the cleaning of BENCH_ROWS rows beside cp
-	go test -run '^$$' -bench . -benchmem ./validate ./internal/csvrows ./bounceimport ./bounceimport/history ./validate/dnsmx ./export/esp
-	go run ./internal/benchlist -rows $(BENCH_ROWS) -dir $(BENCH_DIR)
+bench: build ## measure: Go benchmarks of every room, then the cleaning of BENCH_ROWS rows beside cp
+	go test -run '^$$' -bench . -benchmem . ./validate ./internal/csvrows ./bounceimport ./bounceimport/history ./validate/dnsmx ./export/esp
+	go run ./internal/benchlist -rows $(BENCH_ROWS) -dir $(BENCH_DIR) -winnow bin/winnow
 
 .PHONY: bench-dns
 bench-dns: ## measure asking the DNS: unbound, nsd and dnsperf on loopback (says what to install)

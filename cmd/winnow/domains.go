@@ -30,7 +30,8 @@ func newDomainsCmd(e *env) *cobra.Command {
 		Long: `Reads domains, one a line, from FILE or standard input, or with --column from
 a column of a CSV file, and prints a verdict for each, in the order of the
 input and once only. An address is taken for its domain; the local part goes
-nowhere.
+nowhere. In a column that holds addresses, a cell without "@" is not a domain,
+and nobody is asked for it.
 
 The table goes into 'winnow clean --domains FILE', so that the DNS can be asked
 once, and on another machine than the one that holds the list.
@@ -198,8 +199,11 @@ func runDomains(ctx context.Context, e *env, o *dnsOptions, path, column string,
 	if err := w.Flush(); err != nil {
 		return err
 	}
-	if in.addresses > 0 {
+	if in.addresses > 0 && column == "" {
 		e.note("%d of the lines were addresses; their domains were taken", in.addresses)
+	}
+	if in.skipped > 0 {
+		e.note("%d cells hold no address in a column of addresses; nobody was asked for them", in.skipped)
 	}
 	e.noteDNS(r)
 	return dnsError(rerr)
@@ -223,6 +227,7 @@ type domainList struct {
 	index     map[string]int
 	bad       map[string]string // what is not a domain, and why
 	addresses int
+	skipped   int // cells of a column of addresses that hold none
 }
 
 func newDomainList(names []string) *domainList {
@@ -303,6 +308,8 @@ func readDomains(ctx context.Context, e *env, path, column string) (*domainList,
 	return l, nil
 }
 
+// readColumn reads the domains of a column. In a column of addresses a cell
+// without "@" may be a local part (john.smith): it must not reach the DNS.
 func (l *domainList) readColumn(ctx context.Context, e *env, path, column string) error {
 	list, err := csvrows.Open(path, csvrows.Options{Column: column, Stdin: e.stdin, Done: ctx.Done()})
 	if err != nil {
@@ -316,9 +323,11 @@ func (l *domainList) readColumn(ctx context.Context, e *env, path, column string
 	defer sc.Close()
 	var c csvrows.Chunk
 	var buf []byte
+	var found []validate.CellAddress
+	bare := newDomainList(nil) // what stands without "@", until the whole column is known
 	for {
 		if err := sc.Next(&c); errors.Is(err, io.EOF) {
-			return ctx.Err()
+			break
 		} else if err != nil {
 			return err
 		}
@@ -326,10 +335,27 @@ func (l *domainList) readColumn(ctx context.Context, e *env, path, column string
 			return ctx.Err()
 		}
 		for i := range c.Len() {
-			if c.Problem(i) == "" {
-				buf = c.Cell(i, list.Column, buf[:0])
-				l.add(string(buf))
+			if c.Problem(i) != "" {
+				continue
+			}
+			buf = c.Cell(i, list.Column, buf[:0])
+			found = validate.ParseCell(found[:0], string(buf))
+			for _, a := range found {
+				if strings.Contains(a.Address, "@") {
+					l.add(a.Address)
+				} else {
+					bare.skipped++
+					bare.add(a.Address)
+				}
 			}
 		}
 	}
+	if l.addresses > 0 {
+		l.skipped = bare.skipped
+	} else {
+		for _, d := range bare.names {
+			l.add(d)
+		}
+	}
+	return ctx.Err()
 }

@@ -269,7 +269,11 @@ func (v *verifier) list(in export.InputFile, reasons map[export.ReasonCount]int6
 			first = false
 			if a.cells > 0 {
 				var cells [5]string
-				if b := bare(line, comma, a.cells, cells[:]); b != nil && (lines == nil || contains(lines, b)) {
+				b := bare(line, comma, a.cells, cells[:])
+				if lines != nil && b != nil && !contains(lines, b) {
+					b = unfilled(lines, b, comma)
+				}
+				if b != nil {
 					line = b
 					if a.cells == 5 {
 						reasons[export.ReasonCount{List: a.list, Reason: cells[0]}]++
@@ -449,6 +453,19 @@ func bare(line []byte, comma byte, n int, cells []string) []byte {
 		line = line[:at]
 	}
 	return line
+}
+
+// unfilled returns the line of an input from which line was made by empty cells
+// at its end, as a short record is filled up before winnow adds its own cells;
+// nil when there is none.
+func unfilled(lines []uint64, line []byte, comma byte) []byte {
+	for len(line) > 0 && line[len(line)-1] == comma {
+		line = line[:len(line)-1]
+		if contains(lines, line) {
+			return line
+		}
+	}
+	return nil
 }
 
 // lineHash is FNV-1a with a finalizer: stable, and not the hash the run uses.

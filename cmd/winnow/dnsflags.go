@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -100,7 +99,13 @@ func (o *dnsOptions) resolver() (validate.Resolver, func() error, error) {
 		return nil, nil, err
 	}
 	r.Record = w
-	return r, w.commit, nil
+	return r, func() error {
+		if !r.Stats().Done {
+			w.abandon() // half a recording would answer "unknown" later
+			return nil
+		}
+		return w.commit()
+	}, nil
 }
 
 // wholeFile is a private file that appears under its name when it is complete.
@@ -135,7 +140,11 @@ func (w *wholeFile) commit() error {
 	return err
 }
 
-var _ io.Writer = (*wholeFile)(nil)
+// abandon removes what there is of the file.
+func (w *wholeFile) abandon() {
+	w.Close()
+	os.Remove(w.Name())
+}
 
 // dnsError turns an error of Resolve into the one for the user: an unusable DNS
 // has an exit code of its own.

@@ -3,7 +3,6 @@ package dnsmx
 import (
 	"bufio"
 	"context"
-	"fmt"
 	"hash/maphash"
 	"io"
 	"slices"
@@ -102,7 +101,7 @@ const (
 	defaultTimeout = 2 * time.Second
 )
 
-func newEngine(ctx context.Context, r *Resolver, servers []server, each func(validate.Answer)) (*engine, error) {
+func newEngine(ctx context.Context, r *Resolver, servers []server, each func(validate.Answer)) *engine {
 	e := &engine{r: r, each: each, start: time.Now(), seed: maphash.MakeSeed(), wake: make(chan struct{}, 1), pass: 1,
 		asks: map[question]*ask{}, cuts: map[string]*heldJob{}, lost: distrust{}}
 	e.ctx, e.cancel = context.WithCancel(ctx)
@@ -115,16 +114,11 @@ func newEngine(ctx context.Context, r *Resolver, servers []server, each func(val
 	r.stats = Stats{Verdicts: map[string]int64{}, Reasons: map[string]int64{}}
 	r.mu.Unlock()
 	for _, s := range servers {
-		t, err := newTransport(s, r.TLS, e.deliver)
-		if err != nil {
-			e.close()
-			return nil, fmt.Errorf("%s: %v", s.name, err)
-		}
-		e.ups = append(e.ups, newUpstream(t, r))
+		e.ups = append(e.ups, newUpstream(newTransport(s, r.TLS, e.deliver), r))
 		e.count(func(st *Stats) { st.Resolvers = append(st.Resolvers, ServerStats{Name: s.name}) })
 	}
 	e.openCache(servers)
-	return e, nil
+	return e
 }
 
 func (e *engine) close() {

@@ -182,6 +182,7 @@ func (e *engine) result() error {
 	if err := e.flushTape(); err != nil {
 		return err
 	}
+	e.count(func(s *Stats) { s.Done = true })
 	s := e.r.Stats()
 	unknown := s.Verdicts[string(validate.Unknown)]
 	why := ""

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"io"
 	"maps"
 	"sync"
@@ -69,6 +68,7 @@ type Stats struct {
 	Verdicts  map[string]int64
 	Reasons   map[string]int64
 	Resolvers []ServerStats
+	Done      bool   // the call has ended with every domain answered
 	Unusable  string // not "": why the DNS could not be used
 	CacheNote string // not "": why the cache was not used or not written
 }
@@ -132,9 +132,5 @@ func (r *Resolver) Resolve(ctx context.Context, domains <-chan string, each func
 	if err != nil {
 		return err
 	}
-	e, err := newEngine(ctx, r, servers, each)
-	if err != nil {
-		return fmt.Errorf("%w: %v", ErrUnusable, err)
-	}
-	return e.run(domains)
+	return newEngine(ctx, r, servers, each).run(domains)
 }

@@ -57,7 +57,7 @@ type transport struct {
 // guess ids without seeing them.
 const muxSockets = 4
 
-func newTransport(s server, cfg *tls.Config, deliver func(*flight, reply)) (*transport, error) {
+func newTransport(s server, cfg *tls.Config, deliver func(*flight, reply)) *transport {
 	t := &transport{server: s, deliver: deliver}
 	if cfg != nil {
 		t.tls = cfg.Clone()
@@ -75,8 +75,11 @@ func newTransport(s server, cfg *tls.Config, deliver func(*flight, reply)) (*tra
 		for range muxSockets {
 			c, err := net.Dial("udp", s.addr)
 			if err != nil {
+				// No route, for instance: each query will find that out, and the other
+				// resolvers are asked.
 				t.close()
-				return nil, err
+				t.socks = nil
+				return t
 			}
 			m := &muxSocket{conn: c.(*net.UDPConn), flights: map[uint16]*flight{}, deliver: deliver}
 			m.conn.SetReadBuffer(1 << 20)
@@ -92,7 +95,7 @@ func newTransport(s server, cfg *tls.Config, deliver func(*flight, reply)) (*tra
 		}
 		t.http = &http.Client{Transport: tr, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	}
-	return t, nil
+	return t
 }
 
 func (t *transport) close() {
@@ -316,7 +319,7 @@ func (m *muxSocket) send(f *flight) {
 		m.deliver(f, reply{fail: failBad, ede: -1})
 		return
 	}
-	f.query, f.sock = query, m
+	f.query = query
 	m.flights[id] = f
 	m.mu.Unlock()
 	if _, err := m.conn.Write(query); err != nil && !errors.Is(err, net.ErrClosed) {

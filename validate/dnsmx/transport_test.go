@@ -29,11 +29,7 @@ func TestFreshSockets(t *testing.T) {
 	}
 	s.public = true
 	got, err := resolve(t, resolverFunc(func(in <-chan string, each func(validate.Answer)) error {
-		e, err := newEngine(t.Context(), &Resolver{Timeout: exactTimeout, Rate: 2000}, []server{s}, each)
-		if err != nil {
-			return err
-		}
-		return e.run(in)
+		return newEngine(t.Context(), &Resolver{Timeout: exactTimeout, Rate: 2000}, []server{s}, each).run(in)
 	}), domains...)
 	if err != nil {
 		t.Error(err)
@@ -117,5 +113,21 @@ func TestEncrypted(t *testing.T) {
 	}
 	if n := srv.Count("acme.com", "MX"); n == 0 {
 		t.Error("nobody was asked")
+	}
+}
+
+// TestNoRoute: a resolver that cannot be reached at all does not keep the others
+// from being asked, and alone it leaves all unknown.
+func TestNoRoute(t *testing.T) {
+	srv := dnstest.Start(t, "acme.com. MX 10 mx.acme.com.\nmx.acme.com. A 198.41.0.4\n")
+	for _, far := range []string{"[fd00::dead]:53", "127.0.0.1:1"} {
+		got, err := resolve(t, &Resolver{Servers: []string{far, srv.Addr}, Timeout: exactTimeout}, "acme.com", "gone.com")
+		if err != nil || got["acme.com"].Reason != "mx_ok" || got["gone.com"].Reason != "domain_not_found" {
+			t.Errorf("%s: %v %+v", far, err, got)
+		}
+		got, err = resolve(t, &Resolver{Servers: []string{far}, Timeout: exactTimeout}, "acme.com", "gone.com")
+		if !errors.Is(err, ErrUnusable) || got["acme.com"].Verdict != validate.Unknown {
+			t.Errorf("%s: %v %+v", far, err, got)
+		}
 	}
 }

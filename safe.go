@@ -17,8 +17,8 @@ import (
 // looking at and not for importing.
 func (r *run) writeSafe(l *list) error {
 	for f, file := range l.files {
-		if file == nil || fate(f) == rejected {
-			continue
+		if file == nil || fate(f) == rejected || file.Records == 0 && l.Header == nil {
+			continue // none, no list, or nothing in it
 		}
 		if err := r.safeCopy(l.folder+fateNames[f], l.Charset); err != nil {
 			return err

@@ -1,9 +1,14 @@
 package winnow_test
 
 import (
+	"archive/zip"
+	"bytes"
+	"compress/gzip"
 	"context"
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -11,6 +16,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"unicode/utf16"
 
 	"winnow"
 	"winnow/export/report"
@@ -153,4 +159,177 @@ func TestVerifyFindsCorruption(t *testing.T) {
 	if problems := verify(); len(problems) != 1 || !strings.Contains(problems[0], "1 lines of the lists are not in the input") {
 		t.Errorf("a forged row: %q", problems)
 	}
+}
+
+// A run that nobody touched is never reported, whatever the lists look like.
+func TestVerifyKeepsQuiet(t *testing.T) {
+	rounds := 200
+	if testing.Short() {
+		rounds = 60
+	}
+	for seed := range rounds {
+		r := rand.New(rand.NewPCG(7, uint64(seed)))
+		dir := t.TempDir()
+		job := &winnow.Job{Out: filepath.Join(dir, "out"), SpreadsheetSafe: r.IntN(4) == 0}
+		var texts []string
+		for i := range 1 + r.IntN(3)/2 {
+			path, text := oddList(t, r, filepath.Join(dir, fmt.Sprintf("list %d", i)))
+			job.Lists, texts = append(job.Lists, path), append(texts, text)
+		}
+		if r.IntN(4) == 0 {
+			job.Dedupe = "off"
+		}
+		_, err := winnow.Run(context.Background(), job)
+		if err != nil {
+			t.Logf("seed %d: %v", seed, err) // a list that is refused
+			continue
+		}
+		check := func() {
+			t.Helper()
+			proof, err := report.Verify(context.Background(), job.Out)
+			if err != nil || len(proof.Problems) > 0 || len(proof.Skipped) > 0 {
+				t.Fatalf("seed %d: %q, skipped %q, %v\n%q", seed, proof.Problems, proof.Skipped, err, texts)
+			}
+		}
+		check()
+		// With the fixes accepted, cleaned.csv is not the input's bytes any more.
+		fixes, err := os.ReadFile(filepath.Join(job.Out, "fixes.csv"))
+		if err != nil {
+			continue
+		}
+		job.ApplyFixes = filepath.Join(dir, "accepted.csv")
+		if err := os.WriteFile(job.ApplyFixes, []byte(strings.ReplaceAll(string(fixes), ",\n", ",yes\n")), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := winnow.Run(context.Background(), job); err != nil {
+			t.Fatalf("seed %d: %v", seed, err)
+		}
+		check()
+	}
+}
+
+// oddList writes a list in a dialect drawn from r, and returns its name
+// and its text.
+func oddList(t *testing.T, r *rand.Rand, path string) (name, text string) {
+	t.Helper()
+	comma := []string{",", ";", "\t", "|"}[r.IntN(4)]
+	end := []string{"\n", "\r\n", "\r"}[r.IntN(3)]
+	width := 1 + r.IntN(4)
+	at := r.IntN(width)
+	quote := func(s string) string { return `"` + strings.ReplaceAll(s, `"`, `""`) + `"` }
+	words := []string{"", "x", " ", "Ann", "12", "a b", quote("two" + end + "lines"), quote("Say " + `"hi"` + comma + " you"), quote(end), "Ü", "ok", "duplicate", quote("a" + comma + "b" + end + "c" + comma + "7")}
+	var b strings.Builder
+	if r.IntN(6) == 0 {
+		b.WriteString("Contacts of the year" + end + end)
+	} else if r.IntN(6) == 0 && comma != "\t" {
+		b.WriteString("sep=" + comma + end)
+	}
+	if r.IntN(4) > 0 {
+		for c := range width {
+			name := []string{"name", "note", "city", "id"}[c]
+			if c == at {
+				name = "email"
+			}
+			if r.IntN(5) == 0 {
+				name = quote(name + end + "again")
+			}
+			if c > 0 {
+				b.WriteString(comma)
+			}
+			b.WriteString(name)
+		}
+		b.WriteString(end)
+	}
+	rows := 5 + r.IntN(60)
+	for i := range rows {
+		n := width
+		if r.IntN(8) == 0 {
+			n = max(1, width+r.IntN(5)-2)
+		}
+		for c := range n {
+			if c > 0 {
+				b.WriteString(comma)
+			}
+			if c != at {
+				b.WriteString(words[r.IntN(len(words))])
+				continue
+			}
+			switch r.IntN(14) {
+			case 0:
+				b.WriteString("broken@@x")
+			case 1:
+				b.WriteString("x@mailinator.com")
+			case 2:
+				fmt.Fprintf(&b, "p%d@gmial.com", r.IntN(40))
+			case 3:
+				b.WriteString(quote(fmt.Sprintf("p%d@hotmial.com", r.IntN(40))))
+			case 4:
+				b.WriteString(words[r.IntN(len(words))])
+			case 5:
+				b.WriteString(quote("a@example.de" + comma + "postmaster@example.de"))
+			default:
+				fmt.Fprintf(&b, "person%d@example%d.de", r.IntN(40), r.IntN(3))
+			}
+		}
+		if i < rows-1 || r.IntN(3) > 0 {
+			b.WriteString(end)
+		}
+	}
+	if r.IntN(20) == 0 {
+		b.WriteString(comma + `"open quote` + end)
+	}
+	if r.IntN(20) == 0 {
+		b.WriteString("\x1a")
+	}
+	raw := []byte(b.String())
+	switch r.IntN(6) {
+	case 0:
+		raw = append([]byte("\ufeff"), raw...)
+	case 1, 2:
+		order, bom := binary.AppendByteOrder(binary.LittleEndian), []byte{0xff, 0xfe}
+		if r.IntN(2) == 0 {
+			order, bom = binary.BigEndian, []byte{0xfe, 0xff}
+		}
+		wide := bom
+		for _, u := range utf16.Encode([]rune(b.String())) {
+			wide = order.AppendUint16(wide, u)
+		}
+		raw = wide
+	case 3:
+		raw = bytes.ReplaceAll(raw, []byte("Ü"), []byte{0xdc})
+	}
+	var packed bytes.Buffer
+	pack := func(w io.WriteCloser) {
+		_, err := w.Write(raw)
+		if err = errors.Join(err, w.Close()); err != nil {
+			t.Fatal(err)
+		}
+		raw = packed.Bytes()
+	}
+	path += ".csv"
+	switch r.IntN(8) {
+	case 0:
+		path += ".gz"
+		pack(gzip.NewWriter(&packed))
+	case 1:
+		path = strings.TrimSuffix(path, ".csv") + ".zip"
+		z := zip.NewWriter(&packed)
+		for i := range 1 + r.IntN(2) {
+			w, err := z.Create(fmt.Sprintf("in/members %d.csv", i))
+			if err == nil {
+				_, err = w.Write(raw)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := z.Close(); err != nil {
+			t.Fatal(err)
+		}
+		raw = packed.Bytes()
+	}
+	if err := os.WriteFile(path, raw, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path, b.String()
 }

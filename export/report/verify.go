@@ -1,9 +1,9 @@
 package report
 
 import (
+	"archive/zip"
 	"bufio"
 	"bytes"
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/csv"
@@ -40,7 +40,7 @@ type Proof struct {
 // are those that the summary counts, and, where the input lists are still in
 // their place, every line of them is in exactly one list.
 //
-// It holds 8 bytes per line of the largest list. The error is about reading;
+// It holds 16 bytes per line of the largest list. The error is about reading;
 // what is wrong with the run stands in Proof.Problems.
 func Verify(ctx context.Context, dir string) (*Proof, error) {
 	v := verifier{ctx: ctx, dir: dir, proof: &Proof{}}
@@ -232,14 +232,22 @@ func (v *verifier) lists() error {
 // records: what a record is, is the run's own judgement; that no line is lost
 // or invented needs no judgement.
 func (v *verifier) list(in export.InputFile, reasons map[export.ReasonCount]int64) error {
-	lines, header, err := v.inputLines(in)
+	m := matcher{comma: ',', reasons: map[export.ReasonCount]bool{}}
+	if in.Delimiter != "" {
+		m.comma = in.Delimiter[0]
+	}
+	for _, r := range v.s.Reasons {
+		m.reasons[export.ReasonCount{List: r.List, Reason: r.Reason}] = true
+	}
+	head, err := v.preamble(in, m.comma)
 	if err != nil {
 		return err
 	}
-	var out []uint64
-	comma := byte(',')
-	if in.Delimiter != "" {
-		comma = in.Delimiter[0]
+	if err := v.inputLines(in, head, &m); err != nil {
+		return err
+	}
+	if err := v.fixes(in, &m); err != nil {
+		return err
 	}
 	for _, a := range added {
 		name := in.Folder + a.list + ".csv"
@@ -251,94 +259,307 @@ func (v *verifier) list(in export.InputFile, reasons map[export.ReasonCount]int6
 			return err
 		}
 		if a.list == export.Rejected {
-			err = eachRejected(v.ctx, f, func(line []byte) { out = append(out, lineHash(line)) })
+			err = eachRejected(v.ctx, f, m.add)
 			f.Close() // only read
 			if err != nil {
+				if v.ctx.Err() != nil {
+					return err
+				}
 				v.wrong("%s cannot be read: %v", name, err)
 			}
 			continue
 		}
-		first := true
+		n := 0
 		err = eachLine(v.ctx, f, in.Charset, func(line []byte) {
-			if first && header != nil { // its own header, perhaps with winnow's cells
-				first = false
-				if bytes.Equal(bare(line, comma, a.cells, nil), header) {
-					return
+			if n++; n <= len(head) {
+				want := m.trim(head[n-1])
+				if !bytes.Equal(m.trim(line), want) && (n < len(head) || !bytes.Equal(m.trim(bare(line, m.comma, a.cells, nil)), want)) {
+					v.wrong("%s does not begin as the input does", name)
 				}
+				return
 			}
-			first = false
-			if a.cells > 0 {
-				var cells [5]string
-				b := bare(line, comma, a.cells, cells[:])
-				if lines != nil && b != nil && !contains(lines, b) {
-					b = unfilled(lines, b, comma)
-				}
-				if b != nil {
-					line = b
-					if a.cells == 5 {
-						reasons[export.ReasonCount{List: a.list, Reason: cells[0]}]++
-					}
-				}
+			if reason := m.match(line, a.list, a.cells); reason != "" {
+				reasons[export.ReasonCount{List: a.list, Reason: reason}]++
 			}
-			out = append(out, lineHash(line))
 		})
-		if cerr := f.Close(); err == nil {
-			err = cerr
-		}
+		f.Close() // only read
 		if err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
 	}
-	if lines == nil {
+	if m.lines == nil {
 		return nil
 	}
-	slices.Sort(out)
-	lost, made := difference(lines, out)
-	switch {
+	switch lost, made := m.balance(); {
 	case made > 0:
 		v.wrong("%s: %d lines of the lists are not in the input", in.Name, made)
 	case lost > 0:
 		v.wrong("%s: %d lines of the input are in no list", in.Name, lost)
+	case m.fixed != 0:
+		v.wrong("%s: fixed.csv names %d changed addresses more than cleaned.csv has", in.Name, m.fixed)
 	default:
-		v.holds("%s: all %s lines of the input are in exactly one list", in.Name, number(int64(len(lines))))
+		v.holds("%s: all %s lines of the input are in exactly one list", in.Name, number(int64(len(m.lines))))
 	}
 	return nil
 }
 
-// inputLines returns the sorted hashes of the lines of an input without its
-// header, and the header; nil when the input cannot be compared.
-func (v *verifier) inputLines(in export.InputFile) (lines []uint64, header []byte, err error) {
-	if in.Name == "-" || strings.Contains(in.Name, "#") {
-		v.skip("%s: it came through a pipe or out of an archive, so its lines were not compared", in.Name)
-		return nil, nil, nil
+// matcher finds the line of the input that a line of a list was.
+type matcher struct {
+	comma   byte
+	lines   []uint64                    // hashes of the input's lines, trimmed, sorted; nil: not known
+	out     []uint64                    // of the lines of the lists, as they were in the input
+	reasons map[export.ReasonCount]bool // those of the summary
+	either  [][2]uint64                 // lines of the input that a line may be: without its last cells, and as it is
+	fixes   map[string][]string         // by the address put in: the addresses it was put in for
+	fixed   int64                       // how many more there are in fixed.csv
+}
+
+// match takes a line of a list that adds so many cells to a record, and returns
+// the reason in them, "" when there is none.
+func (m *matcher) match(line []byte, list string, cells int) (reason string) {
+	if cells == 0 {
+		m.add(m.unfixed(line))
+		return ""
 	}
-	size, sum, err := hashFile(in.Name)
-	switch {
-	case err != nil:
-		v.skip("%s is not where it was, so its lines were not compared", in.Name)
-		return nil, nil, nil
-	case size != in.Bytes || sum != in.SHA256:
-		v.skip("%s was changed since the run, so its lines were not compared", in.Name)
-		return nil, nil, nil
+	var values [5]string
+	b := bare(line, m.comma, cells, values[:])
+	if b == nil || cells == 1 && m.trim(b) == nil || cells == 5 && !m.reasons[export.ReasonCount{List: list, Reason: values[0]}] || !m.known(b) {
+		m.add(line) // not the last line of a record
+		return ""
 	}
-	f, err := os.Open(in.Name)
+	m.add(b)
+	if m.lines != nil && m.known(line) {
+		m.either = append(m.either, [2]uint64{lineHash(m.trim(b)), lineHash(m.trim(line))})
+	}
+	if cells == 5 {
+		reason = values[0]
+	}
+	return reason
+}
+
+// trim cuts the empty cells at the end of a line off: a record that is shorter
+// than the header is filled up with them before winnow's cells are added.
+func (m *matcher) trim(line []byte) []byte {
+	for len(line) > 0 && (line[len(line)-1] == m.comma) {
+		line = line[:len(line)-1]
+	}
+	if len(bytes.TrimSpace(line)) == 0 {
+		return nil
+	}
+	return line
+}
+
+// add notes a line of a list. Blank ones are not compared.
+func (m *matcher) add(line []byte) {
+	if line = m.trim(line); line != nil {
+		m.out = append(m.out, lineHash(line))
+	}
+}
+
+// known says whether a line is one of the input's.
+func (m *matcher) known(line []byte) bool {
+	line = m.trim(line)
+	if m.lines == nil || line == nil {
+		return true
+	}
+	_, ok := slices.BinarySearch(m.lines, lineHash(line))
+	return ok
+}
+
+// unfixed returns a line of cleaned.csv as it was in the input: with the
+// addresses that accepted fixes have changed.
+func (m *matcher) unfixed(line []byte) []byte {
+	if len(m.fixes) == 0 || m.lines == nil || m.known(line) {
+		return line
+	}
+	ends := func(r rune) bool { return strings.ContainsRune("\"',;|\t ", r) || r == rune(m.comma) }
+	for word := range bytes.FieldsFuncSeq(line, ends) {
+		for _, old := range m.fixes[string(word)] {
+			if was := bytes.Replace(line, word, []byte(old), 1); m.known(was) {
+				m.fixed--
+				return was
+			}
+		}
+	}
+	return line
+}
+
+// balance counts the lines that are only in the input, and only in the lists.
+func (m *matcher) balance() (lost, made int) {
+	slices.Sort(m.out)
+	onlyIn, onlyOut := difference(m.lines, m.out)
+	for _, e := range m.either {
+		if onlyOut[e[0]] > 0 && onlyIn[e[1]] > 0 {
+			onlyOut[e[0]]--
+			onlyIn[e[1]]--
+		}
+	}
+	for _, n := range onlyIn {
+		lost += n
+	}
+	for _, n := range onlyOut {
+		made += n
+	}
+	return lost, made
+}
+
+// The cells that winnow adds to the header of suppressed.csv.
+const reasonHeader = "winnow_reason,winnow_detail,winnow_suggestion,winnow_evidence,winnow_date"
+
+// maxHead is how many lines are searched for the header.
+const maxHead = 200
+
+// preamble returns the lines of an input up to its header, as suppressed.csv
+// shows where it ends. A list without a header has at most the line in which
+// Excel names the delimiter.
+func (v *verifier) preamble(in export.InputFile, comma byte) (head [][]byte, err error) {
+	f, err := os.Open(filepath.Join(v.dir, filepath.FromSlash(in.Folder+export.Suppressed+".csv")))
 	if err != nil {
-		return nil, nil, err
+		return nil, nil // that it is missing is said elsewhere
 	}
 	defer f.Close() // only read
-	lines = []uint64{}
+	var lines, sep [][]byte
+	names := strings.Split(reasonHeader, ",")
+	var cells [5]string
 	err = eachLine(v.ctx, f, in.Charset, func(line []byte) {
-		if header == nil && in.Column != "" && !bytes.HasPrefix(line, []byte("sep=")) {
-			header = bytes.Clone(line)
+		if head != nil || len(lines) == maxHead {
 			return
 		}
-		if !bytes.HasPrefix(line, []byte("sep=")) {
-			lines = append(lines, lineHash(line))
+		if len(lines) == 0 && bytes.HasPrefix(line, []byte("sep=")) {
+			sep = [][]byte{bytes.Clone(line)}
+		}
+		b := bare(line, comma, len(cells), cells[:])
+		if b == nil || !slices.Equal(cells[:], names) {
+			lines = append(lines, bytes.Clone(line))
+			return
+		}
+		head = append(lines, bytes.Clone(b))
+	})
+	if head == nil {
+		head = sep
+	}
+	return head, err
+}
+
+// fixes reads what a run with accepted fixes changed.
+func (v *verifier) fixes(in export.InputFile, m *matcher) error {
+	f, err := os.Open(filepath.Join(v.dir, filepath.FromSlash(in.Folder+"fixed.csv")))
+	if err != nil {
+		return nil // no fixes
+	}
+	defer f.Close() // only read
+	m.fixes = map[string][]string{}
+	c := csv.NewReader(f)
+	c.ReuseRecord = true
+	for n := 0; ; n++ {
+		cells, err := c.Read()
+		if err == io.EOF {
+			return v.ctx.Err()
+		}
+		if err != nil || len(cells) != 3 {
+			v.wrong("%sfixed.csv cannot be read: %v", in.Folder, err)
+			return nil
+		}
+		if n == 0 {
+			continue // the header
+		}
+		m.fixed++
+		if old := m.fixes[cells[2]]; !slices.Contains(old, cells[1]) {
+			m.fixes[strings.Clone(cells[2])] = append(old, strings.Clone(cells[1]))
+		}
+	}
+}
+
+// inputLines reads the lines of an input but for those of its header, when it
+// can be compared.
+func (v *verifier) inputLines(in export.InputFile, head [][]byte, m *matcher) error {
+	path, member := in.Name, "" // of an archive: archive.zip/member.csv
+	info, err := os.Stat(path)
+	for i := 1; err != nil && i < len(in.Name); i++ {
+		if in.Name[i] == '/' {
+			if at, aerr := os.Stat(in.Name[:i]); aerr == nil && at.Mode().IsRegular() {
+				path, member = in.Name[:i], in.Name[i+1:]
+				info, err = at, nil
+			}
+		}
+	}
+	switch {
+	case err == nil && !info.Mode().IsRegular(), err != nil && path == "standard input":
+		v.skip("%s: it came through a pipe, so its lines were not compared", in.Name)
+		return nil
+	case err != nil:
+		v.skip("%s is not where it was, so its lines were not compared", in.Name)
+		return nil
+	}
+	f, err := openInput(path, member, in)
+	if err != nil {
+		return err
+	}
+	if f == nil {
+		v.skip("%s was changed since the run, so its lines were not compared", in.Name)
+		return nil
+	}
+	defer f.Close() // only read
+	m.lines = []uint64{}
+	n := 0
+	err = eachLine(v.ctx, f, in.Charset, func(line []byte) {
+		line = m.trim(line)
+		if n++; n <= len(head) {
+			if !bytes.Equal(line, m.trim(head[n-1])) {
+				v.wrong("%s: the lists do not begin as it does", in.Name)
+			}
+		} else if line != nil {
+			m.lines = append(m.lines, lineHash(line))
 		}
 	})
-	slices.Sort(lines)
-	return lines, header, err
+	slices.Sort(m.lines)
+	return err
 }
+
+// openInput opens a list, or a member of a zip archive; it returns nil when that
+// is not what the run read. The hash of one list of several in an archive is
+// that of its own bytes, else it is that of the file.
+func openInput(path, member string, in export.InputFile) (io.ReadCloser, error) {
+	size, sum, err := hashFile(path)
+	if err != nil {
+		return nil, err
+	}
+	same := size == in.Bytes && sum == in.SHA256
+	if member == "" {
+		if !same {
+			return nil, nil
+		}
+		return os.Open(path)
+	}
+	z, err := zip.OpenReader(path)
+	if err != nil {
+		return nil, nil
+	}
+	if !same {
+		h := sha256.New()
+		if r, err := z.Open(member); err == nil {
+			_, err = io.Copy(h, r)
+			same = err == nil && hex.EncodeToString(h.Sum(nil)) == in.SHA256
+			r.Close() // only read
+		}
+	}
+	if same {
+		var r io.ReadCloser
+		if r, err = z.Open(member); err == nil {
+			return &zipped{r, z}, nil
+		}
+	}
+	z.Close() // only read
+	return nil, err
+}
+
+// zipped is a member of an archive that is closed with it.
+type zipped struct {
+	io.ReadCloser
+	archive *zip.ReadCloser
+}
+
+func (z *zipped) Close() error { return errors.Join(z.ReadCloser.Close(), z.archive.Close()) }
 
 // eachLine calls f for every line that is not blank, in UTF-8 where the charset
 // is UTF-16, without its line end and byte order mark.
@@ -365,33 +586,36 @@ func eachLine(ctx context.Context, r io.Reader, charset string, f func([]byte)) 
 	case "UTF-16BE":
 		br = bufio.NewReaderSize(transform.NewReader(br, unicode.UTF16(unicode.BigEndian, unicode.UseBOM).NewDecoder()), 1<<16)
 	}
-	var line []byte
-	for n, first := 0, true; ; n++ {
+	sc := bufio.NewScanner(br)
+	sc.Buffer(make([]byte, 0, 1<<16), maxLine)
+	sc.Split(splitLine)
+	for n := 0; sc.Scan(); n++ {
 		if n&0xffff == 0 && ctx.Err() != nil {
 			return ctx.Err()
 		}
-		part, err := br.ReadSlice('\n')
-		line = append(line, part...)
-		if err == bufio.ErrBufferFull {
-			continue
-		}
-		if first {
+		line := sc.Bytes()
+		if n == 0 {
 			line = bytes.TrimPrefix(line, []byte("\ufeff"))
-			first = false
 		}
-		for one := range bytes.SplitSeq(line, []byte{'\r'}) { // CR-only files
-			if one = bytes.TrimRight(one, "\n"); len(bytes.TrimSpace(one)) > 0 {
-				f(one)
-			}
-		}
-		line = line[:0]
-		if err == io.EOF {
-			return nil
-		}
-		if err != nil {
-			return err
+		if len(bytes.TrimSpace(line)) > 0 {
+			f(line)
 		}
 	}
+	return sc.Err()
+}
+
+// maxLine is more than any run takes for a record.
+const maxLine = 64 << 20
+
+// splitLine is a bufio.SplitFunc: a line ends with LF, CR or both.
+func splitLine(data []byte, atEOF bool) (advance int, token []byte, err error) {
+	if i := bytes.IndexAny(data, "\r\n"); i >= 0 {
+		return i + 1, data[:i], nil // between CR and LF is a blank line
+	}
+	if atEOF && len(data) > 0 {
+		return len(data), data, nil
+	}
+	return 0, nil, nil
 }
 
 // eachRejected calls f for every line of the records in rejected.csv, whose last
@@ -455,19 +679,6 @@ func bare(line []byte, comma byte, n int, cells []string) []byte {
 	return line
 }
 
-// unfilled returns the line of an input from which line was made by empty cells
-// at its end, as a short record is filled up before winnow adds its own cells;
-// nil when there is none.
-func unfilled(lines []uint64, line []byte, comma byte) []byte {
-	for len(line) > 0 && line[len(line)-1] == comma {
-		line = line[:len(line)-1]
-		if contains(lines, line) {
-			return line
-		}
-	}
-	return nil
-}
-
 // lineHash is FNV-1a with a finalizer: stable, and not the hash the run uses.
 func lineHash(line []byte) uint64 {
 	h := uint64(14695981039346656037)
@@ -477,22 +688,20 @@ func lineHash(line []byte) uint64 {
 	return (h ^ h>>29) * 0xbf58476d1ce4e5b9
 }
 
-func contains(sorted []uint64, line []byte) bool {
-	_, ok := slices.BinarySearch(sorted, lineHash(line))
-	return ok
-}
-
 // difference counts what is only in a and only in b, both sorted.
-func difference(a, b []uint64) (onlyA, onlyB int) {
-	for len(a) > 0 && len(b) > 0 {
-		switch cmp.Compare(a[0], b[0]) {
-		case 0:
-			a, b = a[1:], b[1:]
-		case -1:
-			onlyA, a = onlyA+1, a[1:]
+func difference(a, b []uint64) (onlyA, onlyB map[uint64]int) {
+	onlyA, onlyB = map[uint64]int{}, map[uint64]int{}
+	for len(a) > 0 || len(b) > 0 {
+		switch {
+		case len(b) == 0 || len(a) > 0 && a[0] < b[0]:
+			onlyA[a[0]]++
+			a = a[1:]
+		case len(a) == 0 || b[0] < a[0]:
+			onlyB[b[0]]++
+			b = b[1:]
 		default:
-			onlyB, b = onlyB+1, b[1:]
+			a, b = a[1:], b[1:]
 		}
 	}
-	return onlyA + len(a), onlyB + len(b)
+	return onlyA, onlyB
 }

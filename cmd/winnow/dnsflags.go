@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -174,6 +175,11 @@ func (e *env) noteDNS(r validate.Resolver) {
 	if c, ok := r.(*dnsmx.Resolver); ok {
 		if n := c.Stats().CacheNote; n != "" {
 			e.note("%s", n)
+		}
+		for _, s := range c.Stats().Resolvers {
+			if strings.HasPrefix(s.Canaries, "ok:") {
+				e.note("resolver %s %s", s.Name, strings.TrimPrefix(s.Canaries, "ok: "))
+			}
 		}
 	}
 }

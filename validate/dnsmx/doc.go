@@ -75,7 +75,9 @@
 //     may still refuse every connection: nobody connects to it.
 //   - DNSSEC is left to the resolver; 0x20, cookies and padding are not used.
 //   - In a network with a root of its own, the canaries must be named
-//     (Resolver.Canaries), or nothing is condemned.
+//     (Resolver.Canaries), or nothing is condemned. A resolver on the loopback
+//     interface needs only to be named itself (Resolver.Servers), and to know some
+//     of the domains of the run.
 //   - Wildcards below public suffixes of two labels (co.uk) are not looked for.
 //   - That a domain is unknown for many days in a row is not remembered.
 package dnsmx

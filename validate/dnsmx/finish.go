@@ -65,6 +65,7 @@ func (e *engine) advance(now time.Time) {
 				return
 			}
 		}
+		e.believeClosed()
 		for _, u := range e.ups {
 			switch {
 			case u.lied:

@@ -47,7 +47,10 @@ type Resolver struct {
 	Record io.Writer
 	// Canaries are domains known to take mail on the Internet that the resolvers
 	// see; a resolver that denies most of them is not believed when it denies
-	// others. nil means three large mail providers.
+	// others. nil means three large mail providers; resolvers on the loopback
+	// interface that stand in Servers and prove that none of the three exists,
+	// and know some of the domains asked for, are then taken to know a world of
+	// their own, and are believed.
 	Canaries []string
 	// TLS is the base of the configuration for tls:// and https:// servers, for
 	// instance with roots of one's own. Certificates are always verified.

@@ -92,6 +92,12 @@ func parseServer(s string) (server, error) {
 	return srv, nil
 }
 
+// loopback says whether the resolver is on this machine.
+func (s *server) loopback() bool {
+	a, err := netip.ParseAddrPort(s.addr)
+	return err == nil && a.Addr().IsLoopback()
+}
+
 // publicServer says whether the resolver of that name sees the public Internet
 // from outside.
 func publicServer(name string) bool {

@@ -68,6 +68,7 @@ The exit code is 0 whatever the verdicts, 75 when the DNS could not be used.`,
 			}
 			c.resolver = resolver
 			err = c.run(cmd.Context(), e, args)
+			e.noteDNS(resolver)
 			return errors.Join(err, done())
 		},
 	}

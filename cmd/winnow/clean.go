@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -173,6 +174,11 @@ func (o *cleanOptions) limits() (report.Limits, error) {
 // summary is returned also when a gate failed or the DNS was not usable: then
 // it comes with the error that carries the exit code.
 func (e *env) clean(ctx context.Context, o *cleanOptions, lists []string, limits report.Limits) (*winnow.Summary, error) {
+	if o.metrics != "" { // before the run, not when it is done
+		if err := mayReplace(o.metrics, "# HELP winnow_"); err != nil {
+			return nil, err
+		}
+	}
 	s, err := e.cleanLists(ctx, o, lists, limits)
 	if o.metrics == "" {
 		return s, err
@@ -227,6 +233,8 @@ func (e *env) cleanLists(ctx context.Context, o *cleanOptions, lists []string, l
 		if job.Resolver, finishDNS, err = o.dns.resolver(); err != nil {
 			return nil, err
 		}
+		finishDNS = sync.OnceValue(finishDNS)
+		defer finishDNS() // nothing is left of a recording when the run fails before it asks
 	}
 	bar := e.startProgress(job.Progress, o.quiet)
 	defer bar.stop()
@@ -271,6 +279,9 @@ func (e *env) cleanLists(ctx context.Context, o *cleanOptions, lists []string, l
 	}
 	if err != nil {
 		return nil, err
+	}
+	if !o.quiet {
+		e.noteDNS(job.Resolver)
 	}
 	if errPrint := e.printSummary(s, o); errPrint != nil {
 		return s, errPrint

@@ -3,10 +3,12 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -66,11 +68,11 @@ func (o *dnsOptions) resolver() (validate.Resolver, func() error, error) {
 	none := func() error { return nil }
 	switch {
 	case o.replay != "" && o.table != "":
-		return nil, nil, errors.New("--dns-replay and --domains exclude each other")
+		return nil, nil, &usageError{err: errors.New("--dns-replay and --domains exclude each other")}
 	case (o.replay != "" || o.table != "") && o.record != "":
-		return nil, nil, errors.New("--dns-record needs a DNS to ask: leave --dns-replay and --domains out")
+		return nil, nil, &usageError{err: errors.New("--dns-record needs a DNS to ask: leave --dns-replay and --domains out")}
 	case o.concurrency < 0 || o.rate < 0 || o.budget < 0 || o.timeout <= 0:
-		return nil, nil, errors.New("--concurrency, --dns-rate, --dns-budget and --dns-timeout cannot be negative")
+		return nil, nil, &usageError{err: errors.New("--concurrency, --dns-rate, --dns-budget and --dns-timeout cannot be negative")}
 	case o.replay != "":
 		f, err := os.Open(o.replay)
 		if err != nil {
@@ -95,6 +97,9 @@ func (o *dnsOptions) resolver() (validate.Resolver, func() error, error) {
 	if o.record == "" {
 		return r, none, nil
 	}
+	if err := mayReplace(o.record, "# winnow DNS recording"); err != nil {
+		return nil, nil, err
+	}
 	w, err := newWholeFile(o.record)
 	if err != nil {
 		return nil, nil, err
@@ -107,6 +112,28 @@ func (o *dnsOptions) resolver() (validate.Resolver, func() error, error) {
 		}
 		return w.commit()
 	}, nil
+}
+
+// mayReplace returns an error when there is a file at path that winnow did not
+// write, as its first bytes tell: a list named by mistake must not be lost.
+func mayReplace(path, start string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		if _, derr := os.Stat(filepath.Dir(path)); derr != nil {
+			return fmt.Errorf("cannot write %s: the folder %s does not exist", path, filepath.Dir(path))
+		}
+		return nil
+	}
+	defer f.Close() // only read
+	head := make([]byte, len(start))
+	n, err := io.ReadFull(f, head)
+	if err == nil && string(head) == start || err == io.EOF && n == 0 {
+		return nil
+	}
+	if errors.Is(err, syscall.EISDIR) {
+		return fmt.Errorf("cannot write %s: it is a folder", path)
+	}
+	return fmt.Errorf("%s is there already, and winnow did not write it: name another file, or remove it first", path)
 }
 
 // wholeFile is a private file that appears under its name when it is complete.

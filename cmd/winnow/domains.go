@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode"
 
 	"github.com/spf13/cobra"
 
@@ -258,7 +259,12 @@ func (l *domainList) add(s string) {
 	if a, err := validate.ParseAddress("x@" + d); err == nil {
 		d = a.Domain
 	} else {
-		d = strings.ToLower(d)
+		d = strings.Map(func(r rune) rune { // it is printed, perhaps on a terminal
+			if unicode.IsControl(r) {
+				return unicode.ReplacementChar
+			}
+			return unicode.ToLower(r)
+		}, strings.ToValidUTF8(d, "\ufffd"))
 		why = "not a domain name"
 		var se *validate.SyntaxError
 		if errors.As(err, &se) {

@@ -57,11 +57,13 @@ It runs on your machine: only domain names leave it, and only to your DNS
 resolver. It never probes a mailbox, never changes an address, never drops a row.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args:          cobra.NoArgs,
+		Version:       versionString(),
+		Args:          unknownCommand,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return cmd.Help()
 		},
 	}
+	root.SetVersionTemplate("winnow {{.Version}}\n")
 	root.SetArgs(args)
 	root.SetIn(stdin)
 	root.SetOut(stdout)
@@ -82,6 +84,23 @@ resolver. It never probes a mailbox, never changes an address, never drops a row
 	}
 	root.SetHelpCommandGroupID("Other:")
 	root.SetCompletionCommandGroupID("Other:")
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd(args...)
+	for _, c := range root.Commands() {
+		switch c.Name() {
+		case "completion":
+			c.Args, c.RunE = unknownCommand, func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+		case "help":
+			help := c.Run
+			c.Run, c.RunE = nil, func(cmd *cobra.Command, args []string) error {
+				if found, rest, err := root.Find(args); err != nil || len(rest) > 0 {
+					return unknownCommand(found, rest)
+				}
+				help(cmd, args)
+				return nil
+			}
+		}
+	}
 	cmd, err := root.ExecuteContextC(ctx)
 	return e.report(ctx, cmd, err)
 }
@@ -161,11 +180,31 @@ func usagef(cmd *cobra.Command, format string, args ...any) error {
 	return &usageError{cmd: cmd, err: fmt.Errorf(format, args...)}
 }
 
+// unknownCommand is the error for arguments of a command that has only
+// subcommands, with what may have been meant.
+func unknownCommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	err := fmt.Errorf("unknown command %q for %q", args[0], cmd.CommandPath())
+	if cmd.SuggestionsMinimumDistance = 2; len(cmd.SuggestionsFor(args[0])) > 0 {
+		err = fmt.Errorf("%w: did you mean %s?", err, strings.Join(cmd.SuggestionsFor(args[0]), " or "))
+	}
+	return &usageError{cmd: cmd, err: err}
+}
+
 // usageArgs makes a wrong number of arguments a usage error.
 func usageArgs(f cobra.PositionalArgs) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
-		if err := f(cmd, args); err != nil {
-			return &usageError{cmd: cmd, err: err}
+		switch err := f(cmd, args); {
+		case err != nil && cmd.HasSubCommands() && len(args) > 0:
+			return unknownCommand(cmd, args)
+		case err != nil && strings.HasPrefix(err.Error(), "unknown command"):
+			return usagef(cmd, "%q means nothing here: %s takes no arguments", args[0], cmd.CommandPath())
+		case err != nil && len(args) == 0:
+			return usagef(cmd, "nothing is named to work on")
+		case err != nil:
+			return usagef(cmd, "the wrong number of arguments, %d (quote one that holds spaces)", len(args))
 		}
 		return nil
 	}

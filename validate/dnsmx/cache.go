@@ -64,10 +64,15 @@ func hashName(s string) uint64 {
 	return h
 }
 
-var errDamaged = errors.New("damaged")
+var (
+	errDamaged  = errors.New("damaged")
+	errNotCache = errors.New("not a cache")
+)
 
 // readCache reads a cache file. A missing file is empty; one that is damaged is
-// an error, and to be written anew. fingerprint 0 fits every file.
+// an error, and to be written anew; one that is something else, such as the
+// user's list named by mistake, is an error too, and stays. fingerprint 0 fits
+// every file.
 func readCache(path string, fingerprint uint64) (*cacheFile, error) {
 	data, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -75,6 +80,9 @@ func readCache(path string, fingerprint uint64) (*cacheFile, error) {
 	}
 	if err != nil {
 		return nil, err
+	}
+	if start := data[:min(len(data), len(cacheMagic))]; !strings.HasPrefix(cacheMagic, string(start)) && len(bytes.Trim(start, "\x00")) > 0 {
+		return nil, errNotCache // a file of zeros is what a crash can leave
 	}
 	if len(data) < cacheHeader || !bytes.HasPrefix(data, []byte(cacheMagic)) || binary.LittleEndian.Uint32(data[60:]) != crc32.Checksum(data[:60], castagnoli) {
 		return nil, errDamaged
@@ -387,6 +395,9 @@ func ForgetCache(path string, drop func(domain string) bool) (n int, err error) 
 func cacheError(path string, err error) error {
 	if errors.Is(err, errDamaged) {
 		return fmt.Errorf("%s: the cache of the DNS is damaged; the next run writes it anew", path)
+	}
+	if errors.Is(err, errNotCache) {
+		return fmt.Errorf("%s is not a cache of the DNS and stays as it is: name another file with --dns-cache", path)
 	}
 	return err
 }

@@ -4,10 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"hash/maphash"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -160,41 +157,46 @@ func eachStand(ctx context.Context, dir string, f func(key []byte, p place)) err
 	if err != nil {
 		return err
 	}
+	records := map[string]int64{}
+	for _, o := range s.Outputs {
+		records[o.Name] = o.Records
+	}
 	for _, list := range []string{export.Suppressed, export.Review, export.Cleaned} {
 		for _, in := range s.Inputs {
-			if in.Role != "list" {
+			name := in.Folder + list + ".csv"
+			if in.Role != "list" || records[name] == 0 {
 				continue
 			}
-			path := filepath.Join(dir, filepath.FromSlash(in.Folder), list+".csv")
-			if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-				continue
-			}
-			if err := eachAddress(ctx, path, in.ColumnNo, list, f); err != nil {
-				return fmt.Errorf("%s: %w", path, err)
+			if err := eachAddress(ctx, filepath.Join(dir, filepath.FromSlash(name)), &in, list, records[name], f); err != nil {
+				return err
 			}
 		}
 	}
 	return nil
 }
 
-func eachAddress(ctx context.Context, path string, column int, list string, f func(key []byte, p place)) (err error) {
-	l, err := csvrows.Open(path, csvrows.Options{Column: strconv.Itoa(column)})
+// eachAddress calls f for every address of a list of a run, which holds so many records.
+func eachAddress(ctx context.Context, path string, in *export.InputFile, list string, records int64, f func(key []byte, p place)) (err error) {
+	opt := csvrows.Options{Column: strconv.Itoa(in.ColumnNo), Done: ctx.Done()}
+	if len(in.Delimiter) == 1 {
+		opt.Comma = in.Delimiter[0] // a short list could be taken for one with another
+	}
+	l, err := csvrows.Open(path, opt)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, l.Close()) }()
-	reasonAt := slices.Index(l.Header, reasonColumns[0])
+	// The reason is the first of the cells at the end of a row: in a row that is
+	// longer than the header it does not stand under its name.
+	added := 0
+	if list != export.Cleaned {
+		added = len(reasonColumns)
+	}
 	var key []byte
 	var found []validate.CellAddress
-	return eachRecord(ctx, l, func(c *csvrows.Chunk, i int, buf []byte) error {
-		cell := string(c.Cell(i, l.Column, buf[:0]))
-		p := place{list: list}
-		if reasonAt >= 0 {
-			p.reason = string(c.Cell(i, reasonAt, buf[:0]))
-		}
-		found = validate.ParseCell(found[:0], cell)
-		if len(found) == 0 {
-			return nil
+	row := func(cell, reason string) {
+		if found = validate.ParseCell(found[:0], cell); len(found) == 0 {
+			return
 		}
 		a, err := validate.ParseAddress(found[0].Address)
 		if err != nil {
@@ -202,7 +204,20 @@ func eachAddress(ctx context.Context, path string, column int, list string, f fu
 		} else {
 			key = a.AppendKey(key[:0])
 		}
-		f(key, p)
+		f(key, place{list, reason})
+	}
+	err = eachRecord(ctx, l, func(c *csvrows.Chunk, i int, buf []byte) error {
+		records--
+		reason := ""
+		if added > 0 {
+			reason = string(c.Cell(i, c.Cells(i)-added, buf[:0]))
+		}
+		row(string(c.Cell(i, l.Column, buf[:0])), reason)
 		return nil
 	})
+	// Without a header, a first row whose address is broken was taken for one.
+	if h := l.Header; records == 1 && added > 0 && len(h) > max(added, l.Column) {
+		row(h[l.Column], h[len(h)-added])
+	}
+	return err
 }

@@ -304,6 +304,12 @@ func (c *Chunk) Cell(i, column int, buf []byte) []byte {
 	return content
 }
 
+// Cells returns how many cells record i has.
+func (c *Chunk) Cells(i int) int {
+	r := &c.recs[i]
+	return c.format.cells(c.buf[r.start:r.content])
+}
+
 // skipCommas returns the index behind the n-th delimiter in b, or -1. Cells are
 // short: eight bytes at once are faster than a search for each delimiter.
 func skipCommas(b []byte, comma byte, n int) int {

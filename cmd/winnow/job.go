@@ -20,6 +20,8 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"winnow"
+	"winnow/bounceimport/history"
 	"winnow/export"
 	"winnow/export/report"
 )
@@ -66,8 +68,9 @@ went wrong. 'winnow init' writes a job file with comments.
 A job can run again at any time: the same inputs give the same lists, bounces
 are counted once, and two runs of one job never work at the same time.
 
-Exit codes are those of 'winnow clean'. With --check nothing is done: the file,
-the inputs and the folders are looked at, and what would be done is printed.`,
+Exit codes are those of 'winnow clean'. With --check nothing is done: the job
+file, the inputs, rules, history, folders and exports are looked at, and what
+would be done is printed.`,
 		Example: `  winnow init > nightly.toml
   winnow run --check nightly.toml
   winnow run nightly.toml`,
@@ -77,14 +80,17 @@ the inputs and the folders are looked at, and what would be done is printed.`,
 			if err != nil {
 				return err
 			}
+			if !check {
+				return job.run(cmd.Context(), e, quiet)
+			}
 			plan, err := job.plan(e, time.Now())
+			if err == nil {
+				err = plan.check()
+			}
 			if err != nil {
 				return err
 			}
-			if check {
-				return plan.print(e)
-			}
-			return plan.run(cmd.Context(), e, quiet)
+			return plan.print(e)
 		},
 	}
 	cmd.Flags().BoolVar(&check, "check", false, "look at everything, do nothing")
@@ -173,6 +179,7 @@ type jobPlan struct {
 	clean   cleanOptions
 	limits  report.Limits
 	exports [][]string // arguments of winnow export
+	metrics string
 }
 
 // plan resolves the job for a day and checks all that can be checked without
@@ -188,7 +195,7 @@ func (j *jobFile) plan(e *env, now time.Time) (*jobPlan, error) {
 	}
 	flags := pflag.NewFlagSet("clean", pflag.ContinueOnError)
 	p.clean.addFlags(flags)
-	if err := j.setFlags(flags, "clean", j.Clean, jobFlags); err != nil {
+	if err := j.setFlags(flags, "clean", "clean", j.Clean, jobFlags); err != nil {
 		return nil, err
 	}
 	if err := p.clean.check(); err != nil {
@@ -210,74 +217,168 @@ func (j *jobFile) plan(e *env, now time.Time) (*jobPlan, error) {
 	if j.History != "" {
 		p.clean.history = j.relative(j.History)
 	}
-	if p.clean.metrics == "" && j.Metrics != "" {
-		p.clean.metrics = j.relative(j.Metrics)
+	p.metrics, p.clean.metrics = p.clean.metrics, "" // the job writes them, whatever happens
+	if j.Metrics != "" {
+		p.metrics = j.relative(j.Metrics)
 	}
 	p.clean.jobName = j.Name
-	for _, path := range []*string{&p.clean.read.rules, &p.clean.read.sent, &p.clean.hmacKeyFile, &p.clean.applyFixes} {
-		if *path != "" {
-			*path = j.relative(*path)
-		}
+	if p.clean.previous == "" {
+		p.clean.previous = j.lastRun(p.clean.out)
 	}
-	for _, paths := range [][]string{p.clean.suppress, p.clean.allow} {
-		for i := range paths {
-			paths[i] = j.relative(paths[i])
-		}
-	}
-	p.clean.previous = j.lastRun(p.clean.out)
+	outputs := map[string]bool{filepath.Clean(p.clean.out): true}
 	for i, x := range j.Exports {
 		if x.To == "" || x.Output == "" {
 			return nil, fmt.Errorf("%s: export %d: to and output are needed", j.path, i+1)
 		}
-		args := []string{"export", "--to", x.To, "--from", p.clean.out, "-o", j.relative(dated(x.Output, now))}
+		export := newExportCmd(e)
+		flags := export.Flags()
+		if err := j.setFlags(flags, "export", fmt.Sprintf("export %d: flags", i+1), x.Flags, []string{"to", "output", "from", "history"}); err != nil {
+			return nil, err
+		}
+		if _, err := findTarget(export, x.To); err != nil {
+			return nil, fmt.Errorf("%s: export %d: %v", j.path, i+1, err)
+		}
+		out := j.relative(dated(x.Output, now))
+		if outputs[filepath.Clean(out)] {
+			return nil, fmt.Errorf("%s: export %d: something else is written to %s: give it a folder of its own", j.path, i+1, out)
+		}
+		outputs[filepath.Clean(out)] = true
+		args := []string{"export", "--to", x.To, "--from", p.clean.out, "-o", out}
 		for _, name := range slices.Sorted(maps.Keys(x.Flags)) {
-			for _, value := range values(x.Flags[name]) {
-				args = append(args, "--"+name+"="+value)
-			}
+			args = append(args, "--"+name+"="+flags.Lookup(name).Value.String())
 		}
 		p.exports = append(p.exports, args)
 	}
-	if parent := filepath.Dir(filepath.Clean(p.clean.out)); true {
+	for _, out := range slices.Sorted(maps.Keys(outputs)) {
+		parent := filepath.Dir(out)
 		if info, err := os.Stat(parent); err != nil || !info.IsDir() {
-			return nil, withHint(fmt.Errorf("%s: output: the folder %s is not there", j.path, parent), "mkdir -p %s", parent)
-		}
-	}
-	if len(j.Notify.Command) > 0 {
-		if _, err := exec.LookPath(j.Notify.Command[0]); err != nil {
-			return nil, fmt.Errorf("%s: notify.command: %v", j.path, err)
+			return nil, withHint(fmt.Errorf("%s: the folder %s for the output %s is not there", j.path, parent, filepath.Base(out)), "mkdir -p %s", parent)
 		}
 	}
 	return p, nil
 }
 
-// setFlags sets flags from a table of the file.
-func (j *jobFile) setFlags(flags *pflag.FlagSet, table string, set map[string]any, elsewhere []string) error {
+// check looks at what a run would read and write. Nothing is changed.
+func (p *jobPlan) check() error {
+	if len(p.Notify.Command) > 0 {
+		if _, err := exec.LookPath(p.Notify.Command[0]); err != nil {
+			return fmt.Errorf("%s: notify.command: %v", p.path, err)
+		}
+	}
+	if _, err := p.clean.read.options(); err != nil {
+		return err
+	}
+	if _, err := p.clean.lists.validator(); err != nil {
+		return err
+	}
+	if p.clean.hmacKeyFile != "" {
+		if _, err := readKey(p.clean.hmacKeyFile); err != nil {
+			return err
+		}
+	}
+	if p.clean.history != "" {
+		if _, err := os.Stat(p.clean.history); !errors.Is(err, fs.ErrNotExist) {
+			store, err := history.Open(p.clean.history)
+			if err != nil {
+				return err
+			}
+			if err := store.Close(); err != nil {
+				return err
+			}
+		}
+	}
+	if p.clean.previous != "" {
+		if _, err := export.ReadSummary(p.clean.previous); err != nil {
+			return err
+		}
+	}
+	inputs := slices.Concat(p.lists, p.bounces, p.clean.suppress, p.clean.allow, nonEmpty(p.clean.applyFixes))
+	for _, path := range inputs {
+		f, err := os.Open(path)
+		if err != nil {
+			return err
+		}
+		info, err := f.Stat()
+		f.Close() // only looked at
+		switch {
+		case err != nil:
+			return err
+		case info.IsDir() && !slices.Contains(p.bounces, path):
+			return withHint(fmt.Errorf("%s is a folder", path), "name the files in it, as %s", filepath.Join(path, "*.csv"))
+		case info.Size() == 0 && slices.Contains(p.lists, path):
+			return withHint(fmt.Errorf("%s is empty", path), "check that the export was finished")
+		}
+	}
+	out, err := export.Create(p.clean.out, inputs...) // refuses a folder that is not winnow's
+	if err != nil {
+		return err
+	}
+	return out.Close()
+}
+
+func nonEmpty(path string) []string {
+	if path == "" {
+		return nil
+	}
+	return []string{path}
+}
+
+// pathFlags are the flags of clean and export that name files.
+var pathFlags = []string{"rules", "sent-ids", "suppress", "allow", "hmac-key-file", "apply-fixes", "previous", "metrics", "lists-dir",
+	"dns-cache", "dns-record", "dns-replay", "domains", "since", "against"}
+
+// setFlags sets flags of a command from a table of the file.
+func (j *jobFile) setFlags(flags *pflag.FlagSet, command, table string, set map[string]any, elsewhere []string) error {
 	for _, name := range slices.Sorted(maps.Keys(set)) {
 		switch {
 		case slices.Contains(elsewhere, name):
 			return fmt.Errorf("%s: %s.%s: it has its own place at the top of the file", j.path, table, name)
 		case flags.Lookup(name) == nil:
-			return withHint(fmt.Errorf("%s: %s.%s is not a flag of 'winnow %s'", j.path, table, name, table), "'winnow %s --help' lists them", table)
+			return withHint(fmt.Errorf("%s: %s.%s is not a flag of 'winnow %s'", j.path, table, name, command), "'winnow %s --help' lists them", command)
 		}
-		for _, value := range values(set[name]) {
-			if err := flags.Set(name, value); err != nil {
-				return fmt.Errorf("%s: %s.%s: %v", j.path, table, name, err)
+		all, err := values(set[name])
+		if err != nil {
+			return fmt.Errorf("%s: %s.%s: %v", j.path, table, name, err)
+		}
+		if slices.Contains(pathFlags, name) {
+			for i, path := range all {
+				if path != "" && path != "-" {
+					all[i] = j.relative(path)
+				}
 			}
+		}
+		// A name with a comma in it is one name: the file has lists of its own.
+		if list, ok := flags.Lookup(name).Value.(pflag.SliceValue); ok {
+			err = list.Replace(all)
+		} else if name == "include" { // words with commas between
+			err = flags.Set(name, strings.Join(all, ","))
+		} else if len(all) != 1 {
+			err = errors.New("it takes one value")
+		} else {
+			err = flags.Set(name, all[0])
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %s.%s: %v", j.path, table, name, err)
 		}
 	}
 	return nil
 }
 
-// values returns a value of the file as flags take it: one string, or several.
-func values(v any) []string {
-	if list, ok := v.([]any); ok {
-		var all []string
-		for _, one := range list {
-			all = append(all, fmt.Sprint(one))
-		}
-		return all
+// values returns a value of the file as flags take it: one text, or several.
+func values(v any) (all []string, err error) {
+	list, ok := v.([]any)
+	if !ok {
+		list = []any{v}
 	}
-	return []string{fmt.Sprint(v)}
+	for _, one := range list {
+		switch one.(type) {
+		case string, bool, int64, float64:
+			all = append(all, fmt.Sprint(one))
+		default:
+			return nil, errors.New("a text, a number, true, false, or a list of them is needed")
+		}
+	}
+	return all, nil
 }
 
 // glob returns the files that the patterns match, in the order of the patterns.
@@ -313,20 +414,25 @@ func dated(path string, now time.Time) string {
 	return strings.NewReplacer("%Y", now.Format("2006"), "%m", now.Format("01"), "%d", now.Format("02"), "%%", "%").Replace(path)
 }
 
-// lastRun returns the folder of the run before: the last in order of name that
-// the output's pattern matches, when the output has a date in its name.
+// lastRun returns the folder of the run before, when the output has a date in
+// its name: of the folders that the pattern matches, the one written last.
 func (j *jobFile) lastRun(out string) string {
-	pattern := j.relative(strings.NewReplacer("%Y", "[0-9][0-9][0-9][0-9]", "%m", "[0-9][0-9]", "%d", "[0-9][0-9]").Replace(j.Output))
+	pattern := j.relative(strings.NewReplacer("%Y", "[0-9][0-9][0-9][0-9]", "%m", "[0-9][0-9]", "%d", "[0-9][0-9]", "%%", "%").Replace(j.Output))
 	found, err := filepath.Glob(pattern)
 	if err != nil {
 		return ""
 	}
-	for _, dir := range slices.Backward(found) {
-		if _, err := export.ReadSummary(dir); err == nil && filepath.Clean(dir) < filepath.Clean(out) {
-			return dir
+	last, when := "", time.Time{}
+	for _, dir := range found {
+		info, err := os.Stat(filepath.Join(dir, "summary.json"))
+		if err != nil || filepath.Clean(dir) == filepath.Clean(out) || info.ModTime().Before(when) {
+			continue
+		}
+		if _, err := export.ReadSummary(dir); err == nil {
+			last, when = dir, info.ModTime()
 		}
 	}
-	return ""
+	return last
 }
 
 // print says what the job would do.
@@ -349,8 +455,8 @@ func (p *jobPlan) print(e *env) error {
 	for _, x := range p.exports {
 		fmt.Fprintf(&b, "then     winnow %s\n", strings.Join(x, " "))
 	}
-	if p.clean.metrics != "" {
-		fmt.Fprintf(&b, "metrics  %s\n", p.clean.metrics)
+	if p.metrics != "" {
+		fmt.Fprintf(&b, "metrics  %s\n", p.metrics)
 	}
 	if len(p.Notify.Command) > 0 {
 		on := p.Notify.On
@@ -364,26 +470,35 @@ func (p *jobPlan) print(e *env) error {
 	return err
 }
 
-// run does the job.
-func (p *jobPlan) run(ctx context.Context, e *env, quiet bool) error {
-	unlock, err := lockJob(p.path)
+// run does the job. Whatever happens, the metrics tell of it, and the notify
+// command hears of what it wants to hear of.
+func (j *jobFile) run(ctx context.Context, e *env, quiet bool) error {
+	unlock, err := lockJob(j.path)
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	p.clean.quiet = quiet
-	err = p.steps(ctx, e)
-	code := exitDone
-	if err != nil {
-		code = codeOf(ctx, err)
+	var s *winnow.Summary
+	p, err := j.plan(e, time.Now())
+	if err == nil {
+		p.clean.quiet = quiet
+		s, err = p.steps(ctx, e)
+	} else {
+		p = &jobPlan{jobFile: j}
+		if j.Metrics != "" {
+			p.metrics = j.relative(j.Metrics)
+		}
 	}
-	if nerr := p.notify(ctx, e, code, err); nerr != nil {
+	if p.metrics != "" {
+		err = errors.Join(err, writeMetrics(p.metrics, s, j.Name, codeOf(ctx, err)))
+	}
+	if nerr := p.notify(ctx, e, codeOf(ctx, err), err); nerr != nil {
 		e.note("the notify command failed: %v", nerr)
 	}
 	return err
 }
 
-func (p *jobPlan) steps(ctx context.Context, e *env) error {
+func (p *jobPlan) steps(ctx context.Context, e *env) (*winnow.Summary, error) {
 	step := func(args ...string) error {
 		out := e.stdout
 		if p.clean.quiet {
@@ -406,7 +521,7 @@ func (p *jobPlan) steps(ctx context.Context, e *env) error {
 			}
 		}
 		if err := step(args...); err != nil {
-			return err
+			return nil, err
 		}
 	} else if p.clean.history != "" {
 		if _, err := os.Stat(p.clean.history); errors.Is(err, fs.ErrNotExist) {
@@ -414,16 +529,24 @@ func (p *jobPlan) steps(ctx context.Context, e *env) error {
 			p.clean.history = ""
 		}
 	}
-	_, cleanErr := e.clean(ctx, &p.clean, p.lists, p.limits)
-	if cleanErr != nil && codeOf(ctx, cleanErr) != exitDNS {
-		return cleanErr // a gate says that what would be exported is not to be trusted
+	s, err := e.clean(ctx, &p.clean, p.lists, p.limits)
+	if err != nil {
+		// A gate says that what would be exported is not to be trusted. An unusable
+		// DNS says less: what is suppressed is so for other reasons.
+		var failed []string
+		if s != nil {
+			failed = report.Failed(s)
+		}
+		if s == nil || codeOf(ctx, err) != exitDNS || len(failed) > 1 || len(failed) == 1 && failed[0] != "dns" {
+			return s, err
+		}
 	}
 	for _, x := range p.exports {
 		if err := step(x...); err != nil {
-			return err
+			return s, err
 		}
 	}
-	return cleanErr
+	return s, err
 }
 
 // notify calls the notify command when the outcome is one it wants to hear of.

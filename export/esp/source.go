@@ -56,6 +56,9 @@ func OpenRun(path string) (*Source, error) {
 		Name: path,
 		Each: func(ctx context.Context, yield func(*Entry) error) error {
 			for _, l := range lists {
+				if !l.holds(export.Suppressed) {
+					continue
+				}
 				if err := readSuppressed(ctx, l.path(export.Suppressed), l.opt, yield); err != nil {
 					return err
 				}
@@ -64,6 +67,9 @@ func OpenRun(path string) (*Source, error) {
 		},
 		Kept: func(ctx context.Context, yield func(key string) error) error {
 			for _, l := range lists {
+				if !l.holds(export.Cleaned) {
+					continue
+				}
 				if err := readKeys(ctx, l.path(export.Cleaned), l.opt, yield); err != nil {
 					return err
 				}
@@ -80,6 +86,13 @@ type runList struct {
 }
 
 func (l *runList) path(name string) string { return filepath.Join(l.dir, name+".csv") }
+
+// holds says whether there is anything in a file: of a list without a header it
+// may be empty.
+func (l *runList) holds(name string) bool {
+	fi, err := os.Stat(l.path(name))
+	return err != nil || fi.Size() > 0
+}
 
 // listsOf finds the lists of a run directory through its summary.
 func listsOf(dir string) ([]runList, error) {
@@ -360,6 +373,9 @@ func readIDs(ctx context.Context, path string, pk *picker, yield func(id, shown,
 		// Of an earlier run, what would have left then.
 		then := &picker{t: pk.t, in: pk.in, key: pk.key, column: pk.column, seen: set{}, rep: &Report{}}
 		for _, l := range ls {
+			if !l.holds(export.Suppressed) {
+				continue
+			}
 			err := readSuppressed(ctx, l.path(export.Suppressed), l.opt, func(e *Entry) error {
 				_, id, _, err := then.pick(e)
 				if err != nil || id == "" {

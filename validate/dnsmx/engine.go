@@ -72,11 +72,11 @@ type ask struct {
 	replies []reply
 	waiters []*job
 	settled bool
-	failed  time.Time // when the last attempt did
-	pass    int       // 1, 2, 3
-	want    *upstream // nil: any
-	tcp     bool      // the next attempt goes over TCP
-	noEDNS  bool
+	failed  time.Time  // when the last attempt did
+	pass    int        // 1, 2, 3
+	want    *upstream  // nil: any
+	tcp     bool       // the next attempt goes over TCP
+	noEDNS  *upstream  // the one that did not understand the question with EDNS
 	confirm bool       // asked again elsewhere because a condemning verdict rests on it
 	canary  func(*ask) // not nil: called when settled
 }
@@ -474,7 +474,7 @@ func (e *engine) confirm(j *job) {
 		if other == nil {
 			continue
 		}
-		a.confirm, a.settled, a.want, a.pass, a.tcp, a.noEDNS = true, false, other, 1, false, false
+		a.confirm, a.settled, a.want, a.pass, a.tcp, a.noEDNS = true, false, other, 1, false, nil
 		a.waiters = append(a.waiters, j)
 		j.waits++
 		e.enqueue(a)
@@ -557,7 +557,7 @@ func (e *engine) pick(a *ask, now *time.Time) *upstream {
 
 // launch sends a question to a resolver.
 func (e *engine) launch(a *ask, u *upstream, now time.Time) {
-	f := &flight{ask: a, up: u, via: u.t.server.via, edns: !a.noEDNS && !u.noEDNS, started: now, slot: true}
+	f := &flight{ask: a, up: u, via: u.t.server.via, edns: a.noEDNS != u, started: now, slot: true}
 	if a.tcp && f.via == udp {
 		f.via = tcp
 	}
@@ -638,7 +638,7 @@ func (e *engine) landed(f *flight, r reply) {
 		retry(func() { a.tcp, a.want = true, u })
 	case f.edns && (r.rcode == dns.RcodeFormatError || r.rcode == dns.RcodeNotImplemented || r.rcode == dns.RcodeBadVers):
 		// RFC 6891 section 7: perhaps it does not know EDNS.
-		retry(func() { a.noEDNS, a.want = true, u })
+		retry(func() { a.noEDNS, a.want = u, u })
 	case a.canary != nil:
 		if a.pass == passes {
 			e.settle(a, r)
@@ -666,7 +666,7 @@ func (e *engine) landed(f *flight, r reply) {
 		}
 		a.pass++
 		a.failed = time.Now()
-		a.noEDNS = false
+		a.noEDNS = nil
 		// TCP may get through where UDP does not; a near resolver that replies over UDP
 		// has few places for TCP.
 		a.tcp = a.pass == passes && (u.t.server.public || !u.udpWorks)

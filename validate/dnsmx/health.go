@@ -14,8 +14,7 @@ import (
 
 // upstream is a resolver with what is known of its health.
 type upstream struct {
-	t      *transport
-	noEDNS bool
+	t *transport
 
 	// How much it is given. The window is the number of queries on their way; it
 	// grows while replies come and halves when they fail.

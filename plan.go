@@ -93,6 +93,9 @@ func RunPlan(ctx context.Context, job *PlanJob) (_ *Plan, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, list.Close()) }()
+	if columnOf(list.Header, "winnow_reason") >= 0 {
+		return nil, fmt.Errorf("%s holds rows that winnow kept back, with a reason for each: plan the sending of cleaned.csv", job.List)
+	}
 	dates := -1
 	if job.LastEngaged != "" {
 		if dates = columnOf(list.Header, job.LastEngaged); dates < 0 {

@@ -69,6 +69,14 @@ func CreateAs(path, account string, inputs ...string) (*Dir, error) {
 	case !st.IsDir():
 		return nil, fmt.Errorf("cannot write the run to %s: %s is not a folder", path, filepath.Clean(parent))
 	}
+	for up := filepath.Clean(parent); ; up = filepath.Dir(up) {
+		if _, err := ReadSummary(up); err == nil {
+			return nil, fmt.Errorf("%s would lie in the run folder %s, which stays as its run wrote it: write beside it", path, up)
+		}
+		if up == filepath.Dir(up) {
+			break
+		}
+	}
 	if err := d.checkInputs(inputs); err != nil {
 		return nil, err
 	}

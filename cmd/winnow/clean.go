@@ -284,7 +284,7 @@ func (e *env) cleanLists(ctx context.Context, o *cleanOptions, lists []string, l
 		e.noteDNS(job.Resolver)
 	}
 	if errPrint := e.printSummary(s, o); errPrint != nil {
-		return s, errPrint
+		return s, fmt.Errorf("the run is done and in %s, but its summary could not be printed: %w", o.out, errPrint)
 	}
 	if s.DNS != nil && s.DNS.Unusable != "" {
 		return s, exitCode(exitDNS, withHint(errors.New(s.DNS.Unusable),

@@ -159,7 +159,7 @@ func (e *env) report(ctx context.Context, cmd *cobra.Command, err error) int {
 	case errors.As(err, &he) && he.Hint() != "":
 		fmt.Fprintf(e.stderr, "winnow: hint: %s\n", he.Hint())
 	case errors.Is(err, syscall.ENOSPC):
-		fmt.Fprintln(e.stderr, "winnow: hint: make room on that disk and run it again; nothing was changed")
+		fmt.Fprintln(e.stderr, "winnow: hint: make room on that disk and run it again")
 	case errors.Is(err, fs.ErrPermission):
 		fmt.Fprintln(e.stderr, "winnow: hint: check who may read or write it (ls -ld)")
 	}

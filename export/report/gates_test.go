@@ -67,6 +67,28 @@ func TestGatesFail(t *testing.T) {
 	if got := Failed(s); !slices.Equal(got, []string{"jump"}) {
 		t.Errorf("jump: failed %v", got)
 	}
+	// A jump that nobody accepted stays one, and one from nothing is one too.
+	again := healthy()
+	Judge(again, s, Presets["default"], now)
+	if got := Failed(again); !slices.Equal(got, []string{"jump"}) || !strings.Contains(again.Gates[3].Detail, "was 1.3%") {
+		t.Errorf("jump again: failed %v, %v", got, again.Gates)
+	}
+	again.Gates = nil // the gate was off
+	s = healthy()
+	Judge(s, again, Presets["default"], now)
+	if got := Failed(s); len(got) > 0 {
+		t.Errorf("an accepted jump: failed %v", got)
+	}
+	was.Lists = map[string]int64{"cleaned": 10_000}
+	Judge(s, was, Presets["default"], now)
+	if got := Failed(s); !slices.Equal(got, []string{"jump"}) {
+		t.Errorf("jump from nothing: failed %v", got)
+	}
+	was.Lists, s.Lists = map[string]int64{"suppressed": 2, "cleaned": 9_998}, map[string]int64{"suppressed": 12, "cleaned": 9_988}
+	Judge(s, was, Presets["default"], now)
+	if got := Failed(s); len(got) > 0 {
+		t.Errorf("a jump of a handful: failed %v", got)
+	}
 	s = healthy()
 	s.Bounces.Categories = append(s.Bounces.Categories, export.BounceCount{Category: "user_unknown", Bucket: "recipient", Side: "recipient", Action: "suppress_now", Provider: "yahoo", N: 40},
 		export.BounceCount{Category: "delivered", Bucket: "none", Side: "none", Action: "clear", Provider: "yahoo", N: 900})

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"winnow/export"
@@ -29,6 +30,7 @@ const (
 	reasonsPer = 3 // most frequent reasons named beside a bar
 	maxLines   = 24
 	reserved   = 4 // lines kept free for the balance
+	warned     = 3 // and for warnings
 )
 
 // Terminal prints the summary of a run: at most 24 lines.
@@ -86,6 +88,9 @@ func (t *terminal) wrap(first, color, sep string, indent int, parts ...string) {
 // wrapAt is wrap on a line that holds column columns already, with gap after first.
 func (t *terminal) wrapAt(column int, first, color, gap, sep string, indent int, parts ...string) {
 	t.b.WriteString(t.paint(color, first) + gap)
+	for i, p := range parts { // names and replies come from strangers
+		parts[i] = cut(strings.Map(printable, p), t.width-indent-2)
+	}
 	line, start := column+utf8.RuneCountInString(first+gap), true
 	for _, p := range parts {
 		if p == "" {
@@ -93,7 +98,10 @@ func (t *terminal) wrapAt(column int, first, color, gap, sep string, indent int,
 		}
 		n := utf8.RuneCountInString(p)
 		switch {
+		case start && (column == 0 || line+n <= t.width):
 		case start:
+			t.b.WriteString("\n" + strings.Repeat(" ", indent))
+			line = indent
 		case line+utf8.RuneCountInString(sep)+n > t.width:
 			t.b.WriteString("\n" + strings.Repeat(" ", indent))
 			line = indent
@@ -106,6 +114,13 @@ func (t *terminal) wrapAt(column int, first, color, gap, sep string, indent int,
 		start = false
 	}
 	t.b.WriteByte('\n')
+}
+
+func printable(r rune) rune {
+	if unicode.IsPrint(r) {
+		return r
+	}
+	return ' '
 }
 
 func (t *terminal) head(s *export.Summary) {
@@ -210,15 +225,16 @@ func (t *terminal) gates(s *export.Summary) {
 		t.b.WriteString(fmt.Sprintf("  gates  %d of %d  ", len(s.Gates), len(s.Gates)) + t.paint(green, "PASS") + "\n")
 		return
 	}
+	room := maxLines - reserved - warned - strings.Count(t.b.String(), "\n")
 	for i, g := range failed {
-		text := g.Name + ": " + g.Detail
-		if i == 3 && len(failed) > 4 {
-			text = fmt.Sprintf("%d more gates: see summary.json", len(failed)-i)
+		line := terminal{width: t.width, color: t.color}
+		line.wrap("  FAIL ", red, " ", 7, strings.Fields(g.Name+": "+g.Detail)...)
+		room -= strings.Count(line.b.String(), "\n")
+		if room < 0 || room == 0 && i < len(failed)-1 {
+			t.wrap("  FAIL ", red, " ", 7, fmt.Sprintf("%d more gates: see summary.json", len(failed)-i))
+			return
 		}
-		t.wrap("  FAIL ", red, " ", 7, strings.Fields(text)...)
-		if i == 3 {
-			break
-		}
+		t.b.WriteString(line.b.String())
 	}
 }
 
@@ -249,6 +265,9 @@ func (t *terminal) warnings(s *export.Summary) {
 	}
 	all = append(all, s.Notes...)
 	room := maxLines - reserved - strings.Count(t.b.String(), "\n")
+	if room <= 0 { // only after numbers that fill lines of their own
+		return
+	}
 	for i, text := range all {
 		line := terminal{width: t.width, color: t.color}
 		line.wrap("  ! ", yellow, " ", 4, strings.Fields(cut(text, 3*t.width))...)

@@ -63,12 +63,22 @@ func TestTerminalFits(t *testing.T) {
 	s.Lists["rejected"] = 3
 	s.DNS.Unusable = "no resolver answered the question for the root of the DNS"
 	s.Notes = []string{"a column of the list was not obeyed because its values are not known", strings.Repeat("word ", 60), "c", "d", "e", "f"}
+	s.Inputs[0].Name = strings.Repeat("very long name ", 9) + "\x1b[2J.csv"
+	s.Inputs[0].Column = strings.Repeat("a long question of a form ", 9)
+	s.Lists = map[string]int64{"cleaned": 4e12, "review": 3e12, "suppressed": 2e12, "duplicates": 1e12, "rejected": 1e12}
+	s.Records = 11e12
+	for _, list := range []string{"suppressed", "review", "rejected"} {
+		for _, reason := range []string{"bounce_domain_not_hosted_long", "bounce_mailbox_disabled_long", "syntax_domain_label_too_long"} {
+			s.Reasons = append(s.Reasons, export.ReasonCount{List: list, Reason: reason, N: 5e11})
+		}
+	}
+	s.Projection.Basis = "prior: general experience, not your own figures, and more words than that"
 	for range 9 {
 		s.Gates = append(s.Gates, export.Gate{Name: "suppressed_share", Detail: "41.0% of the list would be suppressed; the limit is 30%"})
 	}
 	for _, width := range []int{64, 80, 132} {
 		var b strings.Builder
-		if err := Terminal(&b, s, TerminalOptions{Width: width, Dir: "out/"}); err != nil {
+		if err := Terminal(&b, s, TerminalOptions{Width: width, Dir: strings.Repeat("deep/", 40)}); err != nil {
 			t.Fatal(err)
 		}
 		lines := 0
@@ -76,6 +86,9 @@ func TestTerminalFits(t *testing.T) {
 			lines++
 			if n := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")); n > width {
 				t.Errorf("%d columns at width %d: %q", n, width, line)
+			}
+			if strings.Contains(line, "\x1b") {
+				t.Errorf("a name reaches the terminal as a command: %q", line)
 			}
 		}
 		if width >= 80 && lines > maxLines {

@@ -46,6 +46,14 @@ type Plan struct {
 	Stale    int64  `json:"stale"`    // rows in stale.csv
 	Undated  int64  `json:"undated"`  // rows whose date could not be read: they come last
 	Rejected int64  `json:"rejected"` // rows that could not be read; in rejected.csv
+
+	// SlashDates says how dates like 3/4/2026 are read: "day/month" or "month/day"
+	// when one of the column shows it, "month/day assumed" when none does, "" when
+	// there are none.
+	SlashDates string `json:"slash_dates,omitempty"`
+
+	// NoRows names the providers that have a limit and no row: misspelt, perhaps.
+	NoRows []string `json:"limited_providers_without_rows,omitempty"`
 }
 
 // Wave is one sending.
@@ -70,7 +78,8 @@ const maxWaves = 400
 // nothing was seen in n tries (J. A. Hanley and A. Lippman-Hand, 1983).
 func RuleOfThree(n int) float64 { return 1 - math.Pow(0.05, 1/float64(n)) }
 
-// plannedRow is what is held of a row between the passes: 12 bytes.
+// plannedRow is what is held of a row between the passes: 12 bytes, and 8 more
+// while it is assigned.
 type plannedRow struct {
 	engaged  int32 // days since 1970; noDate when not known
 	provider uint16
@@ -110,11 +119,22 @@ func RunPlan(ctx context.Context, job *PlanJob) (_ *Plan, err error) {
 	}
 	defer func() { err = errors.Join(err, dir.Close()) }()
 
-	rows, providers, err := readPlan(ctx, list, dates)
+	plan := &Plan{}
+	if dates >= 0 {
+		if plan.SlashDates, err = slashDates(ctx, list, dates); err != nil {
+			return nil, err
+		}
+	}
+	rows, providers, err := readPlan(ctx, list, dates, plan.SlashDates)
 	if err != nil {
 		return nil, err
 	}
-	plan := &Plan{Records: int64(len(rows))}
+	plan.Records = int64(len(rows))
+	for _, name := range slices.Sorted(maps.Keys(job.PerProvider)) {
+		if !slices.Contains(providers, name) {
+			plan.NoRows = append(plan.NoRows, name)
+		}
+	}
 	if err := job.assign(plan, rows, providers); err != nil {
 		return nil, err
 	}
@@ -150,8 +170,49 @@ func columnOf(header []string, name string) int {
 	return -1
 }
 
+// Values of Plan.SlashDates.
+const (
+	dayMonth        = "day/month"
+	monthDay        = "month/day"
+	monthDayAssumed = "month/day assumed"
+)
+
+// slashDates decides for a column as a whole how its dates like 3/4/2026 are
+// read: the first that can be read in one way only shows it.
+func slashDates(ctx context.Context, list *csvrows.List, dates int) (how string, err error) {
+	found := errors.New("found")
+	err = eachRecord(ctx, list, func(c *csvrows.Chunk, i int, buf []byte) error {
+		a, b, ok := slashDate(strings.TrimSpace(string(c.Cell(i, dates, buf[:0]))))
+		switch {
+		case !ok:
+			return nil
+		case a > 12 && b <= 12:
+			how = dayMonth
+			return found
+		case b > 12 && a <= 12:
+			how = monthDay
+			return found
+		}
+		how = monthDayAssumed
+		return nil
+	})
+	if errors.Is(err, found) {
+		err = nil
+	}
+	return how, err
+}
+
+// slashDate returns the first two numbers of a date like 3/4/2026.
+func slashDate(s string) (a, b int, ok bool) {
+	first, rest, ok1 := strings.Cut(s, "/")
+	second, _, ok2 := strings.Cut(rest, "/")
+	a, err1 := strconv.Atoi(first)
+	b, err2 := strconv.Atoi(second)
+	return a, b, ok1 && ok2 && err1 == nil && err2 == nil && a <= 31 && b <= 31
+}
+
 // readPlan reads what the plan needs of each row.
-func readPlan(ctx context.Context, list *csvrows.List, dates int) (rows []plannedRow, providers []string, err error) {
+func readPlan(ctx context.Context, list *csvrows.List, dates int, slash string) (rows []plannedRow, providers []string, err error) {
 	var v validate.Validator
 	number := map[string]uint16{}
 	ofDomain := map[string]uint16{}
@@ -178,7 +239,11 @@ func readPlan(ctx context.Context, list *csvrows.List, dates int) (rows []planne
 		row.wave = fileWaves
 		row.draw = draw(uint64(len(rows)), cell)
 		if dates >= 0 {
-			if t := bounceimport.ParseTime(string(c.Cell(i, dates, buf[:0])), time.UTC); !t.IsZero() {
+			text := strings.TrimSpace(string(c.Cell(i, dates, buf[:0])))
+			if _, _, ok := slashDate(text); ok && slash == dayMonth {
+				text = strings.Replace(text, "/", ".", 2)
+			}
+			if t := bounceimport.ParseTime(text, time.UTC); !t.IsZero() {
 				row.engaged = int32(t.Unix() / (24 * 60 * 60))
 			}
 		}

@@ -123,6 +123,15 @@ func (e *env) printPlan(plan *winnow.Plan, job *winnow.PlanJob) error {
 	if plan.Undated > 0 {
 		fmt.Fprintf(&b, "%d rows have no date that can be read in %q: they come last.\n", plan.Undated, job.LastEngaged)
 	}
+	if len(plan.NoRows) > 0 {
+		fmt.Fprintf(&b, "No row is of %s: is it the name that the waves show?\n", strings.Join(plan.NoRows, ", "))
+	}
+	switch {
+	case strings.HasSuffix(plan.SlashDates, "assumed"):
+		fmt.Fprintf(&b, "Dates like 3/4/2026 in %q are taken for month/day/year: none shows which it is.\n", job.LastEngaged)
+	case plan.SlashDates != "":
+		fmt.Fprintf(&b, "Dates like 3/4/2026 in %q are read as %s/year.\n", job.LastEngaged, plan.SlashDates)
+	}
 	if slices.ContainsFunc(plan.Waves, func(w winnow.Wave) bool { return strings.Contains(w.File, "test") }) {
 		n := int(plan.Waves[0].Rows)
 		fmt.Fprintf(&b, "Send the test wave first and wait a day. No hard bounce in %d messages shows a\nrate below %.1f%% (95%% confidence); with more than %d, stop and look.\n",

@@ -333,6 +333,8 @@ func (j *jobFile) setFlags(flags *pflag.FlagSet, command, table string, set map[
 		switch {
 		case slices.Contains(elsewhere, name):
 			return fmt.Errorf("%s: %s.%s: it has its own place at the top of the file", j.path, table, name)
+		case flags.Lookup(name) == nil && flags.Lookup(strings.ReplaceAll(name, "_", "-")) != nil:
+			return fmt.Errorf("%s: %s.%s: write it as the flag of 'winnow %s': %s", j.path, table, name, command, strings.ReplaceAll(name, "_", "-"))
 		case flags.Lookup(name) == nil:
 			return withHint(fmt.Errorf("%s: %s.%s is not a flag of 'winnow %s'", j.path, table, name, command), "'winnow %s --help' lists them", command)
 		}

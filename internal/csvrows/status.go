@@ -124,7 +124,7 @@ func statusName(words []string) (style, string) {
 		return hitIfYes, KindBlocked
 	case "invalid", "clean", "cleaned", "bounced", "hardbounce", "hardbounced", "bounce":
 		return hitIfYes, KindBounce
-	case "hardbouncereason", "bouncereason":
+	case "hardbouncereason", "bouncereason", "bouncedreason":
 		return hitByReason, KindBounce
 	case "spamreport", "spamcomplaint", "spamcomplaints", "complaint", "complained", "markedasspam", "reportedspam", "reportedasspam", "abuse":
 		return hitIfYes, KindComplaint
@@ -132,8 +132,8 @@ func statusName(words []string) (style, string) {
 		if !dated {
 			return hitIfNo, KindUnsubscribe
 		}
-	case "permission", "permissionsend", "subscription", "subscriptions", "suppressionreason", "suppression", "list", "subscribe":
-		if status || key == "subscribe" || key == "permission" || key == "permissionsend" || key == "suppressionreason" || key == "suppression" {
+	case "permission", "permissionsend", "subscription", "subscriptions", "suppressionreason", "suppression", "suppressions", "list", "subscribe":
+		if status || key == "subscribe" || key == "permission" || key == "permissionsend" || key == "suppressionreason" || key == "suppression" || key == "suppressions" {
 			return hitByWord, KindUnsubscribe
 		}
 	case "type", "reason":
@@ -335,7 +335,7 @@ func kindOf(word []byte) string {
 		return KindComplaint
 	case "bounced", "bounce", "hardbounce", "hardbounced", "cleaned", "invalidemail", "undeliverable", "permanentbounce", "permanentlybounced":
 		return KindBounce
-	case "blocklisted", "blacklisted", "suppressed", "globallysuppressed", "donotcontact", "donotemail", "donotmail", "donotsend", "donotallow", "dnc", "dne", "manualsuppression":
+	case "blocklisted", "blacklisted", "suppressed", "globallysuppressed", "donotcontact", "donotemail", "donotmail", "donotsend", "donotallow", "dnc", "dne", "manualsuppression", "usersuppressed":
 		return KindBlocked
 	}
 	return ""

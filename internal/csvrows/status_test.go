@@ -40,6 +40,8 @@ func TestStatusColumns(t *testing.T) {
 		{"Constant Contact", "email,permission_to_send\na@x.org,explicit\nb@x.org,unsubscribed\n", "permission_to_send=unsubscribe", "- unsubscribe"},
 		{"Mailjet", "email,IsExcludedFromCampaigns\na@x.org,True\nb@x.org,False\n", "IsExcludedFromCampaigns=blocked", "blocked -"},
 		{"Salesforce", "Email,HasOptedOutOfEmail,HasOptedOutOfFax\na@x.org,1,0\nb@x.org,0,1\n", "HasOptedOutOfEmail=unsubscribe", "unsubscribe -"},
+		{"Salesforce report", "Email,Email Opt Out,Email Bounced Reason\na@x.org,0,550 User unknown\nb@x.org,0,554 Blocked for spam\nc@x.org,1,\n", "Email Opt Out=unsubscribe Email Bounced Reason=bounce", "bounce - unsubscribe"},
+		{"Klaviyo profiles", "Email,Email Suppressions\na@x.org,[]\nb@x.org,\"[\"\"HARD_BOUNCE\"\"]\"\nc@x.org,USER_SUPPRESSED\n", "Email Suppressions=unsubscribe", "- bounce blocked"},
 		{"German", "E-Mail;Abgemeldet\na@x.org;ja\nb@x.org;nein\nc@x.org;22.11.2024\n", "Abgemeldet=unsubscribe", "unsubscribe - unsubscribe"},
 		{"French, Latin-1", "Courriel;D\xe9sinscrit\na@x.org;oui\nb@x.org;non\n", "D\xe9sinscrit=unsubscribe", "unsubscribe -"},
 		{"an order's status", "Email,Status\na@x.org,shipped\nb@x.org,cancelled\nc@x.org,active\n", "", "- - -"},

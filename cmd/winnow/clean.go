@@ -201,10 +201,15 @@ func writeMetrics(path string, s *winnow.Summary, job string, code int) error {
 	}
 	temp := path + ".new"
 	// Others read it, and it holds no addresses.
-	if err := os.WriteFile(temp, b.Bytes(), 0o644); err != nil {
-		return err
+	err := os.WriteFile(temp, b.Bytes(), 0o644)
+	if err == nil {
+		err = os.Rename(temp, path)
 	}
-	return os.Rename(temp, path)
+	if err != nil {
+		os.Remove(temp) // perhaps half written
+		return fmt.Errorf("the metrics could not be written: %w", err)
+	}
+	return nil
 }
 
 func (e *env) cleanLists(ctx context.Context, o *cleanOptions, lists []string, limits report.Limits) (_ *winnow.Summary, err error) {

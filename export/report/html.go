@@ -129,6 +129,10 @@ func newPage(s *export.Summary, opt PageOptions) *page {
 			p.Lists = append(p.Lists, in)
 		}
 	}
+	folder := ""
+	if len(p.Lists) > 1 { // each has a folder of its own
+		folder = "*/"
+	}
 	x := 0.0
 	for _, m := range listMeanings {
 		n := s.Lists[m.list]
@@ -137,7 +141,7 @@ func newPage(s *export.Summary, opt PageOptions) *page {
 			continue
 		}
 		w := portion(n, s.Records)
-		p.ListRows = append(p.ListRows, listRow{Name: m.name, File: m.list + ".csv", Meaning: m.meaning, N: n, X: x, W: w})
+		p.ListRows = append(p.ListRows, listRow{Name: m.name, File: folder + m.list + ".csv", Meaning: m.meaning, N: n, X: x, W: w})
 		x += w
 	}
 	for _, v := range []string{"deliverable", "risky", "undeliverable", "unknown"} {

@@ -155,6 +155,12 @@ func TestPageOfLittleRuns(t *testing.T) {
 	if strings.Contains(empty, "NaN") || strings.Contains(empty, "ZgotmplZ") {
 		t.Error("a number or style that is none")
 	}
+	several := full()
+	several.Inputs = append(several.Inputs, several.Inputs[0])
+	several.Inputs[0].Folder, several.Inputs[1].Folder = "a/", "b/"
+	if page := render(t, several, PageOptions{}); !strings.Contains(page, "*/cleaned.csv") {
+		t.Error("of several lists each has a folder of its own")
+	}
 	wrong := render(t, &export.Summary{Records: 5, Lists: map[string]int64{"cleaned": 4}}, PageOptions{})
 	if !strings.Contains(wrong, "STOP") || !strings.Contains(wrong, "do not add up") {
 		t.Error("a run that lost a record may not be sent")

@@ -244,6 +244,9 @@ func (e *env) cleanLists(ctx context.Context, o *cleanOptions, lists []string, l
 	bar := e.startProgress(job.Progress, o.quiet)
 	defer bar.stop()
 	bar.now("reading bounces")
+	if err := notTheList(lists, o.bounces, o.suppress); err != nil {
+		return nil, err
+	}
 	evidence, err := e.evidence(ctx, o, started)
 	if err != nil {
 		return nil, err
@@ -328,6 +331,28 @@ func (o *cleanOptions) lastRun() (*winnow.Summary, error) {
 		return nil, nil // what is wrong with the folder is Run's to say
 	}
 	return s, nil
+}
+
+// notTheList refuses a list that is also named as evidence against the
+// addresses in it: a mistake that would suppress everybody.
+func notTheList(lists, bounces, suppress []string) error {
+	for _, l := range lists {
+		list, err := os.Stat(l)
+		if err != nil {
+			continue // said where it is opened
+		}
+		for _, flag := range []struct {
+			name  string
+			files []string
+		}{{"--bounces", bounces}, {"--suppress", suppress}} {
+			for _, f := range flag.files {
+				if other, err := os.Stat(f); err == nil && os.SameFile(list, other) {
+					return withHint(fmt.Errorf("%s is the list and stands at %s too: that would suppress everybody on it", l, flag.name), "name another file at %s", flag.name)
+				}
+			}
+		}
+	}
+	return nil
 }
 
 // evidence is what is known of the addresses from earlier mail.

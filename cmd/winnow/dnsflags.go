@@ -27,6 +27,7 @@ type dnsOptions struct {
 	budget      time.Duration
 	canaries    []string
 	cache       string
+	persistent  bool
 	record      string
 	replay      string
 	table       string
@@ -42,6 +43,7 @@ func addDNSFlags(fs *pflag.FlagSet, o *dnsOptions) {
 	fs.StringSliceVar(&o.canaries, "dns-canary", nil, "domains that surely take mail, as a test")
 	o.cache = defaultCache()
 	addCacheFlag(fs, &o.cache)
+	fs.BoolVar(&o.persistent, "suppress-persistent", false, "condemn what failed on 5 days (see winnow domains)")
 	fs.StringVar(&o.record, "dns-record", "", "write all replies of the DNS to this file")
 	fs.StringVar(&o.replay, "dns-replay", "", "use the replies in this file of --dns-record")
 	fs.StringVar(&o.table, "domains", "", "use the verdicts in this file of 'winnow domains'")
@@ -73,6 +75,8 @@ func (o *dnsOptions) resolver() (validate.Resolver, func() error, error) {
 		return nil, nil, &usageError{err: errors.New("--dns-record needs a DNS to ask: leave --dns-replay and --domains out")}
 	case o.concurrency < 0 || o.rate < 0 || o.budget < 0 || o.timeout <= 0:
 		return nil, nil, &usageError{err: errors.New("--concurrency, --dns-rate, --dns-budget and --dns-timeout cannot be negative")}
+	case o.persistent && (o.replay != "" || o.table != "" || o.record != "" || o.cache == ""):
+		return nil, nil, &usageError{err: errors.New("--suppress-persistent needs the cache, which knows the earlier days: not with --dns-record, --dns-replay, --domains or an empty --dns-cache")}
 	case o.replay != "":
 		f, err := os.Open(o.replay)
 		if err != nil {
@@ -90,7 +94,8 @@ func (o *dnsOptions) resolver() (validate.Resolver, func() error, error) {
 		t, err := dnsmx.OpenTable(f, o.table)
 		return t, none, err
 	}
-	r := &dnsmx.Resolver{Servers: o.servers, Concurrency: o.concurrency, Rate: o.rate, Timeout: o.timeout, Budget: o.budget, Canaries: o.canaries, Cache: o.cache}
+	r := &dnsmx.Resolver{Servers: o.servers, Concurrency: o.concurrency, Rate: o.rate, Timeout: o.timeout, Budget: o.budget, Canaries: o.canaries, Cache: o.cache,
+		SuppressPersistent: o.persistent}
 	if err := r.Check(); err != nil {
 		return nil, nil, err
 	}

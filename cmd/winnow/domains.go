@@ -46,6 +46,12 @@ private network are near, all others far. A resolver must find mail hosts for
 gmail.com, outlook.com and yahoo.com (--dns-canary names others), and must prove
 that random names do not exist, or nothing that it denies is believed.
 
+A domain whose own name servers fail stays unknown, and the cache counts the
+days on which it was asked for in vain. With --suppress-persistent it is
+does_not_accept from the fifth day on (dns_persistent_failure): a mail server
+tries for no longer than that. Any answer starts the count anew; days on which
+the resolvers themselves did not work do not count.
+
 The exit code is 0 whatever the verdicts, 75 when the DNS could not be used.`,
 		Example: `  winnow domains domains.txt > verdicts.csv
   winnow domains --column Email contacts.csv --json

@@ -147,6 +147,8 @@ func ReasonOf(word string) (Reason, bool) {
 		return Disposable, true
 	case strings.HasPrefix(word, "role_"):
 		return Role, true
+	case word == "dns_persistent_failure":
+		return SoftBounce, true // counted like one, and never proved
 	case word == "stale":
 		return Stale, true
 	}

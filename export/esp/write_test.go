@@ -162,7 +162,7 @@ func TestReasonOf(t *testing.T) {
 		"bounce_ip_reputation": "", "bounce_policy_block": "", "bounce_relay_denied": "", "bounce_auth_failure": "",
 		"user_unsubscribed": Unsubscribe, "user_suppressed": Manual, "user_allowed": "",
 		"syntax_no_at": Invalid, "domain_null_mx": DeadDomain, "mx_no_address": DeadDomain, "domain_typo": Typo,
-		"disposable_domain": Disposable, "role_system": Role, "ok": "", "duplicate": "", "dns_timeout": "", "nonsense": "",
+		"disposable_domain": Disposable, "role_system": Role, "dns_persistent_failure": SoftBounce, "ok": "", "duplicate": "", "dns_timeout": "", "nonsense": "",
 	} {
 		if got, ok := ReasonOf(word); got != want || ok != (want != "") {
 			t.Errorf("ReasonOf(%s) = %q, %v; want %q", word, got, ok, want)

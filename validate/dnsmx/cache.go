@@ -20,12 +20,12 @@ import (
 // The cache file keeps answers between runs. It is private (0600), replaced as
 // a whole by a rename, and believed only when its checksum is right:
 //
-//	header   magic, fingerprint, number of records and slots, checksums
+//	header   magic, share of the last run, fingerprint, number of records and slots, checksums
 //	records  one after the other: length, hash, expiry, observed, strings
 //	slots    a hash table of offsets of records, 0 for an empty slot
 //
 // Answers that condemn or accept are kept for as long as the DNS allows
-// (keepFor); what is unknown is never kept.
+// (keepFor). Of what is unknown only the days on which it failed are (streak).
 const (
 	cacheMagic   = "winnow dns cache 1\n"
 	cacheHeader  = 64
@@ -53,6 +53,7 @@ type cacheFile struct {
 	data  []byte
 	slots []byte
 	end   int // of the records
+	share share
 }
 
 // hashName is FNV-1a: the file outlives the process.
@@ -95,7 +96,7 @@ func readCache(path string, fingerprint uint64) (*cacheFile, error) {
 	if f := binary.LittleEndian.Uint64(data[32:]); fingerprint != 0 && f != fingerprint {
 		return &cacheFile{}, nil // other resolvers may see another Internet
 	}
-	return &cacheFile{data: data, slots: data[end:], end: int(end)}, nil
+	return &cacheFile{data: data, slots: data[end:], end: int(end), share: shareOf(data)}, nil
 }
 
 // record is one answer in the file.
@@ -125,20 +126,17 @@ func (c *cacheFile) at(off int) (r record, next int, ok bool) {
 	return r, off + n, true
 }
 
-// get returns the answer for a domain if there is one that is still good.
-func (c *cacheFile) get(domain string, now int64) (validate.Answer, bool) {
+// find returns the record of a domain.
+func (c *cacheFile) find(domain string) (record, bool) {
 	n := uint64(len(c.slots) / 8)
 	if n == 0 {
-		return validate.Answer{}, false
+		return record{}, false
 	}
 	h := hashName(domain)
 	for i := h & (n - 1); ; i = (i + 1) & (n - 1) {
 		off := int(binary.LittleEndian.Uint64(c.slots[8*i:]))
-		if off == 0 {
-			return validate.Answer{}, false
-		}
-		if off+recordHead > c.end {
-			return validate.Answer{}, false
+		if off == 0 || off+recordHead > c.end {
+			return record{}, false
 		}
 		if binary.LittleEndian.Uint64(c.data[off+4:]) != h {
 			continue
@@ -147,12 +145,18 @@ func (c *cacheFile) get(domain string, now int64) (validate.Answer, bool) {
 		if !ok || !strings.HasPrefix(r.strings, domain) || r.strings[len(domain)] != 0x1f {
 			continue
 		}
-		// A clock that was set back must not make an answer live longer.
-		if r.expires <= now || r.observed > now+60 || r.expires-r.observed > int64(7*24*time.Hour/time.Second) {
-			return validate.Answer{}, false
-		}
-		return r.answer()
+		return r, true
 	}
+}
+
+// get returns the answer for a domain if there is one that is still good.
+func (c *cacheFile) get(domain string, now int64) (validate.Answer, bool) {
+	r, ok := c.find(domain)
+	// A clock that was set back must not make an answer live longer.
+	if !ok || r.expires <= now || r.observed > now+60 || r.expires-r.observed > int64(7*24*time.Hour/time.Second) {
+		return validate.Answer{}, false
+	}
+	return r.answer()
 }
 
 // answer unpacks a record.
@@ -228,6 +232,8 @@ type cacheWriter struct {
 	crc         uint32
 	off         int64
 	entries     []cacheEntry
+	gone        map[uint64]bool // not to be taken over from the old file
+	share       share
 	err         error
 }
 
@@ -245,7 +251,7 @@ func newCacheWriter(path string, fingerprint uint64) (*cacheWriter, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &cacheWriter{path: path, fingerprint: fingerprint, f: f, w: bufio.NewWriterSize(f, 1<<16), off: cacheHeader}
+	w := &cacheWriter{path: path, fingerprint: fingerprint, f: f, w: bufio.NewWriterSize(f, 1<<16), off: cacheHeader, gone: map[uint64]bool{}}
 	_, w.err = w.w.Write(make([]byte, cacheHeader))
 	return w, nil
 }
@@ -277,7 +283,7 @@ func (w *cacheWriter) keep(old *cacheFile, now int64, drop func(domain string) b
 			return
 		}
 		domain, _, _ := strings.Cut(r.strings, "\x1f")
-		if r.expires > now && !fresh[r.hash] && !drop(domain) {
+		if r.expires > now && !fresh[r.hash] && !w.gone[r.hash] && !drop(domain) {
 			w.add(old.data[off:next])
 		}
 		off = next
@@ -303,6 +309,7 @@ func (w *cacheWriter) commit() error {
 	}
 	var h [cacheHeader]byte
 	copy(h[:], cacheMagic)
+	w.share.put(h[:])
 	binary.LittleEndian.PutUint64(h[32:], w.fingerprint)
 	binary.LittleEndian.PutUint64(h[40:], uint64(end))
 	binary.LittleEndian.PutUint32(h[48:], uint32(n))
@@ -389,6 +396,9 @@ func ForgetCache(path string, drop func(domain string) bool) (n int, err error) 
 		}
 		return false
 	})
+	if len(w.entries) > 0 {
+		w.share = c.share
+	}
 	return n, w.commit()
 }
 
@@ -422,16 +432,22 @@ func (e *engine) openCache(servers []server) {
 	if err != nil {
 		e.count(func(s *Stats) { s.CacheNote = "answers are not kept for the next run: " + err.Error() })
 	}
+	if w != nil {
+		w.share = old.share
+	}
 	e.old, e.fresh = old, w
 }
 
-// keep writes an answer to the new cache.
+// keep writes an answer to the new cache. An answer ends a streak, also one that
+// may not be kept.
 func (e *engine) keep(a validate.Answer, ttl uint32) {
 	if e.fresh == nil || a.ObservedAt.IsZero() {
 		return
 	}
 	if d := keepFor(a.Verdict, ttl); d > 0 {
 		e.fresh.add(appendRecord(nil, a, a.ObservedAt.Add(d)))
+	} else if answered(a.Reason) && e.old.streak(a.Domain, 0).days > 0 {
+		e.fresh.gone[hashName(a.Domain)] = true
 	}
 }
 
@@ -443,11 +459,11 @@ func (e *engine) closeCache() {
 		return
 	}
 	e.fresh = nil
-	if len(w.entries) == 0 && e.old.end > 0 {
+	if len(w.entries)+len(w.gone) == 0 && e.old.end > 0 {
 		w.abandon()
 		return
 	}
-	w.keep(e.old, time.Now().Unix(), func(string) bool { return false })
+	w.keep(e.old, e.now().Unix(), func(string) bool { return false })
 	if err := w.commit(); err != nil {
 		e.count(func(s *Stats) { s.CacheNote = "answers are not kept for the next run: " + err.Error() })
 	}

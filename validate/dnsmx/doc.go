@@ -31,6 +31,18 @@
 //
 // When more than 15% of 200 or more domains are condemned, a sample of them is
 // asked for once more over TCP, and one contradiction leaves all of them Unknown.
+// So it is when their share is more than three times that of the last run of 200 or
+// more domains, which the cache remembers.
+//
+// # Failure that lasts
+//
+// A domain whose own servers fail is Unknown, and the cache counts the days (UTC) on
+// which it was asked for and failed: any answer ends the count, a day without a
+// question neither adds nor ends, and a run in which the resolvers as a whole could not
+// be used, or in which more than 15% of 200 or more domains failed, adds nothing. With
+// Resolver.SuppressPersistent, and not without, five days make dns_persistent_failure,
+// the only verdict that is not proved: senders give up after four to five days (RFC
+// 5321 section 4.5.4.1). The days are forgotten a year after the last one.
 //
 // # RFCs
 //
@@ -79,5 +91,7 @@
 //     interface needs only to be named itself (Resolver.Servers), and to know some
 //     of the domains of the run.
 //   - Wildcards below public suffixes of two labels (co.uk) are not looked for.
-//   - That a domain is unknown for many days in a row is not remembered.
+//   - Failures are counted by day only with a cache, and for the same resolvers. A
+//     network that some name servers never answer cannot be told from dead domains:
+//     look at the reasons before using Resolver.SuppressPersistent.
 package dnsmx

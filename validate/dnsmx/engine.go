@@ -49,6 +49,7 @@ type engine struct {
 	closed   bool                // the input has ended
 	down     string              // not "": no more asking, and the reason code
 	held     []*heldJob          // verdicts that wait for the end
+	doubt    []*heldJob          // failures that wait for the end, to be told from those of the resolvers
 	unconf   []*job              // denials that wait for the first canaries, to be confirmed elsewhere
 	out      []*flight           // to be sent when mu is free
 	again    []*flight           // to be sent once more
@@ -62,6 +63,7 @@ type engine struct {
 	tape     *bufio.Writer
 	old      *cacheFile   // of the last run; nil: none is used
 	fresh    *cacheWriter // for the next one
+	today    int64        // of the start, in days from 1970
 	tapeErr  error
 }
 
@@ -117,8 +119,17 @@ func newEngine(ctx context.Context, r *Resolver, servers []server, each func(val
 		e.ups = append(e.ups, newUpstream(newTransport(s, r.TLS, e.deliver), r))
 		e.count(func(st *Stats) { st.Resolvers = append(st.Resolvers, ServerStats{Name: s.name}) })
 	}
+	e.today = e.now().Unix() / secondsPerDay
 	e.openCache(servers)
 	return e
+}
+
+// now is the time by which the cache goes.
+func (e *engine) now() time.Time {
+	if e.r.clock != nil {
+		return e.r.clock()
+	}
+	return time.Now()
 }
 
 func (e *engine) close() {
@@ -182,7 +193,7 @@ func (e *engine) run(domains <-chan string) error {
 // feed takes the domains in. What the cache knows is answered at once.
 func (e *engine) feed(domains <-chan string) {
 	var hits cacheHits
-	now := time.Now().Unix()
+	now := e.now().Unix()
 	for {
 		select {
 		case <-e.ctx.Done():
@@ -192,12 +203,12 @@ func (e *engine) feed(domains <-chan string) {
 				if a, good := e.old.get(d, now); good {
 					if hits.add(a) {
 						e.count(hits.flush)
-						now = time.Now().Unix()
+						now = e.now().Unix()
 					}
 					e.each(a)
 					continue
 				}
-				now = time.Now().Unix()
+				now = e.now().Unix()
 			}
 			if hits.n > 0 {
 				e.count(hits.flush)
@@ -378,6 +389,11 @@ func (e *engine) judge(j *job) {
 		e.hold(j) // an inventor of addresses may come to light
 		return
 	}
+	if e.old != nil && failing[v.code] {
+		e.live--
+		e.doubt = append(e.doubt, e.toHold(j))
+		return
+	}
 	e.emit(j.domain, &j.verdict, look)
 }
 
@@ -410,11 +426,11 @@ type heldJob struct {
 	domain    string
 	text      string
 	condemned bool // by denials
+	dead      bool // condemned, by whatever
 }
 
-// hold keeps a verdict until the end.
-func (e *engine) hold(j *job) {
-	e.live--
+// toHold packs a verdict for the end.
+func (e *engine) toHold(j *job) *heldJob {
 	look := e.look(j)
 	var b []byte
 	for _, q := range j.verdict.looked {
@@ -422,7 +438,13 @@ func (e *engine) hold(j *job) {
 			b = appendReply(b, q, n+1, &r)
 		}
 	}
-	h := &heldJob{domain: j.domain, text: string(b), condemned: len(j.verdict.rests) > 0}
+	return &heldJob{domain: j.domain, text: string(b), condemned: len(j.verdict.rests) > 0, dead: verdictOf(j.verdict.code) == validate.DoesNotAccept}
+}
+
+// hold keeps a verdict until the end.
+func (e *engine) hold(j *job) {
+	e.live--
+	h := e.toHold(j)
 	e.held = append(e.held, h)
 	if j.verdict.code == "domain_not_found" && secondLevel(j.domain) == 0 {
 		// Only a registry's denial is taken as one for all below: servers that deny
@@ -743,11 +765,11 @@ func (e *engine) control(now time.Time) {
 	}
 	e.count(func(s *Stats) {
 		s.Seconds = now.Sub(e.start).Seconds()
-		s.Unknown = s.Verdicts[string(validate.Unknown)]
+		s.Unknown = s.Verdicts[string(validate.Unknown)] + int64(len(e.doubt))
 		for _, l := range e.later {
 			s.Unknown += int64(len(l))
 		}
-		s.Answered = s.Verdicts["accepts"] + s.Verdicts["does_not_accept"] + s.Verdicts["unknown"] + int64(len(e.held))
+		s.Answered = s.Verdicts["accepts"] + s.Verdicts["does_not_accept"] + s.Verdicts["unknown"] + int64(len(e.held)+len(e.doubt))
 		s.Queries = 0
 		for i, u := range e.ups {
 			s.Queries += u.queries

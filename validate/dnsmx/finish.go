@@ -27,6 +27,7 @@ const (
 	gateDomains = 200
 	gateShare   = 0.15
 	gateSample  = 50
+	gateGrowth  = 3 // times the share of the run before
 )
 
 // maxPatience bounds the rounds that a resolver is given at the end.
@@ -42,13 +43,13 @@ func (e *engine) advance(now time.Time) {
 		e.phase = checking
 		for _, u := range e.ups {
 			fresh := u.rounds > 0 && u.queries-u.since < 100 && now.Sub(u.asked) < 5*time.Second
-			if len(e.held) > 0 && u.round == nil && !fresh && !u.lied && !u.dead() {
+			if len(e.held)+len(e.doubt) > 0 && u.round == nil && !fresh && !u.lied && !u.dead() {
 				e.startRound(u)
 			}
 		}
 		fallthrough
 	case checking:
-		needed := len(e.held) > 0 || e.anyUnknown()
+		needed := len(e.held)+len(e.doubt) > 0 || e.anyUnknown()
 		for _, u := range e.ups {
 			if !needed {
 				break
@@ -106,7 +107,11 @@ func (e *engine) sample() bool {
 	e.r.mu.Lock()
 	total := e.r.stats.Domains
 	e.r.mu.Unlock()
-	if total < gateDomains || float64(len(condemned)) <= gateShare*float64(total) || e.down != "" {
+	if total < gateDomains || len(condemned) == 0 || e.down != "" {
+		return false
+	}
+	jumped := e.old != nil && e.share().jumped(e.old.share)
+	if float64(len(condemned)) <= gateShare*float64(total) && !jumped {
 		return false
 	}
 	n := min(gateSample, len(condemned))
@@ -158,6 +163,10 @@ func (e *engine) release() {
 		e.emit(h.domain, &v, look)
 	}
 	e.held = nil
+	e.releaseDoubt()
+	if s := e.share(); e.fresh != nil && s.domains >= gateDomains && e.countsToday() {
+		e.fresh.share = s
+	}
 }
 
 // judgeRecorded judges when nothing more can be asked.

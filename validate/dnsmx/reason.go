@@ -11,7 +11,8 @@ type reason struct {
 }
 
 // reasons lists every code of Answer.Reason. A code that is DoesNotAccept
-// needs proof (judge.go); all codes of errors are Unknown.
+// needs proof (judge.go), but for the one that only the user can ask for; all
+// other codes of errors are Unknown.
 var reasons = []reason{
 	{"mx_ok", validate.Accepts, "a mail host of the domain has a public address"},
 	{"mx_implicit_a", validate.Accepts, "no MX record; mail goes to the IPv4 address of the domain itself (RFC 5321 section 5.1)"},
@@ -31,6 +32,8 @@ var reasons = []reason{
 	{"mx_loopback", validate.DoesNotAccept, "all mail hosts of the domain point at the sender's own machine"},
 	{"mx_special_use", validate.DoesNotAccept, "all mail hosts of the domain are special-use names (RFC 6761)"},
 	{"mx_not_global", validate.DoesNotAccept, "no mail host of the domain is reachable from the Internet"},
+
+	{"dns_persistent_failure", validate.DoesNotAccept, "the DNS failed for it on five days or more, longer than mail is tried (RFC 5321 section 4.5.4.1)"},
 
 	{"mx_null_mixed", validate.Unknown, "a null MX beside other mail hosts: some senders bounce, some deliver"},
 	{"mx_ip_literal", validate.Unknown, "the MX record holds an IP address: some senders deliver, some refuse"},

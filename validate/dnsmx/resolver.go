@@ -42,6 +42,12 @@ type Resolver struct {
 	// is made when missing, with its directory, and written anew when damaged or when
 	// it comes from other Servers.
 	Cache string
+	// SuppressPersistent condemns domains that stayed Unknown, by the fault of their
+	// own name servers, on five days or more on which they were asked for, with no
+	// other answer in between (dns_persistent_failure). The Cache remembers the days;
+	// without one nobody is condemned. Days on which the resolvers as a whole could
+	// not be used do not count.
+	SuppressPersistent bool
 	// Record, when not nil, receives all replies as text that OpenTape reads. The
 	// cache is then not read, so that the recording is whole.
 	Record io.Writer
@@ -55,6 +61,8 @@ type Resolver struct {
 	// TLS is the base of the configuration for tls:// and https:// servers, for
 	// instance with roots of one's own. Certificates are always verified.
 	TLS *tls.Config
+
+	clock func() time.Time // of the cache; nil: time.Now
 
 	mu    sync.Mutex
 	stats Stats

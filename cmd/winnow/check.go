@@ -45,7 +45,7 @@ the octet (from 0) where it goes wrong.
 
 The exit code is 0 whatever the verdicts, 75 when the DNS could not be used.`,
 		Example: `  winnow check jane@gmial.com info@example.com
-  winnow check --json --no-dns jane@gmail.com
+  winnow check --json --no-dns jane.doe@gmail.com
   cut -d, -f2 list.csv | winnow check - --json`,
 		Args: usageArgs(cobra.MinimumNArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -182,7 +182,7 @@ func (e *engine) run(domains <-chan string) error {
 		e.control(now)
 		e.advance(now)
 		end := e.phase == over
-		e.unlock()
+		e.unlockQuietly()
 		if end {
 			e.calls.Wait()
 			return e.result()
@@ -272,6 +272,14 @@ func (e *engine) poke() {
 
 // unlock sends what can be sent, releases mu and hands out what is ready.
 func (e *engine) unlock() {
+	if e.unlockQuietly() {
+		e.poke()
+	}
+}
+
+// unlockQuietly is unlock for the loop itself, which is awake: it says whether
+// nothing is on its way.
+func (e *engine) unlockQuietly() (idle bool) {
 	e.pump()
 	out, again, done := e.out, e.again, e.done
 	e.out, e.again, e.done = nil, nil, nil
@@ -281,7 +289,7 @@ func (e *engine) unlock() {
 	if len(e.queue)-e.head < queueRoom/2 {
 		e.room.Signal()
 	}
-	idle := e.active == 0
+	idle = e.active == 0
 	e.mu.Unlock()
 	for _, f := range out {
 		f.up.t.send(e.ctx, f)
@@ -295,9 +303,7 @@ func (e *engine) unlock() {
 	if len(done) > 0 {
 		e.calls.Done()
 	}
-	if idle {
-		e.poke()
-	}
+	return idle
 }
 
 // add starts the job of a domain.

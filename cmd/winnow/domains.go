@@ -121,8 +121,8 @@ func newDomainsForgetCmd(e *env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "forget DOMAIN… | --all",
 		Short: "Remove answers from the cache of the DNS",
-		Long: `Removes the kept answers of the given domains, and the days on which they failed,
-so that the next run asks for them anew, and says how many they were.`,
+		Long: `Removes the kept answers of the given domains, and the days on which they
+failed, so that the next run asks for them anew, and says how many they were.`,
 		Example: `  winnow domains forget acme.com
   winnow domains forget --all`,
 		RunE: func(cmd *cobra.Command, args []string) error {

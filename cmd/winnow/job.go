@@ -577,7 +577,11 @@ func (p *jobPlan) notify(ctx context.Context, e *env, code int, err error) error
 	}
 	text := fmt.Sprintf("winnow job %s: %s (exit code %d)\n", p.Name, outcome, code)
 	if err != nil {
-		text += err.Error() + "\n"
+		why := err.Error()
+		if code == exitInterrupt {
+			why = "interrupted; nothing was changed"
+		}
+		text += why + "\n"
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
 	defer cancel()

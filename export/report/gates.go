@@ -129,7 +129,7 @@ func Judge(s, previous *export.Summary, l Limits, now time.Time) {
 		gate(export.Gate{Name: "review_share", Value: share, Limit: l.ReviewShare, Unit: "share", N: enough(s.Records, minRecords), Pass: share <= l.ReviewShare,
 			Detail: fmt.Sprintf("%s of %s records wait for a person (%s); the limit is %s", number(n), number(s.Records), rate(share), rate(l.ReviewShare))})
 	}
-	if l.Jump >= 0 && previous != nil {
+	if l.Jump >= 0 && previous != nil && sameEvidence(previous, s) {
 		n := s.Lists[export.Suppressed]
 		was, is := ratio(previous.Lists[export.Suppressed], previous.Records), ratio(n, s.Records)
 		when := "in the last run"
@@ -220,6 +220,19 @@ func Failed(s *export.Summary) []string {
 		}
 	}
 	return names
+}
+
+// sameEvidence says whether two runs judged by the same kinds of evidence. A
+// list that is cleaned with bounces for the first time has not jumped.
+func sameEvidence(a, b *export.Summary) bool {
+	roles := func(s *export.Summary) map[string]bool {
+		m := map[string]bool{"dns": s.DNS != nil, "bounces": s.Bounces != nil}
+		for _, in := range s.Inputs {
+			m[in.Role] = true
+		}
+		return m
+	}
+	return maps.Equal(roles(a), roles(b))
 }
 
 func ratio(n, all int64) float64 {

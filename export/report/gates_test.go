@@ -89,6 +89,11 @@ func TestGatesFail(t *testing.T) {
 	if got := Failed(s); len(got) > 0 {
 		t.Errorf("a jump of a handful: failed %v", got)
 	}
+	s, was = healthy(), healthy()
+	was.Lists, was.Bounces = map[string]int64{"suppressed": 130, "cleaned": 9_870}, nil
+	if Judge(s, was, Presets["default"], now); len(Failed(s)) > 0 {
+		t.Errorf("the first bounces are no jump: failed %v", Failed(s))
+	}
 	s = healthy()
 	s.Bounces.Categories = append(s.Bounces.Categories, export.BounceCount{Category: "user_unknown", Bucket: "recipient", Side: "recipient", Action: "suppress_now", Provider: "yahoo", N: 40},
 		export.BounceCount{Category: "delivered", Bucket: "none", Side: "none", Action: "clear", Provider: "yahoo", N: 900})

@@ -78,7 +78,7 @@ func Diff(ctx context.Context, was, now string, reveal bool) ([]Change, error) {
 		if key != nil && len(c.Examples) < diffExamples {
 			example := string(key)
 			if !reveal {
-				example = mask(example)
+				example = export.Mask(example)
 			}
 			c.Examples = append(c.Examples, example)
 		}
@@ -140,7 +140,7 @@ func Examples(ctx context.Context, dir string, n int, reveal bool) ([]export.Exa
 		}
 		e := export.Example{List: p.list, Reason: p.reason, Address: string(key)}
 		if !reveal {
-			e.Address = mask(e.Address)
+			e.Address = export.Mask(e.Address)
 		}
 		found[p] = append(found[p], e)
 	})

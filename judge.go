@@ -347,7 +347,7 @@ func combine(addrs []validate.CellAddress, ds []Decision) Decision {
 	d.Flags = append(d.Flags, ReasonSeveralAddresses)
 	if same || isWish(d.Reason) {
 		if d.Action != Keep {
-			d.Detail = mask(addrs[worst].Address) + ", one of " + strconv.Itoa(len(ds)) + " addresses in the cell: " + d.Detail
+			d.Detail = export.Mask(addrs[worst].Address) + ", one of " + strconv.Itoa(len(ds)) + " addresses in the cell: " + d.Detail
 		}
 		return d
 	}
@@ -357,7 +357,7 @@ func combine(addrs []validate.CellAddress, ds []Decision) Decision {
 		if i > 0 {
 			b.WriteString(", ")
 		}
-		b.WriteString(mask(addrs[i].Address) + " " + ds[i].Reason)
+		b.WriteString(export.Mask(addrs[i].Address) + " " + ds[i].Reason)
 	}
 	b.WriteByte('.')
 	d.Action, d.Reason, d.Detail, d.Suggestion = Review, ReasonSeveralAddresses, b.String(), ""
@@ -386,20 +386,6 @@ func severity(d *Decision) int {
 		return 1
 	}
 	return 0
-}
-
-// mask hides all but the first character of the local part.
-func mask(addr string) string {
-	at := strings.LastIndexByte(addr, '@')
-	if at <= 0 {
-		return "***"
-	}
-	for i := range addr[:at] {
-		if i > 0 {
-			return addr[:i] + "***" + addr[at:]
-		}
-	}
-	return addr[:at] + "***" + addr[at:]
 }
 
 // resolve finds the further copies among the records of a chunk. It is called

@@ -73,3 +73,14 @@ func Formula(s string) bool {
 	}
 	return false
 }
+
+// Mask hides the local part of an address but for its first character, for
+// everything that is printed: j***@example.org.
+func Mask(address string) string {
+	at := strings.LastIndexByte(address, '@') // a quoted local part may hold one too
+	if at <= 0 {
+		return "***"
+	}
+	_, n := utf8.DecodeRuneInString(address[:at])
+	return address[:n] + "***" + address[at:]
+}

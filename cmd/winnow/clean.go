@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -308,12 +307,7 @@ func (e *env) cleanLists(ctx context.Context, o *cleanOptions, lists []string, l
 func (e *env) printSummary(s *winnow.Summary, o *cleanOptions) error {
 	switch {
 	case o.json:
-		b, err := json.MarshalIndent(s, "", "  ")
-		if err != nil {
-			return err
-		}
-		_, err = e.stdout.Write(append(b, '\n'))
-		return err
+		return printJSON(e.stdout, s)
 	case o.quiet:
 		return nil
 	}
@@ -437,9 +431,9 @@ func (e *env) noteAccount(a *bounceimport.Account) {
 	if a.Malformed+a.Unmapped == 0 {
 		return
 	}
-	e.note("%s: %d of %d records could not be used; the others were", a.Name, a.Malformed+a.Unmapped, a.Read)
+	e.note("%s: %d of %d records could not be used; the others were", plain(a.Name), a.Malformed+a.Unmapped, a.Read)
 	for _, p := range a.Problems[:min(3, len(a.Problems))] {
-		e.note("  %s", p)
+		e.note("  %s", plain(p)) // it can hold a stranger's words
 	}
 }
 

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strconv"
@@ -71,12 +70,7 @@ person to decide.`,
 				return err
 			}
 			if jsonText {
-				b, err := json.MarshalIndent(plan, "", "  ")
-				if err != nil {
-					return err
-				}
-				_, err = e.stdout.Write(append(b, '\n'))
-				return err
+				return printJSON(e.stdout, plan)
 			}
 			return e.printPlan(plan, &job)
 		},

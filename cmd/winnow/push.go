@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -149,9 +148,7 @@ func reportPush(e *env, t *esp.Target, b *esp.Balance, asJSON bool, err error) e
 	var cut *esp.InterruptedError
 	if b != nil && (err == nil || b.Sent+b.Rejected+b.Unknown > 0) {
 		if asJSON {
-			enc := json.NewEncoder(e.stdout)
-			enc.SetIndent("", "  ")
-			if err := enc.Encode(b); err != nil {
+			if err := printJSON(e.stdout, b); err != nil {
 				return err
 			}
 		} else {

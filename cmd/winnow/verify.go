@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"strings"
 
@@ -33,11 +32,7 @@ Exit code 1 when something is wrong.`,
 				return err
 			}
 			if jsonText {
-				b, err := json.MarshalIndent(proof, "", "  ")
-				if err != nil {
-					return err
-				}
-				if _, err := e.stdout.Write(append(b, '\n')); err != nil {
+				if err := printJSON(e.stdout, proof); err != nil {
 					return err
 				}
 			} else {

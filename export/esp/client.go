@@ -15,6 +15,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"winnow/export"
 )
 
 // verdict is what a provider's answer to one call means.
@@ -340,7 +342,7 @@ func resetEpoch(header string) judge {
 var anyAddress = regexp.MustCompile(`[^\s"'<>(),;:\[\]{}=]+@[^\s"'<>(),;:\[\]{}]+`)
 
 // masked hides the local parts in a text.
-func masked(s string) string { return anyAddress.ReplaceAllStringFunc(s, mask) }
+func masked(s string) string { return anyAddress.ReplaceAllStringFunc(s, export.Mask) }
 
 // vendorMessage takes the words for a person out of an error body, masked.
 func vendorMessage(body []byte) string {

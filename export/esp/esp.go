@@ -287,15 +287,6 @@ func plain(address string) bool {
 	return true
 }
 
-// mask hides the local part of an address, for messages.
-func mask(address string) string {
-	local, domain, ok := strings.Cut(address, "@")
-	if !ok || local == "" {
-		return "***"
-	}
-	return local[:1] + "***@" + domain
-}
-
 // oneLine makes text that strangers wrote fit for a cell or a message: control
 // characters become spaces, and it is cut at n bytes between characters.
 func oneLine(s string, n int) string {

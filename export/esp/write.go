@@ -219,7 +219,7 @@ func Write(ctx context.Context, dir string, t *Target, src *Source, o Options) (
 		if why != "" {
 			shown := e.Address
 			if t.hash != "" { // the directory of digests is handed on
-				shown = mask(shown)
+				shown = export.Mask(shown)
 			}
 			return left.add(shown, string(e.Reason), export.Cell(why))
 		}

@@ -15,6 +15,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"winnow/export"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
@@ -334,7 +336,7 @@ func TestOneLine(t *testing.T) {
 	if got := oneLine(strings.Repeat("é", 10), 5); got != "éé" {
 		t.Errorf("oneLine cut: %q", got)
 	}
-	if got := mask("secret@example.com"); got != "s***@example.com" {
+	if got := export.Mask("secret@example.com"); got != "s***@example.com" {
 		t.Error(got)
 	}
 }

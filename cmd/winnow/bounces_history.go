@@ -717,7 +717,7 @@ func plainError(err error) error {
 
 // writePrivate writes a file that only its owner can read and that appears
 // whole or not at all; "-" is standard output.
-func writePrivate(stdout io.Writer, name string, write func(io.Writer) error) (err error) {
+func writePrivate(stdout io.Writer, name string, write func(io.Writer) error) error {
 	if name == "-" {
 		w := bufio.NewWriter(stdout)
 		if err := write(w); err != nil {
@@ -725,34 +725,20 @@ func writePrivate(stdout io.Writer, name string, write func(io.Writer) error) (e
 		}
 		return w.Flush()
 	}
-	f, err := os.CreateTemp(filepath.Dir(name), ".winnow-*") // 0600
+	f, err := newWholeFile(name)
 	if err != nil {
-		var p *os.PathError
-		if errors.As(err, &p) { // whose path is that of a file nobody asked for
-			err = p.Err
-		}
-		return fmt.Errorf("%s: %w", name, err)
+		return err
 	}
-	defer func() {
-		if err != nil {
-			f.Close()
-			os.Remove(f.Name())
-		}
-	}()
 	w := bufio.NewWriterSize(f, 1<<16)
-	if err := write(w); err != nil {
+	err = write(w)
+	if err == nil {
+		err = w.Flush()
+	}
+	if err != nil {
+		f.abandon()
 		return err
 	}
-	if err := w.Flush(); err != nil {
-		return err
-	}
-	if err := f.Sync(); err != nil {
-		return err
-	}
-	if err := f.Close(); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), name)
+	return f.commit()
 }
 
 func printJSON(w io.Writer, v any) error {

@@ -151,9 +151,13 @@ func newWholeFile(path string) (*wholeFile, error) {
 	if fi, err := os.Stat(path); err == nil && !fi.Mode().IsRegular() {
 		return nil, &fs.PathError{Op: "write", Path: path, Err: errors.New("not a regular file")}
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*") // 0600
 	if err != nil {
-		return nil, err
+		var p *fs.PathError
+		if errors.As(err, &p) { // whose path is that of a file nobody asked for
+			err = p.Err
+		}
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return &wholeFile{f, path}, nil
 }

@@ -44,11 +44,11 @@ BENCH_DIR ?= /tmp/winnow-bench
 .PHONY: bench
 bench: build ## measure: Go benchmarks of every room, then the cleaning of BENCH_ROWS rows beside cp
 	go test -run '^$$' -bench . -benchmem . ./validate ./internal/csvrows ./bounceimport ./bounceimport/history ./validate/dnsmx ./export/esp
-	go run ./internal/benchlist -rows $(BENCH_ROWS) -dir $(BENCH_DIR) -winnow bin/winnow
+	go run ./cmd/winnow-bench -rows $(BENCH_ROWS) -dir $(BENCH_DIR) -winnow bin/winnow
 
 .PHONY: bench-dns
 bench-dns: ## measure asking the DNS: unbound, nsd and dnsperf on loopback (says what to install)
-	validate/dnsmx/bench/bench.sh
+	cmd/winnow-benchdns/bench.sh
 
 .PHONY: kill
 kill: build ## kill a run at every system call that touches the output, and at random (needs strace)
@@ -56,7 +56,7 @@ kill: build ## kill a run at every system call that touches the output, and at r
 
 .PHONY: lists
 lists: ## regenerate the embedded lists of facts from their sources (needs npm)
-	go run ./validate/lists/gen
+	go run ./cmd/winnow-genlists
 
 .PHONY: page-check
 page-check: ## validate report.html and check its accessibility (needs npm and chromium)

@@ -5,8 +5,8 @@ import (
 	"sync"
 	"time"
 
-	"winnow/export"
-	"winnow/validate"
+	"github.com/winnow-email/winnow/export/summary"
+	"github.com/winnow-email/winnow/validate"
 )
 
 // asker hands the domains to the resolver as they are found. It never makes the
@@ -89,7 +89,7 @@ func (r *run) ask(ctx context.Context) error {
 		return ctx.Err()
 	}
 	r.domains.suspectNeighbours()
-	r.summary.DNS = &export.DNSSummary{Seconds: time.Since(start).Seconds(), Verdicts: map[string]int64{}, Reasons: map[string]int64{}}
+	r.summary.DNS = &summary.DNSSummary{Seconds: time.Since(start).Seconds(), Verdicts: map[string]int64{}, Reasons: map[string]int64{}}
 	if err != nil {
 		r.summary.DNS.Unusable = err.Error()
 	}

@@ -12,7 +12,7 @@ import (
 
 // BenchmarkRun cleans 200,000 records of 10 columns, 5% of them copies, offline.
 // The benchmark of a whole machine, with a list of any size, is
-// go run ./internal/benchlist.
+// go run ./cmd/winnow-bench.
 func BenchmarkRun(b *testing.B) {
 	const n = 200_000
 	r := rand.New(rand.NewPCG(1, 2))

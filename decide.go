@@ -7,8 +7,8 @@ import (
 	"strings"
 	"time"
 
-	"winnow/bounceimport"
-	"winnow/validate"
+	"github.com/winnow-email/winnow/bounceimport"
+	"github.com/winnow-email/winnow/validate"
 )
 
 // Policy is what the user wants done where evidence leaves a choice. The zero

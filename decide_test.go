@@ -12,8 +12,8 @@ import (
 	"testing"
 	"time"
 
-	"winnow/bounceimport"
-	"winnow/validate"
+	"github.com/winnow-email/winnow/bounceimport"
+	"github.com/winnow-email/winnow/validate"
 )
 
 // The categories of the taxonomy by what they may do, written down a second

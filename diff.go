@@ -10,9 +10,11 @@ import (
 	"strconv"
 	"strings"
 
-	"winnow/export"
-	"winnow/internal/csvrows"
-	"winnow/validate"
+	"github.com/winnow-email/winnow/export"
+	"github.com/winnow-email/winnow/export/summary"
+	"github.com/winnow-email/winnow/internal/csvrows"
+	"github.com/winnow-email/winnow/internal/shown"
+	"github.com/winnow-email/winnow/validate"
 )
 
 // Change is a group of addresses that two runs treat differently, and in the
@@ -78,7 +80,7 @@ func Diff(ctx context.Context, was, now string, reveal bool) ([]Change, error) {
 		if key != nil && len(c.Examples) < diffExamples {
 			example := string(key)
 			if !reveal {
-				example = export.Mask(example)
+				example = shown.Mask(example)
 			}
 			c.Examples = append(c.Examples, example)
 		}
@@ -128,23 +130,23 @@ func Diff(ctx context.Context, was, now string, reveal bool) ([]Change, error) {
 
 // Examples returns up to n addresses of each reason of a run, in the order of
 // the reasons of its summary. reveal shows them in full.
-func Examples(ctx context.Context, dir string, n int, reveal bool) ([]export.Example, error) {
-	s, err := export.ReadSummary(dir)
+func Examples(ctx context.Context, dir string, n int, reveal bool) ([]summary.Example, error) {
+	s, err := summary.Read(dir)
 	if err != nil {
 		return nil, err
 	}
-	found := map[place][]export.Example{}
+	found := map[place][]summary.Example{}
 	err = eachStand(ctx, dir, func(key []byte, p place) {
 		if p.list == export.Cleaned || len(found[p]) >= n {
 			return
 		}
-		e := export.Example{List: p.list, Reason: p.reason, Address: string(key)}
+		e := summary.Example{List: p.list, Reason: p.reason, Address: string(key)}
 		if !reveal {
-			e.Address = export.Mask(e.Address)
+			e.Address = shown.Mask(e.Address)
 		}
 		found[p] = append(found[p], e)
 	})
-	var all []export.Example
+	var all []summary.Example
 	for _, r := range s.Reasons {
 		all = append(all, found[place{r.List, r.Reason}]...)
 	}
@@ -153,7 +155,7 @@ func Examples(ctx context.Context, dir string, n int, reveal bool) ([]export.Exa
 
 // eachStand calls f for every address of a run with the place it is in.
 func eachStand(ctx context.Context, dir string, f func(key []byte, p place)) error {
-	s, err := export.ReadSummary(dir)
+	s, err := summary.Read(dir)
 	if err != nil {
 		return err
 	}
@@ -176,7 +178,7 @@ func eachStand(ctx context.Context, dir string, f func(key []byte, p place)) err
 }
 
 // eachAddress calls f for every address of a list of a run, which holds so many records.
-func eachAddress(ctx context.Context, path string, in *export.InputFile, list string, records int64, f func(key []byte, p place)) (err error) {
+func eachAddress(ctx context.Context, path string, in *summary.InputFile, list string, records int64, f func(key []byte, p place)) (err error) {
 	opt := csvrows.Options{Column: strconv.Itoa(in.ColumnNo), Done: ctx.Done()}
 	if len(in.Delimiter) == 1 {
 		opt.Comma = in.Delimiter[0] // a short list could be taken for one with another

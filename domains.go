@@ -6,8 +6,8 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"winnow/bounceimport"
-	"winnow/validate"
+	"github.com/winnow-email/winnow/bounceimport"
+	"github.com/winnow-email/winnow/validate"
 )
 
 // domain is what the run knows of one domain of the list.

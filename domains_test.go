@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"winnow/validate"
+	"github.com/winnow-email/winnow/validate"
 )
 
 // Domains whose mail host serves throw-away domains of the list, and no others,

@@ -9,9 +9,9 @@ import (
 	"strings"
 	"testing"
 
-	"winnow"
-	"winnow/bounceimport"
-	"winnow/validate"
+	"github.com/winnow-email/winnow"
+	"github.com/winnow-email/winnow/bounceimport"
+	"github.com/winnow-email/winnow/validate"
 )
 
 // The library part of the README.

@@ -9,7 +9,7 @@ import (
 	"sync"
 	"time"
 
-	"winnow/bounceimport"
+	"github.com/winnow-email/winnow/bounceimport"
 )
 
 // blockKind is why the user does not want an address mailed. The lowest that

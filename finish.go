@@ -12,8 +12,9 @@ import (
 	"strconv"
 	"strings"
 
-	"winnow/export"
-	"winnow/validate"
+	"github.com/winnow-email/winnow/export/summary"
+	"github.com/winnow-email/winnow/internal/shown"
+	"github.com/winnow-email/winnow/validate"
 )
 
 // tally is what a worker of the second pass counts. Workers count apart and are
@@ -80,7 +81,7 @@ const maxSegments = 1000
 func (t *tally) segment(value []byte) *[fates]int64 {
 	c := t.segments[string(value)]
 	if c == nil {
-		name := export.Cell(string(value))
+		name := shown.Cell(string(value))
 		if len(t.segments) >= maxSegments {
 			name = "(other values)"
 		}
@@ -200,7 +201,7 @@ func (r *run) finish() error {
 	}
 	for _, l := range r.lists {
 		s.Records += l.records
-		in := export.InputFile{
+		in := summary.InputFile{
 			Name: l.Name, Role: "list", Bytes: max(0, l.Size()), SHA256: l.sum, Records: l.records,
 			Folder: l.folder, ColumnNo: l.Column + 1, ColumnWhy: l.Why, Delimiter: string(rune(l.Comma)), Charset: l.Charset,
 		}
@@ -213,10 +214,10 @@ func (r *run) finish() error {
 			in.Column = l.Header[l.Column]
 		}
 		for i, st := range l.Status {
-			in.StatusCols = append(in.StatusCols, export.StatusColumn{Name: st.Name, Kind: st.Kind, Rows: t.status[[2]int{l.index, i}]})
+			in.StatusCols = append(in.StatusCols, summary.StatusColumn{Name: st.Name, Kind: st.Kind, Rows: t.status[[2]int{l.index, i}]})
 		}
 		if l.Whole != "" {
-			in.StatusCols = append(in.StatusCols, export.StatusColumn{Name: "every record of the file", Kind: l.Whole, Rows: t.status[[2]int{l.index, len(l.Status)}]})
+			in.StatusCols = append(in.StatusCols, summary.StatusColumn{Name: "every record of the file", Kind: l.Whole, Rows: t.status[[2]int{l.index, len(l.Status)}]})
 		}
 		s.Inputs = append(s.Inputs, in)
 		sum := int64(0)
@@ -235,7 +236,7 @@ func (r *run) finish() error {
 		if u.allow {
 			role = "allow"
 		}
-		s.Inputs = append(s.Inputs, export.InputFile{Name: u.path, Role: role, Bytes: u.size, SHA256: u.sum, Records: u.records})
+		s.Inputs = append(s.Inputs, summary.InputFile{Name: u.path, Role: role, Bytes: u.size, SHA256: u.sum, Records: u.records})
 		if u.List == nil {
 			s.Notes = append(s.Notes, filepath.Base(u.path)+" is empty.")
 		}
@@ -251,14 +252,14 @@ func (r *run) finish() error {
 		s.Verdicts[v] = n
 	}
 	for k, n := range t.reasons {
-		s.Reasons = append(s.Reasons, export.ReasonCount{List: fateNames[k.fate], Reason: k.reason, N: n})
+		s.Reasons = append(s.Reasons, summary.ReasonCount{List: fateNames[k.fate], Reason: k.reason, N: n})
 	}
-	slices.SortFunc(s.Reasons, func(a, b export.ReasonCount) int {
+	slices.SortFunc(s.Reasons, func(a, b summary.ReasonCount) int {
 		return cmp.Or(cmp.Compare(b.N, a.N), cmp.Compare(a.Reason, b.Reason), cmp.Compare(a.List, b.List))
 	})
 	s.Flags, s.Repairs = some(t.flags), some(t.repairs)
 	for i, c := range t.provs {
-		p := export.ProviderCount{Provider: r.providers[i].name, Class: r.providers[i].class, Lists: map[string]int64{}}
+		p := summary.ProviderCount{Provider: r.providers[i].name, Class: r.providers[i].class, Lists: map[string]int64{}}
 		for f, n := range c {
 			if n > 0 {
 				p.Lists[fateNames[f]] = n
@@ -269,26 +270,26 @@ func (r *run) finish() error {
 			s.Providers = append(s.Providers, p)
 		}
 	}
-	slices.SortFunc(s.Providers, func(a, b export.ProviderCount) int {
+	slices.SortFunc(s.Providers, func(a, b summary.ProviderCount) int {
 		return cmp.Or(cmp.Compare(b.Records, a.Records), cmp.Compare(a.Provider, b.Provider), cmp.Compare(a.Class, b.Class))
 	})
 	for k, n := range t.domains {
-		s.Domains = append(s.Domains, export.DomainCount{Domain: k.domain, Reason: k.reason, N: n})
+		s.Domains = append(s.Domains, summary.DomainCount{Domain: k.domain, Reason: k.reason, N: n})
 	}
-	slices.SortFunc(s.Domains, func(a, b export.DomainCount) int {
+	slices.SortFunc(s.Domains, func(a, b summary.DomainCount) int {
 		return cmp.Or(cmp.Compare(b.N, a.N), cmp.Compare(a.Domain, b.Domain), cmp.Compare(a.Reason, b.Reason))
 	})
 	s.Domains = s.Domains[:min(len(s.Domains), maxNamed)]
 	for k, n := range t.typos {
-		s.Typos = append(s.Typos, export.TypoCount{Domain: k[0], Suggestion: k[1], N: n})
+		s.Typos = append(s.Typos, summary.TypoCount{Domain: k[0], Suggestion: k[1], N: n})
 	}
-	slices.SortFunc(s.Typos, func(a, b export.TypoCount) int {
+	slices.SortFunc(s.Typos, func(a, b summary.TypoCount) int {
 		return cmp.Or(cmp.Compare(b.N, a.N), cmp.Compare(a.Domain, b.Domain), cmp.Compare(a.Suggestion, b.Suggestion))
 	})
 	s.Typos = s.Typos[:min(len(s.Typos), maxNamed)]
 	s.SegmentBy = r.job.By
 	for value, counts := range t.segments {
-		c := export.SegmentCount{Value: value, Lists: map[string]int64{}}
+		c := summary.SegmentCount{Value: value, Lists: map[string]int64{}}
 		for f, n := range counts {
 			if n > 0 {
 				c.Lists[fateNames[f]] = n
@@ -297,11 +298,11 @@ func (r *run) finish() error {
 		}
 		s.Segments = append(s.Segments, c)
 	}
-	slices.SortFunc(s.Segments, func(a, b export.SegmentCount) int {
+	slices.SortFunc(s.Segments, func(a, b summary.SegmentCount) int {
 		return cmp.Or(cmp.Compare(b.Records, a.Records), cmp.Compare(a.Value, b.Value))
 	})
 	if len(r.job.Evidence) > 0 {
-		s.Bounces = &export.BounceSummary{OnList: t.onList}
+		s.Bounces = &summary.BounceSummary{OnList: t.onList}
 	}
 	if t.fixed > 0 {
 		s.Notes = append(s.Notes, fmt.Sprintf("%d addresses were changed by fixes that you accepted; fixed.csv names them.", t.fixed))

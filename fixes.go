@@ -10,9 +10,11 @@ import (
 	"strconv"
 	"strings"
 
-	"winnow/export"
-	"winnow/internal/csvrows"
-	"winnow/validate"
+	"github.com/winnow-email/winnow/export"
+	"github.com/winnow-email/winnow/internal/csvrows"
+	"github.com/winnow-email/winnow/internal/files"
+	"github.com/winnow-email/winnow/internal/shown"
+	"github.com/winnow-email/winnow/validate"
 )
 
 // fixTable holds the fixes that a person has accepted: by key, and those of
@@ -37,7 +39,7 @@ func (t *fixTable) load(path string) error {
 	}
 	f, err := os.Open(path)
 	if err != nil {
-		return fmt.Errorf("cannot read %s: %w", path, plainError(err))
+		return fmt.Errorf("cannot read %s: %w", path, files.Plain(err))
 	}
 	defer f.Close() // only read
 	rd, err := csvrows.NewRowReader(f, path)
@@ -166,7 +168,7 @@ func (l *fixList) write(out *export.Dir) error {
 	w := csv.NewWriter(f)
 	rows := [][]string{{"address", "suggestion", "why", "rows", "accept"}}
 	for _, x := range l.list {
-		rows = append(rows, []string{x.address, x.suggestion, export.Cell(x.why), strconv.FormatInt(x.rows, 10), ""})
+		rows = append(rows, []string{x.address, x.suggestion, shown.Cell(x.why), strconv.FormatInt(x.rows, 10), ""})
 		f.Records++
 	}
 	return errors.Join(w.WriteAll(rows), w.Error())

@@ -12,9 +12,9 @@ import (
 	"unicode/utf16"
 	"unicode/utf8"
 
-	"winnow/bounceimport"
-	"winnow/export"
-	"winnow/validate"
+	"github.com/winnow-email/winnow/bounceimport"
+	"github.com/winnow-email/winnow/internal/shown"
+	"github.com/winnow-email/winnow/validate"
 )
 
 // The columns that winnow adds.
@@ -347,7 +347,7 @@ func combine(addrs []validate.CellAddress, ds []Decision) Decision {
 	d.Flags = append(d.Flags, ReasonSeveralAddresses)
 	if same || isWish(d.Reason) {
 		if d.Action != Keep {
-			d.Detail = export.Mask(addrs[worst].Address) + ", one of " + strconv.Itoa(len(ds)) + " addresses in the cell: " + d.Detail
+			d.Detail = shown.Mask(addrs[worst].Address) + ", one of " + strconv.Itoa(len(ds)) + " addresses in the cell: " + d.Detail
 		}
 		return d
 	}
@@ -357,7 +357,7 @@ func combine(addrs []validate.CellAddress, ds []Decision) Decision {
 		if i > 0 {
 			b.WriteString(", ")
 		}
-		b.WriteString(export.Mask(addrs[i].Address) + " " + ds[i].Reason)
+		b.WriteString(shown.Mask(addrs[i].Address) + " " + ds[i].Reason)
 	}
 	b.WriteByte('.')
 	d.Action, d.Reason, d.Detail, d.Suggestion = Review, ReasonSeveralAddresses, b.String(), ""
@@ -501,7 +501,7 @@ func (r *run) firstName(rw *row) string {
 	if len(r.lists) > 1 {
 		n = strings.TrimSuffix(r.lists[rw.firstIn].folder, "/") + ":" + n
 	}
-	return export.Cell(n)
+	return shown.Cell(n)
 }
 
 // reasonCells are the values of reasonColumns. The date is that of the evidence
@@ -529,7 +529,7 @@ func reasonCells(d *Decision) [5]string {
 			when = date
 		}
 	}
-	return [5]string{export.Cell(d.Reason), export.Cell(d.Detail), export.Cell(d.Suggestion), export.Cell(ev.String()), when}
+	return [5]string{shown.Cell(d.Reason), shown.Cell(d.Detail), shown.Cell(d.Suggestion), shown.Cell(ev.String()), when}
 }
 
 // appendRejected writes a record that could not be read: where it is, why, and

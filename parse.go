@@ -3,8 +3,8 @@ package winnow
 import (
 	"hash/maphash"
 
-	"winnow/internal/csvrows"
-	"winnow/validate"
+	"github.com/winnow-email/winnow/internal/csvrows"
+	"github.com/winnow-email/winnow/validate"
 )
 
 // blockSize is how many records a worker takes at a time. What costs most in a

@@ -14,10 +14,10 @@ import (
 	"strings"
 	"time"
 
-	"winnow/bounceimport"
-	"winnow/export"
-	"winnow/internal/csvrows"
-	"winnow/validate"
+	"github.com/winnow-email/winnow/export"
+	"github.com/winnow-email/winnow/internal/anytime"
+	"github.com/winnow-email/winnow/internal/csvrows"
+	"github.com/winnow-email/winnow/validate"
 )
 
 // PlanJob splits a cleaned list into waves for a careful send: a test wave
@@ -243,7 +243,7 @@ func readPlan(ctx context.Context, list *csvrows.List, dates int, slash string) 
 			if _, _, ok := slashDate(text); ok && slash == dayMonth {
 				text = strings.Replace(text, "/", ".", 2)
 			}
-			if t := bounceimport.ParseTime(text, time.UTC); !t.IsZero() {
+			if t := anytime.Parse(text, time.UTC); !t.IsZero() {
 				row.engaged = int32(t.Unix() / (24 * 60 * 60))
 			}
 		}

@@ -14,7 +14,7 @@ import (
 	"testing"
 	"unicode/utf16"
 
-	"winnow/export"
+	"github.com/winnow-email/winnow/export"
 )
 
 // genRecord is a record of a generated list and what must become of it.
@@ -277,7 +277,7 @@ func (g *genList) run(t *testing.T, dir string, j Job, procs ...int) bool {
 			t.Errorf("%d records in the lists %v", sum, s.Lists)
 			return false
 		}
-		got := files(t, j.Out)
+		got := filesOf(t, j.Out)
 		if before == nil {
 			if !g.check(t, got) {
 				return false

@@ -3,7 +3,6 @@ package winnow
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"hash"
@@ -20,10 +19,12 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"winnow/bounceimport"
-	"winnow/export"
-	"winnow/internal/csvrows"
-	"winnow/validate"
+	"github.com/winnow-email/winnow/bounceimport"
+	"github.com/winnow-email/winnow/export"
+	"github.com/winnow-email/winnow/export/summary"
+	"github.com/winnow-email/winnow/internal/csvrows"
+	"github.com/winnow-email/winnow/internal/files"
+	"github.com/winnow-email/winnow/validate"
 )
 
 // run is one Run.
@@ -103,7 +104,7 @@ func Run(ctx context.Context, j *Job) (*Summary, error) {
 		return nil, err
 	}
 	r.summary = Summary{
-		SchemaVersion: export.SchemaVersion, Version: j.Version, Command: j.Command, Started: now(), FactLists: j.FactLists,
+		SchemaVersion: summary.SchemaVersion, Version: j.Version, Command: j.Command, Started: now(), FactLists: j.FactLists,
 		Lists: map[string]int64{}, Verdicts: map[string]int64{},
 	}
 	err := r.do(ctx)
@@ -152,7 +153,7 @@ func (r *run) do(ctx context.Context) (err error) {
 			continue
 		}
 		if _, err := os.Stat(in); err != nil {
-			return fmt.Errorf("cannot read %s: %w", in, plainError(err))
+			return fmt.Errorf("cannot read %s: %w", in, files.Plain(err))
 		}
 	}
 	if r.out, err = export.Create(j.Out, inputs...); err != nil {
@@ -236,7 +237,7 @@ func (r *run) open(ctx context.Context) error {
 		if path != "-" {
 			var err error
 			if stat, err = os.Stat(path); err != nil {
-				return fmt.Errorf("cannot read %s: %w", path, plainError(err))
+				return fmt.Errorf("cannot read %s: %w", path, files.Plain(err))
 			}
 		}
 		opened, err := csvrows.OpenAll(path, csvrows.Options{Column: r.job.Column, TempDir: r.out.Temp(), Stdin: r.job.Stdin, Done: ctx.Done()})
@@ -538,37 +539,4 @@ func (r *run) meet(name string) {
 	}
 }
 
-func plainError(err error) error {
-	var pe *os.PathError
-	if errors.As(err, &pe) {
-		return pe.Err
-	}
-	return err
-}
-
 func now() time.Time { return time.Now().UTC() }
-
-// hashFile returns the SHA-256 and the length of a file.
-func hashFile(ctx context.Context, path string) (sum string, size int64, err error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return "", 0, fmt.Errorf("cannot read %s: %w", path, plainError(err))
-	}
-	defer f.Close() // only read
-	h := sha256.New()
-	buf := make([]byte, 1<<18)
-	for {
-		n, err := f.Read(buf)
-		h.Write(buf[:n])
-		size += int64(n)
-		if err == io.EOF {
-			return hex.EncodeToString(h.Sum(nil)), size, nil
-		}
-		if err != nil {
-			return "", 0, fmt.Errorf("cannot read %s: %w", path, plainError(err))
-		}
-		if ctx.Err() != nil {
-			return "", 0, ctx.Err()
-		}
-	}
-}

@@ -21,9 +21,9 @@ import (
 	"testing"
 	"time"
 
-	"winnow/bounceimport"
-	"winnow/export"
-	"winnow/validate"
+	"github.com/winnow-email/winnow/bounceimport"
+	"github.com/winnow-email/winnow/export"
+	"github.com/winnow-email/winnow/validate"
 )
 
 // clean runs a job over lists given as text and returns the files of the run.
@@ -40,7 +40,7 @@ func clean(t *testing.T, j Job, lists ...string) (map[string]string, *Summary) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return files(t, j.Out), s
+	return filesOf(t, j.Out), s
 }
 
 func write(t *testing.T, path, text string) string {
@@ -52,7 +52,7 @@ func write(t *testing.T, path, text string) string {
 }
 
 // files returns what a run directory holds, without summary.json.
-func files(t *testing.T, dir string) map[string]string {
+func filesOf(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	m := map[string]string{}
 	err := filepath.WalkDir(dir, func(p string, e os.DirEntry, err error) error {
@@ -281,7 +281,7 @@ func TestSeveralLists(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := files(t, j.Out)
+	got := filesOf(t, j.Out)
 	want := map[string]string{
 		"shop/cleaned.csv":      "Email,Name\na@firm.org,A\nb@firm.org,B\n",
 		"shop/suppressed.csv":   "Email,Name,winnow_reason,winnow_detail,winnow_suggestion,winnow_evidence,winnow_date\n",
@@ -472,7 +472,7 @@ func TestStdin(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := files(t, j.Out)["cleaned.csv"]; got != "Email\r\na@firm.org\r\nb@firm.org" {
+	if got := filesOf(t, j.Out)["cleaned.csv"]; got != "Email\r\na@firm.org\r\nb@firm.org" {
 		t.Errorf("%q", got)
 	}
 	sum := sha256.Sum256([]byte(list))
@@ -545,7 +545,7 @@ func TestZip(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := files(t, j.Out)
+	got := filesOf(t, j.Out)
 	if want := "Email Address,Name\na@firm.org,A\n"; got["subscribed_members_export_12ab/cleaned.csv"] != want {
 		t.Errorf("%q", got)
 	}

@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"io"
 
-	"winnow/export"
-	"winnow/internal/csvrows"
+	"github.com/winnow-email/winnow/internal/csvrows"
+	"github.com/winnow-email/winnow/internal/shown"
 )
 
 // writeSafe writes a copy of each list that can be opened in a spreadsheet
@@ -50,7 +50,7 @@ func (r *run) safeCopy(name, charset string) error {
 	}
 	guard := func(cells []string) []string {
 		for i, c := range cells {
-			if export.Formula(c) {
+			if shown.Formula(c) {
 				cells[i] = "'" + c
 			}
 		}

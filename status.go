@@ -6,7 +6,7 @@ import (
 	"path/filepath"
 	"sync"
 
-	"winnow/internal/csvrows"
+	"github.com/winnow-email/winnow/internal/csvrows"
 )
 
 // logStatus notes the addresses of records that a status column blocks.

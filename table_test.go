@@ -8,7 +8,7 @@ import (
 	"slices"
 	"testing"
 
-	"winnow/bounceimport"
+	"github.com/winnow-email/winnow/bounceimport"
 )
 
 // The store finds the hashes that occur more than once, in memory and on disk.

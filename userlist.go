@@ -17,8 +17,9 @@ import (
 	"path/filepath"
 	"sync/atomic"
 
-	"winnow/internal/csvrows"
-	"winnow/validate"
+	"github.com/winnow-email/winnow/internal/csvrows"
+	"github.com/winnow-email/winnow/internal/files"
+	"github.com/winnow-email/winnow/validate"
 )
 
 // digestKind is a way in which suppression lists hide their addresses. What is
@@ -164,7 +165,7 @@ func (r *run) openUserList(ctx context.Context, u *userList) error {
 		}
 		var err error
 		if u.file, size, err = r.spool(ctx, in); err != nil {
-			return fmt.Errorf("cannot read standard input: %w", plainError(err))
+			return fmt.Errorf("cannot read standard input: %w", files.Plain(err))
 		}
 	} else {
 		st, err := os.Stat(u.path)
@@ -172,7 +173,7 @@ func (r *run) openUserList(ctx context.Context, u *userList) error {
 			err = errors.New("it is a folder")
 		}
 		if err != nil {
-			return fmt.Errorf("cannot read %s: %w", u.path, plainError(err))
+			return fmt.Errorf("cannot read %s: %w", u.path, files.Plain(err))
 		}
 		if size = st.Size(); !st.Mode().IsRegular() {
 			in, err := os.Open(u.path)
@@ -181,7 +182,7 @@ func (r *run) openUserList(ctx context.Context, u *userList) error {
 				in.Close() // only read; it also ends a spool that was given up
 			}
 			if err != nil {
-				return fmt.Errorf("cannot read %s: %w", u.path, plainError(err))
+				return fmt.Errorf("cannot read %s: %w", u.path, files.Plain(err))
 			}
 		}
 	}
@@ -475,13 +476,13 @@ func (r *run) hashInputs(ctx context.Context) error {
 			continue
 		}
 		var err error
-		if l.sum, _, err = hashFile(ctx, l.path); err != nil {
+		if l.sum, _, err = files.Hash(ctx, l.path); err != nil {
 			return err
 		}
 	}
 	for _, u := range r.userLists {
 		var err error
-		if u.sum, u.size, err = hashFile(ctx, u.file); err != nil {
+		if u.sum, u.size, err = files.Hash(ctx, u.file); err != nil {
 			return err
 		}
 	}

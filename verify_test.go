@@ -18,8 +18,8 @@ import (
 	"testing"
 	"unicode/utf16"
 
-	"winnow"
-	"winnow/export/report"
+	"github.com/winnow-email/winnow"
+	"github.com/winnow-email/winnow/export/report"
 )
 
 // Verify finds every one of 100 planted corruptions, of every file of a run,

@@ -8,9 +8,9 @@ import (
 	"sync/atomic"
 	"time"
 
-	"winnow/bounceimport"
-	"winnow/export"
-	"winnow/validate"
+	"github.com/winnow-email/winnow/bounceimport"
+	"github.com/winnow-email/winnow/export/summary"
+	"github.com/winnow-email/winnow/validate"
 )
 
 // Job is one cleaning of one or several lists. The zero values of its fields
@@ -54,7 +54,7 @@ type Job struct {
 	Progress  *Progress // nil: nobody looks
 	Version   string    // of the program, for the summary
 	Command   []string  // the command line, for the summary
-	FactLists []export.FactList
+	FactLists []summary.FactList
 
 	// Finish is called when all lists are written and before they appear. It may
 	// add to the summary, and add files to the run, such as a report, with create.
@@ -63,7 +63,7 @@ type Job struct {
 }
 
 // Summary is what a run says of itself.
-type Summary = export.Summary
+type Summary = summary.Summary
 
 // Progress is how far a run is. All of it may be read while Run works.
 type Progress struct {

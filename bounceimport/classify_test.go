@@ -140,8 +140,8 @@ func TestRuleTests(t *testing.T) {
 	var c Classifier
 	for _, r := range builtin().rules {
 		for _, f := range r.tests {
-			if e := c.Explain(f.value); e.Rule != r.id {
-				t.Errorf("rules.txt:%d: decided by %s, not by %s", f.line, e.Rule, r.id)
+			if e := c.Explain(f.Value); e.Rule != r.id {
+				t.Errorf("rules.txt:%d: decided by %s, not by %s", f.Line, e.Rule, r.id)
 			}
 		}
 	}

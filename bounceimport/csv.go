@@ -9,7 +9,8 @@ import (
 
 	"github.com/gocarina/gocsv"
 
-	"winnow/internal/csvrows"
+	"github.com/winnow-email/winnow/internal/anytime"
+	"github.com/winnow-email/winnow/internal/csvrows"
 )
 
 // csvLayout is an export whose columns are known.
@@ -587,7 +588,7 @@ func (d *reading) genericRow(cells []string, at *[columns]int, replies []int, pl
 		case statusOnly(v) != "":
 			e.Status = statusOnly(v)
 		case e.Hint == "" || e.Hint == "unknown":
-			if code, ok := digits(v); ok && code >= 200 && code < 600 {
+			if code, ok := anytime.Digits(v); ok && code >= 200 && code < 600 {
 				e.Code = code
 			} else if h := hintOf(v); h != "" {
 				e.Hint = h
@@ -659,7 +660,7 @@ func (d *reading) headerless(t *table) error {
 			case statusOnly(c) != "" && e.Status == "":
 				e.Status = statusOnly(c)
 			case len(c) == 3 && e.Code == 0 && (c[0] == '4' || c[0] == '5'):
-				e.Code, _ = digits(c)
+				e.Code, _ = anytime.Digits(c)
 			default:
 				if code, status := replyCodes(c); (code != 0 || status != "") && len(c) > len(e.Reply) {
 					e.Reply = c
@@ -682,7 +683,7 @@ func (d *reading) headerless(t *table) error {
 	}
 }
 
-func isShortNumber(s string) bool { n, ok := digits(s); return ok && n < 1000 }
+func isShortNumber(s string) bool { n, ok := anytime.Digits(s); return ok && n < 1000 }
 
 func cell(cells []string, i int) string {
 	if i < 0 || i >= len(cells) {
@@ -709,7 +710,7 @@ func statusOnly(s string) string {
 
 // withCode puts a reply together whose basic code stands in a column of its own.
 func withCode(code, reply string) (string, int) {
-	n, ok := digits(strings.TrimSpace(code))
+	n, ok := anytime.Digits(strings.TrimSpace(code))
 	if !ok || n < 200 || n > 599 {
 		return reply, 0 // 0, or a number of the ESP's own (Mailgun: 605, 607)
 	}

@@ -11,7 +11,7 @@ import (
 	"sync"
 	"time"
 
-	"winnow/validate"
+	"github.com/winnow-email/winnow/validate"
 )
 
 // An Incident is a window in which a provider's "no such user" is not believed:

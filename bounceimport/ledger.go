@@ -10,7 +10,8 @@ import (
 
 	"github.com/klauspost/compress/zstd"
 
-	"winnow/validate"
+	"github.com/winnow-email/winnow/internal/anytime"
+	"github.com/winnow-email/winnow/validate"
 )
 
 // A Ledger holds what the bounce files of one run say, as a Source: one entry a
@@ -138,7 +139,7 @@ func (l *Ledger) say(d *ledgerDay, e *Event) {
 	d.reply, d.rule = l.replies.put(cutReply(e.Reply)), uint16(min(l.words.id(e.Rule), math.MaxUint16))
 	file, line := e.Source, 0
 	if i := strings.LastIndexByte(file, ':'); i >= 0 {
-		if n, ok := digits(file[i+1:]); ok && n > 0 && file[i+1] != '0' {
+		if n, ok := anytime.Digits(file[i+1:]); ok && n > 0 && file[i+1] != '0' {
 			file, line = file[:i], n
 		}
 	}

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/winnow-email/winnow/internal/anytime"
 )
 
 // looksLikeLog tells a mail server's log by the stamps of its first lines.
@@ -38,17 +40,17 @@ func logStamp(s string, now time.Time, loc *time.Location) (t time.Time, rest st
 		}
 	}
 	switch {
-	case len(s) > 15 && s[3] == ' ' && s[6] == ' ' && s[9] == ':' && s[12] == ':' && monthOf(s) > 0:
-		d, ok1 := digits(strings.TrimSpace(s[4:6]))
-		h, mi, se, _, rest, ok2 := clock(s[7:])
+	case len(s) > 15 && s[3] == ' ' && s[6] == ' ' && s[9] == ':' && s[12] == ':' && anytime.Month(s) > 0:
+		d, ok1 := anytime.Digits(strings.TrimSpace(s[4:6]))
+		h, mi, se, _, rest, ok2 := anytime.Clock(s[7:])
 		if !ok1 || !ok2 {
 			return t, s, false
 		}
 		// No year: the last time that this date was not in the future.
 		y := now.Year()
-		t = time.Date(y, time.Month(monthOf(s)), d, h, mi, se, 0, loc).UTC()
+		t = time.Date(y, time.Month(anytime.Month(s)), d, h, mi, se, 0, loc).UTC()
 		if t.After(now.Add(48 * time.Hour)) {
-			t = time.Date(y-1, time.Month(monthOf(s)), d, h, mi, se, 0, loc).UTC()
+			t = time.Date(y-1, time.Month(anytime.Month(s)), d, h, mi, se, 0, loc).UTC()
 		}
 		return t, strings.TrimLeft(rest, " "), true
 	case len(s) > 19 && s[4] == '-' && s[7] == '-' && s[13] == ':' && (s[10] == 'T' || s[10] == ' '):
@@ -66,7 +68,7 @@ func logStamp(s string, now time.Time, loc *time.Location) (t time.Time, rest st
 		} else if end+6 <= len(s) && s[end] == ' ' && (s[end+1] == '+' || s[end+1] == '-') && isDigit(s[end+2]) && isDigit(s[end+5]) {
 			end += 6 // Exim with log_timezone
 		}
-		if t, ok = isoTime(s[:min(end, len(s))], loc); !ok || end >= len(s) || s[end] != ' ' {
+		if t, ok = anytime.ISO(s[:min(end, len(s))], loc); !ok || end >= len(s) || s[end] != ' ' {
 			return t, s, false
 		}
 		return t, strings.TrimLeft(s[end:], " "), true

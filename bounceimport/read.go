@@ -15,6 +15,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/winnow-email/winnow/internal/anytime"
 	"golang.org/x/text/encoding/charmap"
 )
 
@@ -399,7 +400,7 @@ func isWordByte(c byte) bool {
 }
 
 // time reads a time of the source.
-func (d *reading) time(s string) time.Time { return ParseTime(s, d.opt.Location) }
+func (d *reading) time(s string) time.Time { return anytime.Parse(s, d.opt.Location) }
 
 // classify sets the class of an event.
 func (d *reading) classify(e *Event) {

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/klauspost/compress/zstd"
+	"github.com/winnow-email/winnow/internal/anytime"
 	"golang.org/x/text/encoding/unicode"
 )
 
@@ -151,7 +152,7 @@ func TestParseTime(t *testing.T) {
 		"192.0.2.1":                             {},
 		"99/99/9999":                            {},
 	} {
-		if got := ParseTime(in, time.UTC); !got.Equal(want) {
+		if got := anytime.Parse(in, time.UTC); !got.Equal(want) {
 			t.Errorf("%q: got %v, want %v", in, got, want)
 		}
 	}

@@ -41,7 +41,7 @@ func CheckRules(r *Rules, replies []string) RuleCheck {
 		ru := &r.rules[i]
 		for _, f := range ru.tests {
 			c.Tests++
-			res := result(f.line, ru, Event{Reply: f.value})
+			res := result(f.Line, ru, Event{Reply: f.Value})
 			if res.Is.Rule != ru.id {
 				c.Failed = append(c.Failed, res)
 			} else if res.Was.Category != res.Is.Category {

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/winnow-email/winnow/internal/stanza"
 )
 
 // Rules are what replies say, as data: see the head of rules.txt for the form.
@@ -29,7 +31,7 @@ type rule struct {
 	when       condition
 	patterns   []pattern
 	not        [][]string // literals; any of them stops the rule
-	tests      []field
+	tests      []stanza.Field
 	meaning    string
 	fix        string
 }
@@ -93,7 +95,7 @@ func ParseRules(name, src string) (*Rules, error) {
 	r := &Rules{name: name}
 	var errs []error
 	seen := map[string]int{}
-	err := stanzas(name, src, func(s stanza) error {
+	err := stanza.Each(name, src, func(s stanza.Stanza) error {
 		if err := r.stanza(s, seen); err != nil {
 			errs = append(errs, err)
 		}
@@ -108,42 +110,42 @@ func ParseRules(name, src string) (*Rules, error) {
 	return r, nil
 }
 
-func (r *Rules) stanza(s stanza, seen map[string]int) error {
-	fail := func(f field, format string, args ...any) error {
-		return fmt.Errorf("%s:%d: %s", r.name, f.line, fmt.Sprintf(format, args...))
+func (r *Rules) stanza(s stanza.Stanza, seen map[string]int) error {
+	fail := func(f stanza.Field, format string, args ...any) error {
+		return fmt.Errorf("%s:%d: %s", r.name, f.Line, fmt.Sprintf(format, args...))
 	}
-	switch head := s.fields[0]; head.key {
+	switch head := s.Fields[0]; head.Key {
 	case "id":
 	case "provider":
-		p := providerMarks{name: head.value, line: head.line}
-		for _, f := range s.fields[1:] {
-			switch f.key {
+		p := providerMarks{name: head.Value, line: head.Line}
+		for _, f := range s.Fields[1:] {
+			switch f.Key {
 			case "words":
-				lits, err := expand(f.value)
+				lits, err := expand(f.Value)
 				if err != nil {
 					return fail(f, "%v", err)
 				}
 				p.words = append(p.words, lits...)
 			case "hosts":
-				p.hosts = append(p.hosts, strings.Fields(strings.ToLower(f.value))...)
+				p.hosts = append(p.hosts, strings.Fields(strings.ToLower(f.Value))...)
 			case "domains":
-				p.domains = append(p.domains, strings.Fields(strings.ToLower(f.value))...)
+				p.domains = append(p.domains, strings.Fields(strings.ToLower(f.Value))...)
 			default:
-				return fail(f, "a provider has words, hosts and domains, not %q", f.key)
+				return fail(f, "a provider has words, hosts and domains, not %q", f.Key)
 			}
 		}
 		r.providers = append(r.providers, p)
 		return nil
 	case "phase", "follow-up":
 		m := mark{}
-		if head.key == "phase" {
-			m.phase = head.value
+		if head.Key == "phase" {
+			m.phase = head.Value
 		}
-		for _, f := range s.fields[1:] {
-			if f.key != "match" {
-				return fail(f, "a %s has only match lines, not %q", head.key, f.key)
+		for _, f := range s.Fields[1:] {
+			if f.Key != "match" {
+				return fail(f, "a %s has only match lines, not %q", head.Key, f.Key)
 			}
-			lits, err := expand(f.value)
+			lits, err := expand(f.Value)
 			if err != nil {
 				return fail(f, "%v", err)
 			}
@@ -152,51 +154,51 @@ func (r *Rules) stanza(s stanza, seen map[string]int) error {
 		r.marks = append(r.marks, m)
 		return nil
 	default:
-		return fail(head, "a stanza begins with id, provider, phase or follow-up, not %q", head.key)
+		return fail(head, "a stanza begins with id, provider, phase or follow-up, not %q", head.Key)
 	}
 
-	ru := rule{line: s.line, category: -1, weight: -1}
-	for _, f := range s.fields {
-		switch f.key {
+	ru := rule{line: s.Line, category: -1, weight: -1}
+	for _, f := range s.Fields {
+		switch f.Key {
 		case "id":
-			if f.value == "" || strings.ContainsAny(f.value, " \t") {
-				return fail(f, "an id is one word, got %q", f.value)
+			if f.Value == "" || strings.ContainsAny(f.Value, " \t") {
+				return fail(f, "an id is one word, got %q", f.Value)
 			}
-			if l := seen[f.value]; l > 0 {
-				return fail(f, "id %q is already used in line %d", f.value, l)
+			if l := seen[f.Value]; l > 0 {
+				return fail(f, "id %q is already used in line %d", f.Value, l)
 			}
-			seen[f.value] = f.line
-			ru.id = f.value
+			seen[f.Value] = f.Line
+			ru.id = f.Value
 		case "category":
-			if ru.category = categoryIndex(f.value); ru.category < 0 {
-				return fail(f, "unknown category %q%s", f.value, didYouMean(f.value))
+			if ru.category = categoryIndex(f.Value); ru.category < 0 {
+				return fail(f, "unknown category %q%s", f.Value, didYouMean(f.Value))
 			}
 		case "weight":
-			n, err := strconv.Atoi(f.value)
+			n, err := strconv.Atoi(f.Value)
 			if err != nil || n < 1 || n > 999 {
-				return fail(f, "weight is a number from 1 to 999, got %q", f.value)
+				return fail(f, "weight is a number from 1 to 999, got %q", f.Value)
 			}
 			ru.weight = n
 		case "confidence":
-			if f.value != "high" && f.value != "medium" && f.value != "low" {
-				return fail(f, "confidence is high, medium or low, got %q", f.value)
+			if f.Value != "high" && f.Value != "medium" && f.Value != "low" {
+				return fail(f, "confidence is high, medium or low, got %q", f.Value)
 			}
-			ru.confidence = f.value
+			ru.confidence = f.Value
 		case "provider":
-			ru.provider = f.value
+			ru.provider = f.Value
 		case "when":
-			if err := ru.when.parse(f.value); err != nil {
+			if err := ru.when.parse(f.Value); err != nil {
 				return fail(f, "%v", err)
 			}
 		case "match":
-			p, err := parsePattern(f.value)
+			p, err := parsePattern(f.Value)
 			if err != nil {
 				return fail(f, "%v", err)
 			}
-			p.line = f.line
+			p.line = f.Line
 			ru.patterns = append(ru.patterns, p)
 		case "not":
-			lits, err := expand(f.value)
+			lits, err := expand(f.Value)
 			if err != nil {
 				return fail(f, "%v", err)
 			}
@@ -204,16 +206,16 @@ func (r *Rules) stanza(s stanza, seen map[string]int) error {
 		case "test":
 			ru.tests = append(ru.tests, f)
 		case "meaning":
-			ru.meaning = f.value
+			ru.meaning = f.Value
 		case "fix":
-			ru.fix = f.value
+			ru.fix = f.Value
 		case "source":
 			// for people
 		default:
-			return fail(f, "unknown field %q; a rule has id, category, match, not, when, weight, confidence, provider, meaning, fix, source, test", f.key)
+			return fail(f, "unknown field %q; a rule has id, category, match, not, when, weight, confidence, provider, meaning, fix, source, test", f.Key)
 		}
 	}
-	head := s.fields[0]
+	head := s.Fields[0]
 	switch {
 	case ru.category < 0:
 		return fail(head, "rule %s has no category", ru.id)

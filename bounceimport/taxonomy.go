@@ -4,8 +4,9 @@ import (
 	_ "embed"
 	"fmt"
 	"strconv"
-	"strings"
 	"sync"
+
+	"github.com/winnow-email/winnow/internal/stanza"
 )
 
 // Category is one kind of thing that happens to mail, and what it means for the
@@ -27,30 +28,30 @@ var taxonomyText string
 
 var taxonomy = sync.OnceValue(func() []Category {
 	var list []Category
-	err := stanzas("taxonomy.txt", taxonomyText, func(s stanza) error {
+	err := stanza.Each("taxonomy.txt", taxonomyText, func(s stanza.Stanza) error {
 		var c Category
-		for _, f := range s.fields {
+		for _, f := range s.Fields {
 			var err error
-			switch f.key {
+			switch f.Key {
 			case "category":
-				c.Name = f.value
+				c.Name = f.Value
 			case "bucket":
-				c.Bucket = f.value
+				c.Bucket = f.Value
 			case "side":
-				c.Side = Side(f.value)
+				c.Side = Side(f.Value)
 			case "action":
-				c.Action = Action(f.value)
+				c.Action = Action(f.Value)
 			case "weight":
-				c.weight, err = strconv.Atoi(f.value)
+				c.weight, err = strconv.Atoi(f.Value)
 			case "meaning":
-				c.Meaning = f.value
+				c.Meaning = f.Value
 			case "fix":
-				c.Fix = f.value
+				c.Fix = f.Value
 			default:
-				err = fmt.Errorf("unknown field %q", f.key)
+				err = fmt.Errorf("unknown field %q", f.Key)
 			}
 			if err != nil {
-				return fmt.Errorf("taxonomy.txt:%d: %w", f.line, err)
+				return fmt.Errorf("taxonomy.txt:%d: %w", f.Line, err)
 			}
 		}
 		list = append(list, c)
@@ -77,60 +78,6 @@ func categoryIndex(name string) int {
 		}
 	}
 	return -1
-}
-
-// stanza is a group of "key: value" lines; the files of this package are made of them.
-type stanza struct {
-	line   int
-	fields []field
-}
-
-type field struct {
-	key, value string
-	line       int
-}
-
-// stanzas calls do for each stanza of src: lines "key: value" without an empty
-// line between them. A line that begins with white space goes on with the value
-// before it; "#" begins a comment line.
-func stanzas(name, src string, do func(stanza) error) error {
-	var cur stanza
-	flush := func() error {
-		if len(cur.fields) == 0 {
-			return nil
-		}
-		s := cur
-		cur = stanza{}
-		return do(s)
-	}
-	line := 0
-	for l := range strings.Lines(strings.TrimPrefix(src, "\ufeff")) {
-		line++
-		l = strings.TrimRight(l, " \t\r\n")
-		switch {
-		case l == "":
-			if err := flush(); err != nil {
-				return err
-			}
-		case l[0] == '#':
-		case l[0] == ' ' || l[0] == '\t':
-			if len(cur.fields) == 0 {
-				return fmt.Errorf("%s:%d: an indented line continues a value, but there is none before it", name, line)
-			}
-			f := &cur.fields[len(cur.fields)-1]
-			f.value = strings.TrimSpace(f.value + " " + strings.TrimSpace(l))
-		default:
-			key, value, ok := strings.Cut(l, ":")
-			if !ok {
-				return fmt.Errorf("%s:%d: want \"key: value\", got %q", name, line, shorten(l, 40))
-			}
-			if len(cur.fields) == 0 {
-				cur.line = line
-			}
-			cur.fields = append(cur.fields, field{strings.TrimSpace(key), strings.TrimSpace(value), line})
-		}
-	}
-	return flush()
 }
 
 // shorten cuts s to at most n bytes at a rune's edge.

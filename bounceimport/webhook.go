@@ -3,6 +3,8 @@ package bounceimport
 import (
 	"slices"
 	"strings"
+
+	"github.com/winnow-email/winnow/internal/anytime"
 )
 
 // A jsonLayout is the form in which one provider reports events: webhooks, API
@@ -358,7 +360,7 @@ func sparkpostEvent(d *reading, r *jsonRecord, e *Event) outcome {
 	if class != "" {
 		e.Verdict += "/" + class
 	}
-	if n, ok := digits(r.get(p + "error_code")); ok && n >= 400 && n < 600 {
+	if n, ok := anytime.Digits(r.get(p + "error_code")); ok && n >= 400 && n < 600 {
 		e.Code = n
 	}
 	switch event {

@@ -13,6 +13,9 @@ import (
 	"path/filepath"
 	"sort"
 	"strings"
+
+	"github.com/winnow-email/winnow/export/summary"
+	"github.com/winnow-email/winnow/internal/files"
 )
 
 // Dir is a run directory that is being written. Nothing of it can be seen
@@ -27,19 +30,16 @@ type Dir struct {
 	name    string // as the user named it, for messages
 	account string // the file by which the directory is known
 	private string // .DIR.winnow-N
-	lock    *os.File
+	unlock  func() error
 	files   []*File
 	done    bool
 }
-
-// summaryName is the file by which a run directory is known.
-const summaryName = "summary.json"
 
 // Create starts a run directory at path. It refuses a path that is not empty
 // and was not made by winnow, one that holds a file winnow did not write, one
 // that another run is writing, and one that holds one of the inputs.
 func Create(path string, inputs ...string) (*Dir, error) {
-	return CreateAs(path, summaryName, inputs...)
+	return CreateAs(path, summary.Name, inputs...)
 }
 
 // CreateAs is Create for a directory of another kind: it is known by the file
@@ -69,13 +69,8 @@ func CreateAs(path, account string, inputs ...string) (*Dir, error) {
 	case !st.IsDir():
 		return nil, fmt.Errorf("cannot write the run to %s: %s is not a folder", path, filepath.Clean(parent))
 	}
-	for up := filepath.Clean(parent); ; up = filepath.Dir(up) {
-		if _, err := ReadSummary(up); err == nil {
-			return nil, fmt.Errorf("%s would lie in the run folder %s, which stays as its run wrote it: write beside it", path, up)
-		}
-		if up == filepath.Dir(up) {
-			break
-		}
+	if up := files.RunAbove(abs); up != "" {
+		return nil, fmt.Errorf("%s would lie in the run folder %s, which stays as its run wrote it: write beside it", path, up)
 	}
 	if err := d.checkInputs(inputs); err != nil {
 		return nil, err
@@ -83,12 +78,12 @@ func CreateAs(path, account string, inputs ...string) (*Dir, error) {
 	if err := d.checkTarget(); err != nil {
 		return nil, err
 	}
-	d.lock, err = lockFile(filepath.Join(parent, "."+base+".winnow-lock"))
-	if err == errLocked {
+	d.unlock, err = files.Lock(filepath.Join(parent, "."+base+".winnow-lock"))
+	if err == files.ErrLocked {
 		return nil, fmt.Errorf("another run is writing %s: wait for it to end, or write to another folder", path)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("cannot lock %s: %w", path, err)
+		return nil, err
 	}
 	// We hold the lock: whatever private directory is there belongs to a dead run.
 	if old, err := filepath.Glob(globEscape(filepath.Join(parent, "."+base+".winnow-")) + "[0-9]*"); err == nil {
@@ -176,7 +171,7 @@ func (d *Dir) checkTarget() error {
 	b, err := os.ReadFile(filepath.Join(d.path, d.account))
 	if errors.Is(err, fs.ErrNotExist) {
 		kind := "a run"
-		if d.account != summaryName {
+		if d.account != summary.Name {
 			kind = "an export"
 		}
 		return fmt.Errorf("%s is not empty and not %s of winnow: choose a new folder", d.name, kind)
@@ -185,8 +180,8 @@ func (d *Dir) checkTarget() error {
 		return err
 	}
 	var s struct {
-		SchemaVersion int          `json:"schema_version"`
-		Outputs       []OutputFile `json:"outputs"`
+		SchemaVersion int                  `json:"schema_version"`
+		Outputs       []summary.OutputFile `json:"outputs"`
 	}
 	if err := json.Unmarshal(b, &s); err != nil || s.SchemaVersion == 0 {
 		return fmt.Errorf("%s holds a %s that is not winnow's: choose a new folder", d.name, d.account)
@@ -233,13 +228,13 @@ func (d *Dir) writeError(name string, err error) error {
 }
 
 // Outputs closes the files written so far and says what they are, by name.
-func (d *Dir) Outputs() ([]OutputFile, error) {
-	out := make([]OutputFile, 0, len(d.files))
+func (d *Dir) Outputs() ([]summary.OutputFile, error) {
+	out := make([]summary.OutputFile, 0, len(d.files))
 	for _, f := range d.files {
 		if err := f.Close(); err != nil {
 			return nil, err
 		}
-		out = append(out, OutputFile{Name: f.name, Bytes: f.bytes, SHA256: hex.EncodeToString(f.sum.Sum(nil)), Records: f.Records})
+		out = append(out, summary.OutputFile{Name: f.name, Bytes: f.bytes, SHA256: hex.EncodeToString(f.sum.Sum(nil)), Records: f.Records})
 	}
 	sort.Slice(out, func(i, j int) bool { return out[i].Name < out[j].Name })
 	return out, nil
@@ -247,13 +242,13 @@ func (d *Dir) Outputs() ([]OutputFile, error) {
 
 // Commit closes and syncs the files, fills s.Outputs, writes s as summary.json
 // and makes the run directory appear. After an error the old run stands as it was.
-func (d *Dir) Commit(s *Summary) error {
+func (d *Dir) Commit(s *summary.Summary) error {
 	var err error
 	if s.Outputs, err = d.Outputs(); err != nil {
 		return err
 	}
-	s.SchemaVersion = SchemaVersion
-	b, err := s.encode()
+	s.SchemaVersion = summary.SchemaVersion
+	b, err := s.Encode()
 	if err != nil {
 		return err
 	}
@@ -311,11 +306,11 @@ func (d *Dir) Close() error {
 		} // after a Commit the next run removes it
 		d.private = ""
 	}
-	if d.lock != nil {
-		if err := unlockFile(d.lock); err != nil && !d.done {
+	if d.unlock != nil {
+		if err := d.unlock(); err != nil && !d.done {
 			errs = append(errs, err)
 		}
-		d.lock = nil
+		d.unlock = nil
 	}
 	return errors.Join(errs...)
 }

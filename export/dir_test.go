@@ -9,7 +9,8 @@ import (
 	"sync"
 	"syscall"
 	"testing"
-	"unicode/utf8"
+
+	"github.com/winnow-email/winnow/export/summary"
 )
 
 // run writes a run directory with one file.
@@ -28,7 +29,7 @@ func run(t *testing.T, path, text string) error {
 		return err
 	}
 	f.Records = 1
-	if err := d.Commit(&Summary{}); err != nil {
+	if err := d.Commit(&summary.Summary{}); err != nil {
 		return err
 	}
 	return d.Close()
@@ -62,7 +63,7 @@ func TestCommitReplaces(t *testing.T) {
 			t.Fatalf("left behind: %s", got)
 		}
 	}
-	var s Summary
+	var s summary.Summary
 	b, err := os.ReadFile(filepath.Join(out, "summary.json"))
 	if err != nil {
 		t.Fatal(err)
@@ -70,7 +71,7 @@ func TestCommitReplaces(t *testing.T) {
 	if err := json.Unmarshal(b, &s); err != nil {
 		t.Fatal(err)
 	}
-	if len(s.Outputs) != 1 || s.Outputs[0].Records != 1 || s.Outputs[0].Bytes != 6 || s.SchemaVersion != SchemaVersion ||
+	if len(s.Outputs) != 1 || s.Outputs[0].Records != 1 || s.Outputs[0].Bytes != 6 || s.SchemaVersion != summary.SchemaVersion ||
 		s.Outputs[0].SHA256 != "f6936912184481f5edd4c304ce27c5a1a827804fc7f329f43d273b8621870776" {
 		t.Errorf("%+v", s.Outputs)
 	}
@@ -267,43 +268,4 @@ func TestWriteError(t *testing.T) {
 	if !errors.Is(err, syscall.ENOSPC) || !strings.Contains(err.Error(), "writing "+filepath.Join(out, "cleaned.csv")) || strings.Contains(err.Error(), "winnow-") {
 		t.Errorf("%v", err)
 	}
-}
-
-func TestCell(t *testing.T) {
-	for in, want := range map[string]string{
-		"":                             "",
-		"plain text, with comma":       "plain text, with comma",
-		"=HYPERLINK(\"http://x\")":     "'=HYPERLINK(\"http://x\")",
-		"+1":                           "'+1",
-		"-1":                           "'-1",
-		"@SUM(A1)":                     "'@SUM(A1)",
-		"\t=1":                         "'=1",
-		"\r\n=1":                       "'=1",
-		"\x00=1":                       "'=1",
-		"＝1":                           "'＝1",
-		"\x1b[31mred\x1b[0m":           "[31mred[0m",
-		"two\r\nlines":                 "two lines",
-		"a\u202eb\u200bc":              "abc",
-		"bad \xff utf-8":               "bad utf-8",
-		"  much   space  ":             "much space",
-		"Zo\u00eb":                     "Zo\u00eb",
-		strings.Repeat("ä", 300):       strings.Repeat("ä", 254) + "…",
-		strings.Repeat("a", 512):       strings.Repeat("a", 512),
-		strings.Repeat("a", 513):       strings.Repeat("a", 509) + "…",
-		"=" + strings.Repeat("a", 600): "'=" + strings.Repeat("a", 507) + "…",
-	} {
-		if got := Cell(in); got != want {
-			t.Errorf("Cell(%q) = %q, want %q", in, got, want)
-		}
-	}
-}
-
-func FuzzCell(f *testing.F) {
-	f.Add("=1+1\x1b")
-	f.Fuzz(func(t *testing.T, s string) {
-		c := Cell(s)
-		if len(c) > maxCell || !utf8.ValidString(c) || Formula(c) || strings.ContainsAny(c, "\r\n\t\x00\x1b") || Cell(c) != c {
-			t.Errorf("%q -> %q", s, c)
-		}
-	})
 }

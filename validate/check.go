@@ -7,7 +7,7 @@ import (
 
 	"golang.org/x/text/unicode/norm"
 
-	"winnow/validate/lists"
+	"github.com/winnow-email/winnow/validate/lists"
 )
 
 // Check judges one address by everything that needs no network. An address that

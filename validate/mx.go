@@ -4,7 +4,7 @@ import (
 	"iter"
 	"strings"
 
-	"winnow/validate/lists"
+	"github.com/winnow-email/winnow/validate/lists"
 )
 
 // CheckMX adds to d, the domain of an answer of the DNS, what its mail hosts say

@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	"winnow/validate/lists"
+	"github.com/winnow-email/winnow/validate/lists"
 )
 
 // Address is one e-mail address, taken apart. It is a plain value: it holds no

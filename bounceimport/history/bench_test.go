@@ -16,7 +16,7 @@ import (
 	"testing"
 	"time"
 
-	"winnow/bounceimport"
+	"github.com/winnow-email/winnow/bounceimport"
 )
 
 // benchEvents is the number of events of the benchmarks. The goal of the

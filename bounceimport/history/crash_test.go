@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"winnow/bounceimport"
+	"github.com/winnow-email/winnow/bounceimport"
 
 	"zombiezen.com/go/sqlite"
 	"zombiezen.com/go/sqlite/sqlitex"

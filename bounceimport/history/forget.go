@@ -9,7 +9,7 @@ import (
 	"sync"
 	"time"
 
-	"winnow/bounceimport"
+	"github.com/winnow-email/winnow/bounceimport"
 
 	"zombiezen.com/go/sqlite"
 	"zombiezen.com/go/sqlite/sqlitex"

@@ -12,8 +12,8 @@ import (
 	"unicode/utf8"
 	"unsafe"
 
-	"winnow/bounceimport"
-	"winnow/validate"
+	"github.com/winnow-email/winnow/bounceimport"
+	"github.com/winnow-email/winnow/validate"
 
 	"zombiezen.com/go/sqlite"
 	"zombiezen.com/go/sqlite/sqlitex"

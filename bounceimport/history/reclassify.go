@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"winnow/bounceimport"
+	"github.com/winnow-email/winnow/bounceimport"
 
 	"zombiezen.com/go/sqlite"
 	"zombiezen.com/go/sqlite/sqlitex"

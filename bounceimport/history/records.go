@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"winnow/bounceimport"
+	"github.com/winnow-email/winnow/bounceimport"
 
 	"zombiezen.com/go/sqlite"
 	"zombiezen.com/go/sqlite/sqlitex"

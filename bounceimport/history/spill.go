@@ -9,7 +9,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"winnow/bounceimport"
+	"github.com/winnow-email/winnow/bounceimport"
 )
 
 // spill holds the sorted runs of an import that is larger than memory, in a

@@ -10,7 +10,7 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"winnow/bounceimport"
+	"github.com/winnow-email/winnow/bounceimport"
 )
 
 // bounceFlags are the flags about reading bounces, the same for all commands that do.

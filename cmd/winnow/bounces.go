@@ -14,7 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"winnow/bounceimport"
+	"github.com/winnow-email/winnow/bounceimport"
 )
 
 // bouncesCommands are the constructors of the commands under bounces, in the

@@ -3,9 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
-	"crypto/sha256"
 	"encoding/csv"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -18,9 +16,10 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"winnow/bounceimport"
-	"winnow/bounceimport/history"
-	"winnow/validate"
+	"github.com/winnow-email/winnow/bounceimport"
+	"github.com/winnow-email/winnow/bounceimport/history"
+	"github.com/winnow-email/winnow/internal/files"
+	"github.com/winnow-email/winnow/validate"
 )
 
 // readPath reads a bounce file, a folder or standard input ("-"), and says on
@@ -65,7 +64,7 @@ towards a threshold that needs several.`,
 			}
 			for _, f := range files { // before anything is made
 				if _, err := os.Stat(f); f != "-" && err != nil {
-					return plainError(err)
+					return namedError(err)
 				}
 				if sameFile(f, path) {
 					return usagef(cmd, "%s is the history itself", f)
@@ -91,9 +90,9 @@ towards a threshold that needs several.`,
 			m := s.Begin(cmd.Context())
 			var accounts []bounceimport.Account
 			for _, f := range files {
-				sum, err := fileHash(f)
+				sum, err := fileHash(cmd.Context(), f)
 				if err != nil {
-					return plainError(err)
+					return namedError(err)
 				}
 				a, err := e.readPath(cmd.Context(), f, opt, m.Add)
 				if err != nil {
@@ -535,7 +534,11 @@ all. "-o -" writes to standard output.`,
 			}
 			defer s.Close()
 			n := int64(0)
-			err = writePrivate(e.stdout, out, func(w io.Writer) error {
+			own := csvStart
+			if format == "jsonl" {
+				own = jsonStart
+			}
+			err = writePrivate(e.stdout, out, own, func(w io.Writer) error {
 				writer := putCSV
 				if format == "jsonl" {
 					writer = putJSON
@@ -577,6 +580,12 @@ all. "-o -" writes to standard output.`,
 }
 
 // putCSV returns a function that writes records as CSV; a nil record ends it.
+// How the files begin that putCSV and putJSON write.
+const (
+	csvStart  = "address,action,category,until"
+	jsonStart = `{"address":`
+)
+
 func putCSV(w io.Writer) func(key, action string, r *bounceimport.Record) error {
 	c := csv.NewWriter(w)
 	c.Write([]string{"address", "action", "category", "until", "days", "first", "last", "held", "rule", "source", "reply"})
@@ -664,23 +673,15 @@ func maskAddress(s string) string {
 }
 
 // fileHash returns the SHA-256 of a regular file, "" for folders and pipes.
-func fileHash(name string) (string, error) {
+func fileHash(ctx context.Context, name string) (string, error) {
 	if name == "-" {
 		return "", nil
 	}
-	f, err := os.Open(name)
-	if err != nil {
+	if st, err := os.Stat(name); err != nil || !st.Mode().IsRegular() {
 		return "", err
 	}
-	defer f.Close()
-	if st, err := f.Stat(); err != nil || !st.Mode().IsRegular() {
-		return "", err
-	}
-	h := sha256.New()
-	if _, err := io.Copy(h, f); err != nil {
-		return "", err
-	}
-	return hex.EncodeToString(h.Sum(nil)), nil
+	sum, _, err := files.Hash(ctx, name)
+	return sum, err
 }
 
 func sameFile(a, b string) bool {
@@ -706,8 +707,8 @@ func inside(file, folder string) bool {
 	}
 }
 
-// plainError says "name: what" where os says "stat name: what".
-func plainError(err error) error {
+// namedError says "name: what" where os says "stat name: what".
+func namedError(err error) error {
 	var p *os.PathError
 	if errors.As(err, &p) {
 		return fmt.Errorf("%s: %w", p.Path, p.Err)
@@ -717,7 +718,7 @@ func plainError(err error) error {
 
 // writePrivate writes a file that only its owner can read and that appears
 // whole or not at all; "-" is standard output.
-func writePrivate(stdout io.Writer, name string, write func(io.Writer) error) error {
+func writePrivate(stdout io.Writer, name, own string, write func(io.Writer) error) error {
 	if name == "-" {
 		w := bufio.NewWriter(stdout)
 		if err := write(w); err != nil {
@@ -725,7 +726,7 @@ func writePrivate(stdout io.Writer, name string, write func(io.Writer) error) er
 		}
 		return w.Flush()
 	}
-	f, err := newWholeFile(name)
+	f, err := files.Create(name, own)
 	if err != nil {
 		return err
 	}
@@ -735,10 +736,10 @@ func writePrivate(stdout io.Writer, name string, write func(io.Writer) error) er
 		err = w.Flush()
 	}
 	if err != nil {
-		f.abandon()
+		f.Abandon()
 		return err
 	}
-	return f.commit()
+	return f.Commit()
 }
 
 func printJSON(w io.Writer, v any) error {

@@ -14,7 +14,7 @@ import (
 	"golang.org/x/term"
 	"golang.org/x/text/width"
 
-	"winnow/bounceimport"
+	"github.com/winnow-email/winnow/bounceimport"
 )
 
 func newBouncesReadCmd(e *env) *cobra.Command {

@@ -11,9 +11,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"winnow/bounceimport"
-	"winnow/bounceimport/history"
-	"winnow/export"
+	"github.com/winnow-email/winnow/bounceimport"
+	"github.com/winnow-email/winnow/bounceimport/history"
+	"github.com/winnow-email/winnow/export/summary"
 )
 
 func newBouncesReportCmd(e *env) *cobra.Command {
@@ -353,15 +353,15 @@ func percent(n, of int64) string {
 const maxClusters = 50
 
 // bounceSummary puts a diagnosis into the form of summary.json.
-func bounceSummary(f *bounceimport.Findings, sources []bounceimport.Account) *export.BounceSummary {
-	s := &export.BounceSummary{Events: f.Events, Classified: f.Classified, Newest: f.Newest, Oldest: f.Oldest, SenderSide: f.Sides[bounceimport.Sender],
-		Categories: []export.BounceCount{}}
+func bounceSummary(f *bounceimport.Findings, sources []bounceimport.Account) *summary.BounceSummary {
+	s := &summary.BounceSummary{Events: f.Events, Classified: f.Classified, Newest: f.Newest, Oldest: f.Oldest, SenderSide: f.Sides[bounceimport.Sender],
+		Categories: []summary.BounceCount{}}
 	for _, c := range f.Categories {
-		s.Categories = append(s.Categories, export.BounceCount{Category: c.Category, Bucket: c.Bucket, Side: string(c.Side), Action: string(c.Action), Provider: c.Provider, N: c.N})
+		s.Categories = append(s.Categories, summary.BounceCount{Category: c.Category, Bucket: c.Bucket, Side: string(c.Side), Action: string(c.Action), Provider: c.Provider, N: c.N})
 	}
-	fixes := func(list []bounceimport.Cluster) (out []export.BounceFix) {
+	fixes := func(list []bounceimport.Cluster) (out []summary.BounceFix) {
 		for _, c := range list[:min(len(list), maxClusters)] {
-			out = append(out, export.BounceFix{Template: c.Template, Category: c.Category, Bucket: c.Bucket, Provider: c.Provider, N: c.N,
+			out = append(out, summary.BounceFix{Template: c.Template, Category: c.Category, Bucket: c.Bucket, Provider: c.Provider, N: c.N,
 				First: c.First, Last: c.Last, Sample: c.Sample, Fix: c.Fix})
 		}
 		return out
@@ -370,13 +370,13 @@ func bounceSummary(f *bounceimport.Findings, sources []bounceimport.Account) *ex
 	slices.SortStableFunc(most, func(a, b bounceimport.Cluster) int { return cmp.Compare(b.N, a.N) })
 	s.Clusters, s.Unclassified = fixes(most), fixes(f.Unknown)
 	for _, in := range f.Incidents {
-		s.Incidents = append(s.Incidents, export.Incident{Provider: in.Provider, From: in.From, To: in.To, N: in.N, Why: in.Why})
+		s.Incidents = append(s.Incidents, summary.Incident{Provider: in.Provider, From: in.From, To: in.To, N: in.N, Why: in.Why})
 	}
 	for _, p := range f.Timeline {
-		s.Timeline = append(s.Timeline, export.DayCount{Day: p.Day, Bucket: p.Bucket, Provider: p.Provider, N: p.N, Hard: p.Hard})
+		s.Timeline = append(s.Timeline, summary.DayCount{Day: p.Day, Bucket: p.Bucket, Provider: p.Provider, N: p.N, Hard: p.Hard})
 	}
 	for _, a := range sources {
-		s.Sources = append(s.Sources, export.BounceSource{Name: a.Name, Format: a.Format, Read: a.Read, Used: a.Used, Ignored: a.Ignored,
+		s.Sources = append(s.Sources, summary.BounceSource{Name: a.Name, Format: a.Format, Read: a.Read, Used: a.Used, Ignored: a.Ignored,
 			Unmapped: a.Unmapped + a.Malformed, Why: a.Why})
 	}
 	return s

@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"winnow/bounceimport"
+	"github.com/winnow-email/winnow/bounceimport"
 )
 
 // A reply is a stranger's text: it must not reach the terminal as it is.

@@ -12,9 +12,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"winnow"
-	"winnow/bounceimport"
-	"winnow/validate"
+	"github.com/winnow-email/winnow"
+	"github.com/winnow-email/winnow/bounceimport"
+	"github.com/winnow-email/winnow/validate"
 )
 
 func newCheckCmd(e *env) *cobra.Command {

@@ -16,11 +16,12 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"winnow"
-	"winnow/bounceimport"
-	"winnow/bounceimport/history"
-	"winnow/export"
-	"winnow/export/report"
+	"github.com/winnow-email/winnow"
+	"github.com/winnow-email/winnow/bounceimport"
+	"github.com/winnow-email/winnow/bounceimport/history"
+	"github.com/winnow-email/winnow/export/report"
+	"github.com/winnow-email/winnow/export/summary"
+	"github.com/winnow-email/winnow/internal/files"
 )
 
 // cleanOptions is all that a cleaning can be told, by flags or by a job file.
@@ -174,7 +175,7 @@ func (o *cleanOptions) limits() (report.Limits, error) {
 // it comes with the error that carries the exit code.
 func (e *env) clean(ctx context.Context, o *cleanOptions, lists []string, limits report.Limits) (*winnow.Summary, error) {
 	if o.metrics != "" { // before the run, not when it is done
-		if err := mayReplace(o.metrics, "# HELP winnow_"); err != nil {
+		if err := files.MayReplace(o.metrics, report.MetricsMark); err != nil {
 			return nil, err
 		}
 	}
@@ -198,14 +199,14 @@ func writeMetrics(path string, s *winnow.Summary, job string, code int) error {
 	if err := report.Metrics(&b, s, job, code); err != nil {
 		return err
 	}
-	temp := path + ".new"
-	// Others read it, and it holds no addresses.
-	err := os.WriteFile(temp, b.Bytes(), 0o644)
+	w, err := files.Create(path, report.MetricsMark)
 	if err == nil {
-		err = os.Rename(temp, path)
+		err = w.Chmod(0o644) // others read it, and it holds no addresses
+	}
+	if err == nil {
+		err = w.Finish(b.Bytes())
 	}
 	if err != nil {
-		os.Remove(temp) // perhaps half written
 		return fmt.Errorf("the metrics could not be written: %w", err)
 	}
 	return nil
@@ -318,9 +319,9 @@ func (e *env) printSummary(s *winnow.Summary, o *cleanOptions) error {
 // lastRun returns the summary of the run to compare with, nil when there is none.
 func (o *cleanOptions) lastRun() (*winnow.Summary, error) {
 	if o.previous != "" {
-		return export.ReadSummary(o.previous)
+		return summary.Read(o.previous)
 	}
-	s, err := export.ReadSummary(o.out)
+	s, err := summary.Read(o.out)
 	if err != nil {
 		return nil, nil // what is wrong with the folder is Run's to say
 	}
@@ -354,7 +355,7 @@ type evidence struct {
 	sources []bounceimport.Source
 	files   []string
 	store   *history.Store
-	summary *export.BounceSummary // nil: nothing was given
+	summary *summary.BounceSummary // nil: nothing was given
 }
 
 func (ev *evidence) close() error {

@@ -7,7 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"winnow"
+	"github.com/winnow-email/winnow"
 )
 
 func newDiffCmd(e *env) *cobra.Command {

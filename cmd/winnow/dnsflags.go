@@ -3,19 +3,17 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/spf13/pflag"
 
-	"winnow/export"
-	"winnow/validate"
-	"winnow/validate/dnsmx"
+	"github.com/winnow-email/winnow/export/summary"
+	"github.com/winnow-email/winnow/internal/files"
+	"github.com/winnow-email/winnow/validate"
+	"github.com/winnow-email/winnow/validate/dnsmx"
 )
 
 // dnsOptions are the flags about asking the DNS, the same for all commands that do.
@@ -102,85 +100,18 @@ func (o *dnsOptions) resolver() (validate.Resolver, func() error, error) {
 	if o.record == "" {
 		return r, none, nil
 	}
-	if err := mayReplace(o.record, "# winnow DNS recording"); err != nil {
-		return nil, nil, err
-	}
-	w, err := newWholeFile(o.record)
+	w, err := files.Create(o.record, "# winnow DNS recording")
 	if err != nil {
 		return nil, nil, err
 	}
 	r.Record = w
 	return r, func() error {
 		if !r.Stats().Done {
-			w.abandon() // half a recording would answer "unknown" later
+			w.Abandon() // half a recording would answer "unknown" later
 			return nil
 		}
-		return w.commit()
+		return w.Commit()
 	}, nil
-}
-
-// mayReplace returns an error when there is a file at path that winnow did not
-// write, as its first bytes tell: a list named by mistake must not be lost.
-func mayReplace(path, start string) error {
-	f, err := os.Open(path)
-	if err != nil {
-		if _, derr := os.Stat(filepath.Dir(path)); derr != nil {
-			return fmt.Errorf("cannot write %s: the folder %s does not exist", path, filepath.Dir(path))
-		}
-		return nil
-	}
-	defer f.Close() // only read
-	head := make([]byte, len(start))
-	n, err := io.ReadFull(f, head)
-	if err == nil && string(head) == start || err == io.EOF && n == 0 {
-		return nil
-	}
-	if errors.Is(err, syscall.EISDIR) {
-		return fmt.Errorf("cannot write %s: it is a folder", path)
-	}
-	return fmt.Errorf("%s is there already, and winnow did not write it: name another file, or remove it first", path)
-}
-
-// wholeFile is a private file that appears under its name when it is complete.
-type wholeFile struct {
-	*os.File
-	path string
-}
-
-func newWholeFile(path string) (*wholeFile, error) {
-	if fi, err := os.Stat(path); err == nil && !fi.Mode().IsRegular() {
-		return nil, &fs.PathError{Op: "write", Path: path, Err: errors.New("not a regular file")}
-	}
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*") // 0600
-	if err != nil {
-		var p *fs.PathError
-		if errors.As(err, &p) { // whose path is that of a file nobody asked for
-			err = p.Err
-		}
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	return &wholeFile{f, path}, nil
-}
-
-// commit makes the file appear, or removes what there is of it.
-func (w *wholeFile) commit() error {
-	err := w.Sync()
-	if cerr := w.Close(); err == nil {
-		err = cerr
-	}
-	if err == nil {
-		err = os.Rename(w.Name(), w.path)
-	}
-	if err != nil {
-		os.Remove(w.Name())
-	}
-	return err
-}
-
-// abandon removes what there is of the file.
-func (w *wholeFile) abandon() {
-	w.Close()
-	os.Remove(w.Name())
 }
 
 // dnsError turns an error of Resolve into the one for the user: an unusable DNS
@@ -193,13 +124,13 @@ func dnsError(err error) error {
 }
 
 // dnsSummary is what summary.json says of the DNS; nil when r keeps no figures.
-func dnsSummary(r validate.Resolver) *export.DNSSummary {
+func dnsSummary(r validate.Resolver) *summary.DNSSummary {
 	c, ok := r.(interface{ Stats() dnsmx.Stats })
 	if !ok {
 		return nil
 	}
 	s := c.Stats()
-	d := &export.DNSSummary{Domains: s.Domains, Cached: s.Cached, Queries: s.Queries, Seconds: s.Seconds, Verdicts: s.Verdicts, Reasons: s.Reasons, Unusable: s.Unusable}
+	d := &summary.DNSSummary{Domains: s.Domains, Cached: s.Cached, Queries: s.Queries, Seconds: s.Seconds, Verdicts: s.Verdicts, Reasons: s.Reasons, Unusable: s.Unusable}
 	for _, u := range s.Resolvers {
 		d.Resolvers = append(d.Resolvers, u.Name)
 	}

@@ -16,9 +16,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"winnow/internal/csvrows"
-	"winnow/validate"
-	"winnow/validate/dnsmx"
+	"github.com/winnow-email/winnow/internal/csvrows"
+	"github.com/winnow-email/winnow/validate"
+	"github.com/winnow-email/winnow/validate/dnsmx"
 )
 
 func newDomainsCmd(e *env) *cobra.Command {

@@ -12,11 +12,11 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"winnow"
-	"winnow/bounceimport"
-	"winnow/bounceimport/history"
-	"winnow/validate"
-	"winnow/validate/dnsmx"
+	"github.com/winnow-email/winnow"
+	"github.com/winnow-email/winnow/bounceimport"
+	"github.com/winnow-email/winnow/bounceimport/history"
+	"github.com/winnow-email/winnow/validate"
+	"github.com/winnow-email/winnow/validate/dnsmx"
 )
 
 func newExplainAddressCmd(e *env) *cobra.Command {

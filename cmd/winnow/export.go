@@ -14,9 +14,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"winnow/bounceimport"
-	"winnow/bounceimport/history"
-	"winnow/export/esp"
+	"github.com/winnow-email/winnow/bounceimport"
+	"github.com/winnow-email/winnow/bounceimport/history"
+	"github.com/winnow-email/winnow/export/esp"
 )
 
 func newExportCmd(e *env) *cobra.Command {

@@ -20,10 +20,12 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"winnow"
-	"winnow/bounceimport/history"
-	"winnow/export"
-	"winnow/export/report"
+	"github.com/winnow-email/winnow"
+	"github.com/winnow-email/winnow/bounceimport/history"
+	"github.com/winnow-email/winnow/export"
+	"github.com/winnow-email/winnow/export/report"
+	"github.com/winnow-email/winnow/export/summary"
+	"github.com/winnow-email/winnow/internal/files"
 )
 
 //go:embed job.toml
@@ -288,7 +290,7 @@ func (p *jobPlan) check() error {
 		}
 	}
 	if p.clean.previous != "" {
-		if _, err := export.ReadSummary(p.clean.previous); err != nil {
+		if _, err := summary.Read(p.clean.previous); err != nil {
 			return err
 		}
 	}
@@ -430,7 +432,7 @@ func (j *jobFile) lastRun(out string) string {
 		if err != nil || filepath.Clean(dir) == filepath.Clean(out) || info.ModTime().Before(when) {
 			continue
 		}
-		if _, err := export.ReadSummary(dir); err == nil {
+		if _, err := summary.Read(dir); err == nil {
 			last, when = dir, info.ModTime()
 		}
 	}
@@ -475,8 +477,11 @@ func (p *jobPlan) print(e *env) error {
 // run does the job. Whatever happens, the metrics tell of it, and the notify
 // command hears of what it wants to hear of.
 func (j *jobFile) run(ctx context.Context, e *env, quiet bool) error {
-	unlock, err := lockJob(j.path)
-	if err != nil {
+	unlock, err := files.LockFile(j.path)
+	switch {
+	case err == files.ErrLocked:
+		return withHint(fmt.Errorf("%s: this job is running already", j.path), "wait for it to end")
+	case err != nil:
 		return err
 	}
 	defer unlock()

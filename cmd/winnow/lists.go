@@ -13,9 +13,9 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"winnow/validate"
-	"winnow/validate/lists"
-	"winnow/validate/lists/update"
+	"github.com/winnow-email/winnow/validate"
+	"github.com/winnow-email/winnow/validate/lists"
+	"github.com/winnow-email/winnow/validate/lists/update"
 )
 
 // listsAge is how old a list may be before its age is remarked on: domains of

@@ -9,7 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"winnow"
+	"github.com/winnow-email/winnow"
 )
 
 func newPlanCmd(e *env) *cobra.Command {

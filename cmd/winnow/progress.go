@@ -11,7 +11,7 @@ import (
 	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
 
-	"winnow"
+	"github.com/winnow-email/winnow"
 )
 
 // progress shows on standard error how far a run is. The run itself only

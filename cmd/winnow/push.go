@@ -15,7 +15,7 @@ import (
 	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
 
-	"winnow/export/esp"
+	"github.com/winnow-email/winnow/export/esp"
 )
 
 func newPushCmd(e *env) *cobra.Command {

@@ -14,8 +14,8 @@ import (
 	"testing"
 	"time"
 
-	"winnow/bounceimport"
-	"winnow/bounceimport/history"
+	"github.com/winnow-email/winnow/bounceimport"
+	"github.com/winnow-email/winnow/bounceimport/history"
 )
 
 // mailgunFake is a Mailgun that keeps bounces, on loopback.

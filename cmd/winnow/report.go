@@ -3,14 +3,14 @@ package main
 import (
 	"bytes"
 	"fmt"
-	"os"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
 
-	"winnow"
-	"winnow/export"
-	"winnow/export/report"
+	"github.com/winnow-email/winnow"
+	"github.com/winnow-email/winnow/export/report"
+	"github.com/winnow-email/winnow/export/summary"
+	"github.com/winnow-email/winnow/internal/files"
 )
 
 func newReportCmd(e *env) *cobra.Command {
@@ -35,7 +35,7 @@ full.`,
 		Args: usageArgs(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			dir := filepath.Clean(args[0])
-			s, err := export.ReadSummary(dir)
+			s, err := summary.Read(dir)
 			if err != nil {
 				return err
 			}
@@ -45,7 +45,7 @@ full.`,
 			}
 			var opt report.PageOptions
 			if previous != "" {
-				if opt.Previous, err = export.ReadSummary(previous); err != nil {
+				if opt.Previous, err = summary.Read(previous); err != nil {
 					return err
 				}
 			}
@@ -68,7 +68,7 @@ full.`,
 			case "":
 				out = dir + ".html"
 			}
-			if err := os.WriteFile(out, page.Bytes(), 0o600); err != nil {
+			if err := files.Write(out, report.PageMark, page.Bytes()); err != nil {
 				return err
 			}
 			fmt.Fprintln(e.stdout, out)

@@ -14,7 +14,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"winnow/validate/dnsmx/dnstest"
+	"github.com/winnow-email/winnow/validate/dnsmx/dnstest"
 )
 
 // TestMain lets the scripts run winnow itself, in the process of the test binary.

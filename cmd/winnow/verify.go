@@ -6,8 +6,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"winnow/export"
-	"winnow/export/report"
+	"github.com/winnow-email/winnow/export/report"
+	"github.com/winnow-email/winnow/export/summary"
 )
 
 func newVerifyCmd(e *env) *cobra.Command {
@@ -24,7 +24,7 @@ Exit code 1 when something is wrong.`,
 		Example: `  winnow verify out/`,
 		Args:    usageArgs(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if _, err := export.ReadSummary(args[0]); err != nil {
+			if _, err := summary.Read(args[0]); err != nil {
 				return err
 			}
 			proof, err := report.Verify(cmd.Context(), args[0])

@@ -16,7 +16,7 @@ import (
 	"strings"
 	"time"
 
-	"winnow/export"
+	"github.com/winnow-email/winnow/internal/shown"
 )
 
 // verdict is what a provider's answer to one call means.
@@ -342,7 +342,7 @@ func resetEpoch(header string) judge {
 var anyAddress = regexp.MustCompile(`[^\s"'<>(),;:\[\]{}=]+@[^\s"'<>(),;:\[\]{}]+`)
 
 // masked hides the local parts in a text.
-func masked(s string) string { return anyAddress.ReplaceAllStringFunc(s, export.Mask) }
+func masked(s string) string { return anyAddress.ReplaceAllStringFunc(s, shown.Mask) }
 
 // vendorMessage takes the words for a person out of an error body, masked.
 func vendorMessage(body []byte) string {

@@ -14,7 +14,8 @@ import (
 	"strings"
 	"time"
 
-	"winnow/export"
+	"github.com/winnow-email/winnow/internal/files"
+	"github.com/winnow-email/winnow/internal/shown"
 )
 
 // missed is an item that was taken and is not there: batch and index.
@@ -49,7 +50,7 @@ type journal struct {
 	dir     string
 	set     string
 	f       *os.File
-	lock    *os.File
+	unlock  func() error
 	resumed bool
 	report  Report
 	state   map[int]*batchState
@@ -72,11 +73,14 @@ func openJournal(dir, set string) (*journal, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	lock, err := lockFile(filepath.Join(dir, "lock"))
-	if err != nil {
+	unlock, err := files.Lock(filepath.Join(dir, "lock"))
+	switch {
+	case err == files.ErrLocked:
+		return nil, fmt.Errorf("another push works on %s; wait until it has ended", dir)
+	case err != nil:
 		return nil, err
 	}
-	j := &journal{dir: dir, set: set, lock: lock, state: map[int]*batchState{}}
+	j := &journal{dir: dir, set: set, unlock: unlock, state: map[int]*batchState{}}
 	b, err := os.ReadFile(filepath.Join(dir, journalName))
 	if errors.Is(err, os.ErrNotExist) {
 		return j, nil
@@ -135,7 +139,7 @@ func (j *journal) close() {
 	if j.f != nil {
 		j.f.Close()
 	}
-	j.lock.Close()
+	j.unlock()
 }
 
 // write appends a step and waits until it is on the disk.
@@ -286,7 +290,7 @@ func (j *journal) finish(t *Target, lane func(string) string, b *Balance) ([]str
 			if *to == nil {
 				*to = appendRow(nil, []string{"address", "reason", "why"})
 			}
-			*to = appendRow(*to, []string{e.Address, string(e.Reason), export.Cell(why)})
+			*to = appendRow(*to, []string{e.Address, string(e.Reason), shown.Cell(why)})
 		}
 		err := j.batches(t, lane, func(n int, _ string, items []item) error {
 			st := j.state[n]
@@ -336,7 +340,11 @@ func (j *journal) finish(t *Target, lane func(string) string, b *Balance) ([]str
 			}
 			continue
 		}
-		if err := os.WriteFile(p, rows, 0o600); err != nil {
+		w, err := files.Replace(p)
+		if err != nil {
+			return nil, err
+		}
+		if err := w.Finish(rows); err != nil {
 			return nil, err
 		}
 		lists = append(lists, p)

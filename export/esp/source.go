@@ -16,9 +16,10 @@ import (
 	"strings"
 	"time"
 
-	"winnow/export"
-	"winnow/internal/csvrows"
-	"winnow/validate"
+	"github.com/winnow-email/winnow/export"
+	"github.com/winnow-email/winnow/export/summary"
+	"github.com/winnow-email/winnow/internal/csvrows"
+	"github.com/winnow-email/winnow/validate"
 )
 
 // Source is a set of suppressions that can be read more than once: a run
@@ -96,7 +97,7 @@ func (l *runList) holds(name string) bool {
 
 // listsOf finds the lists of a run directory through its summary.
 func listsOf(dir string) ([]runList, error) {
-	s, err := export.ReadSummary(dir)
+	s, err := summary.Read(dir)
 	if err != nil {
 		return nil, err
 	}

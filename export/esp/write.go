@@ -13,7 +13,9 @@ import (
 	"slices"
 	"strings"
 
-	"winnow/export"
+	"github.com/winnow-email/winnow/export"
+	"github.com/winnow-email/winnow/export/summary"
+	"github.com/winnow-email/winnow/internal/shown"
 )
 
 // Options are what the user wants of an export. The zero value writes all that
@@ -58,7 +60,7 @@ type Report struct {
 
 // FileInfo is one file of an export. Its records are lines, the header not counted.
 type FileInfo struct {
-	export.OutputFile
+	summary.OutputFile
 	What      string `json:"what,omitempty"` // what an entry becomes; "" for the files beside the provider's own
 	Addresses int64  `json:"addresses"`
 }
@@ -217,20 +219,20 @@ func Write(ctx context.Context, dir string, t *Target, src *Source, o Options) (
 			return err
 		}
 		if why != "" {
-			shown := e.Address
+			plain := e.Address
 			if t.hash != "" { // the directory of digests is handed on
-				shown = export.Mask(shown)
+				plain = shown.Mask(plain)
 			}
-			return left.add(shown, string(e.Reason), export.Cell(why))
+			return left.add(plain, string(e.Reason), shown.Cell(why))
 		}
 		if id == "" {
 			return nil
 		}
-		shown := *e
+		plain := *e
 		if t.hash != "" {
-			shown.Address = id
+			plain.Address = id
 		}
-		if err := state.add(shown.Address, string(e.Reason)); err != nil {
+		if err := state.add(plain.Address, string(e.Reason)); err != nil {
 			return err
 		}
 		fp := markOf(id)
@@ -243,11 +245,11 @@ func Write(ctx context.Context, dir string, t *Target, src *Source, o Options) (
 			return nil
 		}
 		rep.Written++
-		if export.Formula(shown.Address) {
+		if shown.Formula(plain.Address) {
 			rep.Formulas++
 		}
 		count(&rep.Reasons, e.Reason)
-		return byReason[e.Reason].add(&shown, word)
+		return byReason[e.Reason].add(&plain, word)
 	})
 	if err != nil {
 		return nil, err
@@ -278,7 +280,7 @@ func Write(ctx context.Context, dir string, t *Target, src *Source, o Options) (
 		return nil, err
 	}
 	for _, f := range w.files { // in the order of their making: parts one after the other
-		i := slices.IndexFunc(done, func(o export.OutputFile) bool { return o.Name == f.name })
+		i := slices.IndexFunc(done, func(o summary.OutputFile) bool { return o.Name == f.name })
 		rep.Files = append(rep.Files, FileInfo{done[i], f.what, f.addresses})
 	}
 	m, err := json.MarshalIndent(rep, "", "  ")
@@ -314,7 +316,7 @@ func released(ctx context.Context, w *dirWriter, src *Source, since string, pk *
 	}
 	out := w.list(releasedName, "address", "why")
 	done := set{}
-	err := readIDs(ctx, since, pk, func(id, shown, _ string) error {
+	err := readIDs(ctx, since, pk, func(id, name, _ string) error {
 		fp := markOf(id)
 		if pk.seen.has(fp) || done.has(fp) {
 			return nil
@@ -326,7 +328,7 @@ func released(ctx context.Context, w *dirWriter, src *Source, since string, pk *
 			return nil
 		}
 		rep.Released++
-		return out.add(shown, "suppressed before, not any more")
+		return out.add(name, "suppressed before, not any more")
 	})
 	return errors.Join(err, out.close())
 }
@@ -352,7 +354,7 @@ func conflicts(ctx context.Context, w *dirWriter, src *Source, against string, p
 		return err
 	}
 	out := w.list(conflictName, "address", "there", "here")
-	err = readIDs(ctx, against, pk, func(id, shown, why string) error {
+	err = readIDs(ctx, against, pk, func(id, name, why string) error {
 		fp := markOf(id)
 		if !hit.has(fp) {
 			return nil
@@ -362,7 +364,7 @@ func conflicts(ctx context.Context, w *dirWriter, src *Source, against string, p
 		if why == "" {
 			why = "suppressed"
 		}
-		return out.add(shown, export.Cell(why), "delivered")
+		return out.add(name, shown.Cell(why), "delivered")
 	})
 	return errors.Join(err, out.close())
 }

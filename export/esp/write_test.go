@@ -16,7 +16,7 @@ import (
 	"testing"
 	"time"
 
-	"winnow/export"
+	"github.com/winnow-email/winnow/internal/shown"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
@@ -336,7 +336,7 @@ func TestOneLine(t *testing.T) {
 	if got := oneLine(strings.Repeat("é", 10), 5); got != "éé" {
 		t.Errorf("oneLine cut: %q", got)
 	}
-	if got := export.Mask("secret@example.com"); got != "s***@example.com" {
+	if got := shown.Mask("secret@example.com"); got != "s***@example.com" {
 		t.Error(got)
 	}
 }

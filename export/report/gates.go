@@ -9,7 +9,8 @@ import (
 	"strings"
 	"time"
 
-	"winnow/export"
+	"github.com/winnow-email/winnow/export"
+	"github.com/winnow-email/winnow/export/summary"
 )
 
 // Limits are the thresholds of the gates. A limit below zero turns its gate off.
@@ -89,10 +90,10 @@ func (l *Limits) Set(name, value string) error {
 // Judge fills the projection and the gates of s. previous is the last run of
 // the same job, nil when there is none; now is the time against which the age
 // of the bounce feed is measured.
-func Judge(s, previous *export.Summary, l Limits, now time.Time) {
+func Judge(s, previous *summary.Summary, l Limits, now time.Time) {
 	s.Projection = project(s)
 	s.Gates = nil
-	gate := func(g export.Gate) {
+	gate := func(g summary.Gate) {
 		if g.N < 0 { // too few: what was measured stays visible
 			g.N, g.Pass = -g.N, true
 			g.Detail = "too few to judge; " + g.Detail
@@ -110,23 +111,23 @@ func Judge(s, previous *export.Summary, l Limits, now time.Time) {
 	for _, list := range []string{export.Cleaned, export.Suppressed, export.Review, export.Duplicates, export.Rejected} {
 		sum += s.Lists[list]
 	}
-	gate(export.Gate{Name: "records_add_up", Value: float64(sum), Limit: float64(s.Records), Unit: "count", N: s.Records, Pass: sum == s.Records,
+	gate(summary.Gate{Name: "records_add_up", Value: float64(sum), Limit: float64(s.Records), Unit: "count", N: s.Records, Pass: sum == s.Records,
 		Detail: fmt.Sprintf("%s records in, %s in the lists", number(s.Records), number(sum))})
 
 	kept := s.Flags["complaint_in_cleaned"]
-	gate(export.Gate{Name: "complaints_in_cleaned", Value: float64(kept), Unit: "count", N: s.Lists[export.Cleaned], Pass: kept == 0,
+	gate(summary.Gate{Name: "complaints_in_cleaned", Value: float64(kept), Unit: "count", N: s.Lists[export.Cleaned], Pass: kept == 0,
 		Detail: fmt.Sprintf("%s kept %s complained or unsubscribed", number(kept), pick(kept, "address has", "addresses have"))})
 
 	if l.SuppressedShare >= 0 {
 		n := s.Lists[export.Suppressed]
 		share := ratio(n, s.Records)
-		gate(export.Gate{Name: "suppressed_share", Value: share, Limit: l.SuppressedShare, Unit: "share", N: enough(s.Records, minRecords), Pass: share <= l.SuppressedShare,
+		gate(summary.Gate{Name: "suppressed_share", Value: share, Limit: l.SuppressedShare, Unit: "share", N: enough(s.Records, minRecords), Pass: share <= l.SuppressedShare,
 			Detail: fmt.Sprintf("%s of %s records are suppressed (%s); the limit is %s. Is it the right column, and is the bounce file of this list?", number(n), number(s.Records), rate(share), rate(l.SuppressedShare))})
 	}
 	if l.ReviewShare >= 0 {
 		n := s.Lists[export.Review]
 		share := ratio(n, s.Records)
-		gate(export.Gate{Name: "review_share", Value: share, Limit: l.ReviewShare, Unit: "share", N: enough(s.Records, minRecords), Pass: share <= l.ReviewShare,
+		gate(summary.Gate{Name: "review_share", Value: share, Limit: l.ReviewShare, Unit: "share", N: enough(s.Records, minRecords), Pass: share <= l.ReviewShare,
 			Detail: fmt.Sprintf("%s of %s records wait for a person (%s); the limit is %s", number(n), number(s.Records), rate(share), rate(l.ReviewShare))})
 	}
 	if l.Jump >= 0 && previous != nil && sameEvidence(previous, s) {
@@ -146,7 +147,7 @@ func Judge(s, previous *export.Summary, l Limits, now time.Time) {
 		if n < minJump {
 			few = -max(few, -few)
 		}
-		gate(export.Gate{Name: "jump", Value: times, Limit: l.Jump, Unit: "times", N: few, Pass: times <= l.Jump,
+		gate(summary.Gate{Name: "jump", Value: times, Limit: l.Jump, Unit: "times", N: few, Pass: times <= l.Jump,
 			Detail: fmt.Sprintf("the suppressed share was %s %s and is %s (%.1f times; the limit is %.1f). If it is right, run once with this gate off", rate(was), when, rate(is), times, l.Jump)})
 	}
 	if d := s.DNS; d != nil {
@@ -154,30 +155,30 @@ func Judge(s, previous *export.Summary, l Limits, now time.Time) {
 		if d.Unusable != "" {
 			detail = d.Unusable
 		}
-		gate(export.Gate{Name: "dns", Value: boolNumber(d.Unusable == ""), Limit: 1, Unit: "count", N: d.Domains, Pass: d.Unusable == "", Detail: detail})
+		gate(summary.Gate{Name: "dns", Value: boolNumber(d.Unusable == ""), Limit: 1, Unit: "count", N: d.Domains, Pass: d.Unusable == "", Detail: detail})
 	}
 	if b := s.Bounces; b != nil {
 		switch {
 		case l.FeedAge < 0:
 		case b.Events == 0:
-			gate(export.Gate{Name: "feed_age", Limit: l.FeedAge.Hours(), Unit: "hours", Detail: "the bounce sources hold no recent event at all: is the feed alive?"})
+			gate(summary.Gate{Name: "feed_age", Limit: l.FeedAge.Hours(), Unit: "hours", Detail: "the bounce sources hold no recent event at all: is the feed alive?"})
 		case b.Newest.IsZero():
-			gate(export.Gate{Name: "feed_age", Limit: l.FeedAge.Hours(), Unit: "hours", N: b.Events, Pass: true, Detail: "the bounce events carry no time, so their age is not known"})
+			gate(summary.Gate{Name: "feed_age", Limit: l.FeedAge.Hours(), Unit: "hours", N: b.Events, Pass: true, Detail: "the bounce events carry no time, so their age is not known"})
 		default:
 			age := now.Sub(b.Newest)
-			gate(export.Gate{Name: "feed_age", Value: age.Hours(), Limit: l.FeedAge.Hours(), Unit: "hours", N: b.Events, Pass: age <= l.FeedAge,
+			gate(summary.Gate{Name: "feed_age", Value: age.Hours(), Limit: l.FeedAge.Hours(), Unit: "hours", N: b.Events, Pass: age <= l.FeedAge,
 				Detail: fmt.Sprintf("the newest bounce is from %s, %.0f hours ago; the limit is %.0f", utc(b.Newest), age.Hours(), l.FeedAge.Hours())})
 		}
 		if l.Unclassified >= 0 {
 			n := b.Events - b.Classified
 			share := ratio(n, b.Events)
-			gate(export.Gate{Name: "unclassified", Value: share, Limit: l.Unclassified, Unit: "share", N: enough(b.Events, minEvents), Pass: share <= l.Unclassified,
+			gate(summary.Gate{Name: "unclassified", Value: share, Limit: l.Unclassified, Unit: "share", N: enough(b.Events, minEvents), Pass: share <= l.Unclassified,
 				Detail: fmt.Sprintf("%s of %s bounce events have a wording that no rule knows (%s); the limit is %s", number(n), number(b.Events), rate(share), rate(l.Unclassified))})
 		}
 		if sent := sentOf(b, ""); l.Complaint >= 0 && sent > 0 {
-			n := countOf(b, "", func(c export.BounceCount) bool { return c.Category == "complaint" })
+			n := countOf(b, "", func(c summary.BounceCount) bool { return c.Category == "complaint" })
 			r := wilson(n, sent)
-			gate(export.Gate{Name: "complaint", Value: r.Rate, Limit: l.Complaint, Unit: "share", N: enough(sent, minProvider), Pass: r.Rate <= l.Complaint,
+			gate(summary.Gate{Name: "complaint", Value: r.Rate, Limit: l.Complaint, Unit: "share", N: enough(sent, minProvider), Pass: r.Rate <= l.Complaint,
 				Detail: fmt.Sprintf("%s complaints on %s deliveries; the limit is %s", number(n), number(sent), rate(l.Complaint))})
 		}
 	}
@@ -189,9 +190,9 @@ func Judge(s, previous *export.Summary, l Limits, now time.Time) {
 		if !measured {
 			detail += "; an estimate from general experience, for information"
 		}
-		gate(export.Gate{Name: "hard_bounce", Value: p.After.High, Limit: l.HardBounce, Unit: "share", N: p.After.N, Pass: !measured || p.After.High <= l.HardBounce, Detail: detail})
+		gate(summary.Gate{Name: "hard_bounce", Value: p.After.High, Limit: l.HardBounce, Unit: "share", N: p.After.N, Pass: !measured || p.After.High <= l.HardBounce, Detail: detail})
 		if worst, r, ok := worstProvider(p); ok && measured {
-			gate(export.Gate{Name: "hard_bounce_provider", Value: r.High, Limit: l.HardBounce, Unit: "share", N: r.N, Pass: r.High <= l.HardBounce,
+			gate(summary.Gate{Name: "hard_bounce_provider", Value: r.High, Limit: l.HardBounce, Unit: "share", N: r.N, Pass: r.High <= l.HardBounce,
 				Detail: fmt.Sprintf("%s: %s to %s expected after cleaning; the limit is %s", worst, rate(r.Low), rate(r.High), rate(l.HardBounce))})
 		}
 	}
@@ -202,17 +203,17 @@ func Judge(s, previous *export.Summary, l Limits, now time.Time) {
 
 // worstProvider returns the provider with the highest projection among those
 // with enough rows.
-func worstProvider(p *export.Projection) (string, export.Rate, bool) {
+func worstProvider(p *summary.Projection) (string, summary.Rate, bool) {
 	names := slices.DeleteFunc(slices.Sorted(maps.Keys(p.By)), func(name string) bool { return p.By[name].N < minProvider })
 	if len(names) == 0 {
-		return "", export.Rate{}, false
+		return "", summary.Rate{}, false
 	}
 	worst := slices.MaxFunc(names, func(a, b string) int { return cmp.Or(cmp.Compare(p.By[a].High, p.By[b].High), cmp.Compare(b, a)) })
 	return worst, p.By[worst], true
 }
 
 // Failed returns the names of the gates that do not pass.
-func Failed(s *export.Summary) []string {
+func Failed(s *summary.Summary) []string {
 	var names []string
 	for _, g := range s.Gates {
 		if !g.Pass {
@@ -224,8 +225,8 @@ func Failed(s *export.Summary) []string {
 
 // sameEvidence says whether two runs judged by the same kinds of evidence. A
 // list that is cleaned with bounces for the first time has not jumped.
-func sameEvidence(a, b *export.Summary) bool {
-	roles := func(s *export.Summary) map[string]bool {
+func sameEvidence(a, b *summary.Summary) bool {
+	roles := func(s *summary.Summary) map[string]bool {
 		m := map[string]bool{"dns": s.DNS != nil, "bounces": s.Bounces != nil}
 		for _, in := range s.Inputs {
 			m[in.Role] = true

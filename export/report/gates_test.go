@@ -8,19 +8,19 @@ import (
 	"testing"
 	"time"
 
-	"winnow/export"
+	"github.com/winnow-email/winnow/export/summary"
 )
 
 // healthy is a run that passes every gate of every preset.
-func healthy() *export.Summary {
-	return &export.Summary{
+func healthy() *summary.Summary {
+	return &summary.Summary{
 		Records: 10_000, Lists: map[string]int64{"cleaned": 9_600, "suppressed": 400},
-		Reasons: []export.ReasonCount{{List: "cleaned", Reason: "ok", N: 9_600}, {List: "suppressed", Reason: "bounce_user_unknown", N: 400}},
-		DNS:     &export.DNSSummary{Domains: 500},
-		Bounces: &export.BounceSummary{Events: 5_000, Classified: 4_950, Newest: now.Add(-time.Hour), Categories: []export.BounceCount{
+		Reasons: []summary.ReasonCount{{List: "cleaned", Reason: "ok", N: 9_600}, {List: "suppressed", Reason: "bounce_user_unknown", N: 400}},
+		DNS:     &summary.DNSSummary{Domains: 500},
+		Bounces: &summary.BounceSummary{Events: 5_000, Classified: 4_950, Newest: now.Add(-time.Hour), Categories: []summary.BounceCount{
 			{Category: "delivered", Bucket: "none", Side: "none", Action: "clear", Provider: "gmail", N: 100_000},
 			{Category: "user_unknown", Bucket: "recipient", Side: "recipient", Action: "suppress_now", Provider: "gmail", N: 300}}},
-		Providers: []export.ProviderCount{{Provider: "gmail", Records: 9_000, Lists: map[string]int64{"cleaned": 8_700}}},
+		Providers: []summary.ProviderCount{{Provider: "gmail", Records: 9_000, Lists: map[string]int64{"cleaned": 8_700}}},
 		Flags:     map[string]int64{},
 	}
 }
@@ -39,18 +39,18 @@ func TestGatesPass(t *testing.T) {
 
 // Each gate fails on the run it is for, and only that one.
 func TestGatesFail(t *testing.T) {
-	for name, harm := range map[string]func(s *export.Summary){
-		"records_add_up":        func(s *export.Summary) { s.Records++ },
-		"complaints_in_cleaned": func(s *export.Summary) { s.Flags["complaint_in_cleaned"] = 1 },
-		"suppressed_share":      func(s *export.Summary) { s.Lists["suppressed"], s.Lists["cleaned"] = 3_001, 6_999 },
-		"review_share":          func(s *export.Summary) { s.Lists["review"], s.Lists["cleaned"] = 600, 9_000 },
-		"dns":                   func(s *export.Summary) { s.DNS.Unusable = "no resolver answered" },
-		"feed_age":              func(s *export.Summary) { s.Bounces.Newest = now.Add(-49 * time.Hour) },
-		"unclassified":          func(s *export.Summary) { s.Bounces.Classified = 4_400 },
-		"complaint": func(s *export.Summary) {
-			s.Bounces.Categories = append(s.Bounces.Categories, export.BounceCount{Category: "complaint", Bucket: "complaint", Action: "suppress_now", N: 200})
+	for name, harm := range map[string]func(s *summary.Summary){
+		"records_add_up":        func(s *summary.Summary) { s.Records++ },
+		"complaints_in_cleaned": func(s *summary.Summary) { s.Flags["complaint_in_cleaned"] = 1 },
+		"suppressed_share":      func(s *summary.Summary) { s.Lists["suppressed"], s.Lists["cleaned"] = 3_001, 6_999 },
+		"review_share":          func(s *summary.Summary) { s.Lists["review"], s.Lists["cleaned"] = 600, 9_000 },
+		"dns":                   func(s *summary.Summary) { s.DNS.Unusable = "no resolver answered" },
+		"feed_age":              func(s *summary.Summary) { s.Bounces.Newest = now.Add(-49 * time.Hour) },
+		"unclassified":          func(s *summary.Summary) { s.Bounces.Classified = 4_400 },
+		"complaint": func(s *summary.Summary) {
+			s.Bounces.Categories = append(s.Bounces.Categories, summary.BounceCount{Category: "complaint", Bucket: "complaint", Action: "suppress_now", N: 200})
 		},
-		"hard_bounce": func(s *export.Summary) { s.Bounces.Categories[1].N = 2_100; s.Providers = nil },
+		"hard_bounce": func(s *summary.Summary) { s.Bounces.Categories[1].N = 2_100; s.Providers = nil },
 	} {
 		limits := Presets["nightly"]
 		limits.ReviewShare, limits.Complaint = 0.05, 0.001
@@ -95,9 +95,9 @@ func TestGatesFail(t *testing.T) {
 		t.Errorf("the first bounces are no jump: failed %v", Failed(s))
 	}
 	s = healthy()
-	s.Bounces.Categories = append(s.Bounces.Categories, export.BounceCount{Category: "user_unknown", Bucket: "recipient", Side: "recipient", Action: "suppress_now", Provider: "yahoo", N: 40},
-		export.BounceCount{Category: "delivered", Bucket: "none", Side: "none", Action: "clear", Provider: "yahoo", N: 900})
-	s.Providers = append(s.Providers, export.ProviderCount{Provider: "yahoo", Records: 900, Lists: map[string]int64{"cleaned": 800}})
+	s.Bounces.Categories = append(s.Bounces.Categories, summary.BounceCount{Category: "user_unknown", Bucket: "recipient", Side: "recipient", Action: "suppress_now", Provider: "yahoo", N: 40},
+		summary.BounceCount{Category: "delivered", Bucket: "none", Side: "none", Action: "clear", Provider: "yahoo", N: 900})
+	s.Providers = append(s.Providers, summary.ProviderCount{Provider: "yahoo", Records: 900, Lists: map[string]int64{"cleaned": 800}})
 	Judge(s, nil, Presets["default"], now)
 	if got := Failed(s); !slices.Equal(got, []string{"hard_bounce_provider"}) {
 		t.Errorf("provider: failed %v", got)
@@ -106,7 +106,7 @@ func TestGatesFail(t *testing.T) {
 
 // A handful of rows proves nothing, and an assumption refuses nobody.
 func TestGatesDoNotJudgeOnLittle(t *testing.T) {
-	s := &export.Summary{Records: 10, Lists: map[string]int64{"suppressed": 9, "cleaned": 1}, Reasons: []export.ReasonCount{{List: "cleaned", Reason: "dns_timeout", N: 1}, {List: "suppressed", Reason: "syntax_no_at", N: 9}}}
+	s := &summary.Summary{Records: 10, Lists: map[string]int64{"suppressed": 9, "cleaned": 1}, Reasons: []summary.ReasonCount{{List: "cleaned", Reason: "dns_timeout", N: 1}, {List: "suppressed", Reason: "syntax_no_at", N: 9}}}
 	Judge(s, nil, Presets["strict"], now)
 	if failed := Failed(s); len(failed) > 0 {
 		t.Error(failed)
@@ -151,9 +151,9 @@ func TestWilson(t *testing.T) {
 func TestLastForecast(t *testing.T) {
 	was := healthy()
 	was.Finished = now.AddDate(0, 0, -10)
-	was.Projection = &export.Projection{After: export.Rate{Rate: 0.01, Low: 0.008, High: 0.012}}
+	was.Projection = &summary.Projection{After: summary.Rate{Rate: 0.01, Low: 0.008, High: 0.012}}
 	s := healthy()
-	s.Bounces.Timeline = []export.DayCount{{Day: "2026-11-15", Hard: 50, Sent: 1000}, {Day: "2026-11-01", Hard: 900, Sent: 1000}}
+	s.Bounces.Timeline = []summary.DayCount{{Day: "2026-11-15", Hard: 50, Sent: 1000}, {Day: "2026-11-01", Hard: 900, Sent: 1000}}
 	Judge(s, was, Presets["default"], now)
 	if len(s.Notes) != 1 || !strings.Contains(s.Notes[0], "50 of 1,000 messages bounced hard (5.0%): worse than the forecast") {
 		t.Errorf("notes %q", s.Notes)

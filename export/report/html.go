@@ -13,7 +13,8 @@ import (
 	"strings"
 	"time"
 
-	"winnow/export"
+	"github.com/winnow-email/winnow/export"
+	"github.com/winnow-email/winnow/export/summary"
 )
 
 //go:embed page.html
@@ -21,13 +22,13 @@ var pageSource string
 
 // PageOptions say what the page shows beside the run itself.
 type PageOptions struct {
-	Previous *export.Summary  // the run before, to show what changed; nil: none
-	Examples []export.Example // addresses to show for a reason, masked by the caller unless the user asked to reveal them
+	Previous *summary.Summary  // the run before, to show what changed; nil: none
+	Examples []summary.Example // addresses to show for a reason, masked by the caller unless the user asked to reveal them
 }
 
 // Page writes report.html: one file that asks nothing of any network, is read
 // without script, and prints. Every chart stands beside its table.
-func Page(w io.Writer, s *export.Summary, opt PageOptions) error {
+func Page(w io.Writer, s *summary.Summary, opt PageOptions) error {
 	t, err := template.New("page").Funcs(template.FuncMap{
 		"number": number, "percent": percent, "rate": rate, "duration": duration, "plural": plural,
 		"base": filepath.Base, "short": func(sum string) string { return sum[:min(12, len(sum))] },
@@ -42,21 +43,21 @@ func Page(w io.Writer, s *export.Summary, opt PageOptions) error {
 
 // page is what the template shows.
 type page struct {
-	*export.Summary
+	*summary.Summary
 	Verdict     string // ok, stop, look
 	Headline    string
 	Changes     []change
-	Fixes       []export.BounceFix
+	Fixes       []summary.BounceFix
 	ListRows    []listRow
 	VerdictRows []share
 	ReasonRows  []reasonRow
 	Heat        *heat
 	SenderHeat  *heat
 	Line        *timeline
-	Failing     []export.Gate
+	Failing     []summary.Gate
 	Examples    []exampleRow
 	Sum         int64
-	Lists       []export.InputFile
+	Lists       []summary.InputFile
 	Onset       string
 	Unknown     int64
 }
@@ -87,7 +88,7 @@ type change struct {
 
 type exampleRow struct {
 	List, Reason string
-	Addresses    []export.Example
+	Addresses    []summary.Example
 }
 
 // heat is a table of counts whose cells are shaded by their size.
@@ -122,7 +123,7 @@ var listMeanings = []struct{ list, name, meaning string }{
 	{export.Rejected, "rejected", "records that could not be read"},
 }
 
-func newPage(s *export.Summary, opt PageOptions) *page {
+func newPage(s *summary.Summary, opt PageOptions) *page {
 	p := &page{Summary: s}
 	for _, in := range s.Inputs {
 		if in.Role == "list" {
@@ -166,13 +167,13 @@ func newPage(s *export.Summary, opt PageOptions) *page {
 		}
 	}
 	if b := s.Bounces; b != nil {
-		recipient := func(c export.BounceCount) bool { return c.Side != "sender" }
+		recipient := func(c summary.BounceCount) bool { return c.Side != "sender" }
 		p.Heat = newHeat(b.Categories, recipient)
-		p.SenderHeat = newHeat(b.Categories, func(c export.BounceCount) bool { return !recipient(c) })
+		p.SenderHeat = newHeat(b.Categories, func(c summary.BounceCount) bool { return !recipient(c) })
 		p.Line = newTimeline(b.Timeline)
 		p.Fixes = slices.Clone(b.Clusters)
 		// The order of a diagnosis: reputation, then authentication, then content.
-		slices.SortStableFunc(p.Fixes, func(a, b export.BounceFix) int {
+		slices.SortStableFunc(p.Fixes, func(a, b summary.BounceFix) int {
 			return cmp.Or(cmp.Compare(bucketOrder(a.Bucket), bucketOrder(b.Bucket)), cmp.Compare(b.N, a.N))
 		})
 		if c, ok := largest(b.Clusters); ok && !c.First.IsZero() {
@@ -216,7 +217,7 @@ func portion(n, all int64) float64 {
 
 // newHeat adds the counts that pass keep up by category and provider, the
 // largest first; nil when there are none.
-func newHeat(counts []export.BounceCount, keep func(export.BounceCount) bool) *heat {
+func newHeat(counts []summary.BounceCount, keep func(summary.BounceCount) bool) *heat {
 	byProvider, byCategory := map[string]int64{}, map[string]int64{}
 	buckets := map[string]string{}
 	cells := map[[2]string]int64{}
@@ -297,7 +298,7 @@ const (
 	timelineDays   = 92
 )
 
-func newTimeline(counts []export.DayCount) *timeline {
+func newTimeline(counts []summary.DayCount) *timeline {
 	byDay := map[string]*day{}
 	for _, c := range counts {
 		d := byDay[c.Day]
@@ -351,7 +352,7 @@ func newTimeline(counts []export.DayCount) *timeline {
 func round(f float64) float64 { return math.Round(f*100) / 100 }
 
 // changes compares the lists and reasons of two runs.
-func changes(was, now *export.Summary) []change {
+func changes(was, now *summary.Summary) []change {
 	if was == nil {
 		return nil
 	}
@@ -366,7 +367,7 @@ func changes(was, now *export.Summary) []change {
 		add(m.name, was.Lists[m.list], now.Lists[m.list])
 	}
 	reasons := map[string][2]int64{}
-	for i, s := range []*export.Summary{was, now} {
+	for i, s := range []*summary.Summary{was, now} {
 		for _, r := range s.Reasons {
 			if r.List == export.Cleaned {
 				continue
@@ -386,7 +387,7 @@ func changes(was, now *export.Summary) []change {
 	return rows
 }
 
-func groupExamples(all []export.Example) []exampleRow {
+func groupExamples(all []summary.Example) []exampleRow {
 	var rows []exampleRow
 	for _, e := range all {
 		i := slices.IndexFunc(rows, func(r exampleRow) bool { return r.List == e.List && r.Reason == e.Reason })
@@ -428,7 +429,7 @@ func size(n int64) string {
 }
 
 // limit prints a gate's value or limit in its own unit: shares as percent, the rest as a number.
-func limit(g export.Gate, v float64) string {
+func limit(g summary.Gate, v float64) string {
 	switch g.Unit {
 	case "share":
 		return rate(v)

@@ -13,13 +13,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/winnow-email/winnow/export/summary"
 	"golang.org/x/net/html"
-
-	"winnow/export"
 )
 
 // full is a run with something in every section of the page.
-func full() *export.Summary {
+func full() *summary.Summary {
 	s := example()
 	s.Version = "1.0.0"
 	s.Command = []string{"winnow", "clean", "spring-campaign.csv", "--bounces", "bounces.csv", "-o", "out/"}
@@ -27,42 +26,42 @@ func full() *export.Summary {
 	s.Finished = s.Started.Add(52 * time.Second)
 	s.Verdicts = map[string]int64{"deliverable": 45012, "risky": 3600, "undeliverable": 2500, "unknown": 892}
 	s.Inputs[0].Bytes, s.Inputs[0].SHA256, s.Inputs[0].Records = 7_340_032, strings.Repeat("ab12", 16), 52004
-	s.Outputs = []export.OutputFile{{Name: "cleaned.csv", Bytes: 6_800_000, SHA256: strings.Repeat("cd34", 16), Records: 48112}}
-	s.Providers = []export.ProviderCount{
+	s.Outputs = []summary.OutputFile{{Name: "cleaned.csv", Bytes: 6_800_000, SHA256: strings.Repeat("cd34", 16), Records: 48112}}
+	s.Providers = []summary.ProviderCount{
 		{Provider: "gmail", Class: "free", Records: 21000, Lists: map[string]int64{"cleaned": 20100, "suppressed": 700, "review": 200}},
 		{Provider: "microsoft-365", Class: "mailbox", Records: 9100, Lists: map[string]int64{"cleaned": 8600, "suppressed": 500}}}
-	s.Domains = []export.DomainCount{{Domain: "closed-bakery.com", Reason: "domain_not_found", N: 120}}
-	s.Typos = []export.TypoCount{{Domain: "gmial.com", Suggestion: "gmail.com", N: 31}}
-	s.FactLists = []export.FactList{{Name: "disposable", Source: "disposable-email-domains", Date: "2026-11-01", Entries: 4000}}
-	s.Gates = []export.Gate{{Name: "hard_bounce", Value: 0.012, Limit: 0.02, Unit: "share", N: 48112, Pass: true, Detail: "upper end of the interval"},
+	s.Domains = []summary.DomainCount{{Domain: "closed-bakery.com", Reason: "domain_not_found", N: 120}}
+	s.Typos = []summary.TypoCount{{Domain: "gmial.com", Suggestion: "gmail.com", N: 31}}
+	s.FactLists = []summary.FactList{{Name: "disposable", Source: "disposable-email-domains", Date: "2026-11-01", Entries: 4000}}
+	s.Gates = []summary.Gate{{Name: "hard_bounce", Value: 0.012, Limit: 0.02, Unit: "share", N: 48112, Pass: true, Detail: "upper end of the interval"},
 		{Name: "suppressed_share", Value: 0.41, Limit: 0.3, Unit: "share", N: 52004, Detail: "41.0% of the list would be suppressed; the limit is 30%"}}
 	s.Projection.Before.N, s.Projection.After.N = 52004, 48112
-	s.Projection.By = map[string]export.Rate{"gmail": {Rate: 0.008, Low: 0.006, High: 0.01, N: 20100}}
+	s.Projection.By = map[string]summary.Rate{"gmail": {Rate: 0.008, Low: 0.006, High: 0.01, N: 20100}}
 	b := s.Bounces
 	b.Oldest, b.Newest, b.OnList = s.Started.AddDate(0, 0, -40), s.Started, 2400
 	for i, c := range []struct{ category, bucket, side string }{{"user_unknown", "recipient", "recipient"}, {"mailbox_full", "recipient", "recipient"},
 		{"auth_failure", "authentication", "sender"}, {"ip_reputation", "reputation", "sender"}, {"expired", "routing", "transient"}} {
 		for j, provider := range []string{"gmail", "microsoft", "yahoo", "gmx", "apple", "mimecast", "yandex", "orange", "qq", "other-one"} {
-			b.Categories = append(b.Categories, export.BounceCount{Category: c.category, Bucket: c.bucket, Side: c.side, Provider: provider, N: int64((5 - i) * (97 >> j))})
+			b.Categories = append(b.Categories, summary.BounceCount{Category: c.category, Bucket: c.bucket, Side: c.side, Provider: provider, N: int64((5 - i) * (97 >> j))})
 		}
 	}
 	for d := range 40 {
 		day := s.Started.AddDate(0, 0, d-40).Format(time.DateOnly)
-		b.Timeline = append(b.Timeline, export.DayCount{Day: day, Bucket: "recipient", N: int64(40 + d*7%23)})
+		b.Timeline = append(b.Timeline, summary.DayCount{Day: day, Bucket: "recipient", N: int64(40 + d*7%23)})
 		if d > 25 {
-			b.Timeline = append(b.Timeline, export.DayCount{Day: day, Bucket: "authentication", N: 80})
+			b.Timeline = append(b.Timeline, summary.DayCount{Day: day, Bucket: "authentication", N: 80})
 		}
 	}
 	b.Clusters[0].Sample = "550 5.7.515 Access denied, sending domain <domain> does not meet the required authentication level."
 	b.Clusters[0].Fix = "Publish SPF, DKIM and DMARC for the From domain and align them."
 	b.Clusters[0].Last = s.Started
-	b.Clusters = append(b.Clusters, export.BounceFix{Category: "ip_reputation", Bucket: "reputation", N: 104, Sample: "554 5.7.1 Client host [<ip>] blocked <script>alert(1)</script>", Fix: "Look the address up at the list that is named."})
-	b.Unclassified = []export.BounceFix{{Template: "550 <n> something new", N: 4}}
+	b.Clusters = append(b.Clusters, summary.BounceFix{Category: "ip_reputation", Bucket: "reputation", N: 104, Sample: "554 5.7.1 Client host [<ip>] blocked <script>alert(1)</script>", Fix: "Look the address up at the list that is named."})
+	b.Unclassified = []summary.BounceFix{{Template: "550 <n> something new", N: 4}}
 	s.Notes = []string{"a note"}
 	return s
 }
 
-func render(t *testing.T, s *export.Summary, opt PageOptions) string {
+func render(t *testing.T, s *summary.Summary, opt PageOptions) string {
 	t.Helper()
 	var b bytes.Buffer
 	if err := Page(&b, s, opt); err != nil {
@@ -75,7 +74,7 @@ func TestPageGolden(t *testing.T) {
 	before := full()
 	before.Lists = maps.Clone(before.Lists)
 	before.Lists["suppressed"] = 2000
-	got := render(t, full(), PageOptions{Previous: before, Examples: []export.Example{{List: "suppressed", Reason: "domain_not_found", Address: "j***@closed-bakery.com"}}})
+	got := render(t, full(), PageOptions{Previous: before, Examples: []summary.Example{{List: "suppressed", Reason: "domain_not_found", Address: "j***@closed-bakery.com"}}})
 	golden := filepath.Join("testdata", "page.golden.html")
 	if os.Getenv("UPDATE_GOLDEN") != "" {
 		if err := os.MkdirAll("testdata", 0o755); err != nil {
@@ -146,7 +145,7 @@ func TestPageAsksForNothing(t *testing.T) {
 // A percentage never stands without the number it is of, and the sections of an
 // empty run are honest about having nothing.
 func TestPageOfLittleRuns(t *testing.T) {
-	empty := render(t, &export.Summary{Lists: map[string]int64{}}, PageOptions{})
+	empty := render(t, &summary.Summary{Lists: map[string]int64{}}, PageOptions{})
 	for _, want := range []string{"0 records read", "No bounces were given", "No gates were set", "no DNS query was sent", "No row is left"} {
 		if !strings.Contains(empty, want) {
 			t.Errorf("%q is missing", want)
@@ -161,7 +160,7 @@ func TestPageOfLittleRuns(t *testing.T) {
 	if page := render(t, several, PageOptions{}); !strings.Contains(page, "*/cleaned.csv") {
 		t.Error("of several lists each has a folder of its own")
 	}
-	wrong := render(t, &export.Summary{Records: 5, Lists: map[string]int64{"cleaned": 4}}, PageOptions{})
+	wrong := render(t, &summary.Summary{Records: 5, Lists: map[string]int64{"cleaned": 4}}, PageOptions{})
 	if !strings.Contains(wrong, "STOP") || !strings.Contains(wrong, "do not add up") {
 		t.Error("a run that lost a record may not be sent")
 	}

@@ -7,13 +7,20 @@ import (
 	"slices"
 	"strings"
 
-	"winnow/export"
+	"github.com/winnow-email/winnow/export/summary"
+)
+
+// MetricsMark is how a file of metrics begins, PageMark how a page does: what begins
+// otherwise winnow did not write, and does not replace.
+const (
+	MetricsMark = "# HELP winnow_"
+	PageMark    = "<!DOCTYPE html>\n<!-- winnow report -->\n"
 )
 
 // Metrics writes the figures of a run in the text format of Prometheus
 // (prometheus.io/docs/instrumenting/exposition_formats), for the textfile
 // collector of the node exporter. job is put on every sample as a label.
-func Metrics(w io.Writer, s *export.Summary, job string, exitCode int) error {
+func Metrics(w io.Writer, s *summary.Summary, job string, exitCode int) error {
 	var b strings.Builder
 	family := func(name, help string, samples ...string) {
 		fmt.Fprintf(&b, "# HELP winnow_%s %s\n# TYPE winnow_%s gauge\n", name, help, name)

@@ -7,7 +7,8 @@ import (
 	"strings"
 	"time"
 
-	"winnow/export"
+	"github.com/winnow-email/winnow/export"
+	"github.com/winnow-email/winnow/export/summary"
 )
 
 const (
@@ -35,7 +36,7 @@ var (
 )
 
 // priorOf returns the prior of the records that are on a list for a reason.
-func priorOf(r export.ReasonCount, asked bool) prior {
+func priorOf(r summary.ReasonCount, asked bool) prior {
 	switch reason := r.Reason; {
 	case strings.HasPrefix(reason, "dns_"):
 		return priorUnknown
@@ -61,18 +62,18 @@ func priorOf(r export.ReasonCount, asked bool) prior {
 // as it came and to what is kept. With enough deliveries among the bounce
 // events the rate of what is kept is the sender's own (Wilson, 95%); without,
 // it rests on priors.
-func project(s *export.Summary) *export.Projection {
+func project(s *summary.Summary) *summary.Projection {
 	if s.Records == 0 {
 		return nil
 	}
 	asked := s.DNS != nil && s.DNS.Unusable == ""
-	p := &export.Projection{Basis: basisPrior + ": general experience, not your own figures"}
-	own := export.Rate{}
+	p := &summary.Projection{Basis: basisPrior + ": general experience, not your own figures"}
+	own := summary.Rate{}
 	if b := s.Bounces; b != nil {
 		if sent := sentOf(b, ""); sent >= minProvider {
 			own = wilson(hardOf(b, ""), sent)
 			p.Basis = fmt.Sprintf("%s: %s deliveries and bounces", basisHistory, number(sent))
-			p.By = map[string]export.Rate{}
+			p.By = map[string]summary.Rate{}
 			for _, provider := range s.Providers {
 				if n := sentOf(b, provider.Provider); n >= minProvider {
 					r := wilson(hardOf(b, provider.Provider), n)
@@ -110,27 +111,27 @@ func (m *mixture) add(n int64, p prior) {
 	m.high += float64(n) * p.high
 }
 
-func (m *mixture) rate() export.Rate {
+func (m *mixture) rate() summary.Rate {
 	if m.n == 0 {
-		return export.Rate{}
+		return summary.Rate{}
 	}
 	n := float64(m.n)
-	return export.Rate{Rate: m.mid / n, Low: m.low / n, High: m.high / n, N: m.n}
+	return summary.Rate{Rate: m.mid / n, Low: m.low / n, High: m.high / n, N: m.n}
 }
 
 // wilson returns the 95% score interval of k in n (E. B. Wilson, 1927).
-func wilson(k, n int64) export.Rate {
+func wilson(k, n int64) summary.Rate {
 	if n <= 0 {
-		return export.Rate{}
+		return summary.Rate{}
 	}
 	const z = 1.959963984540054
 	p, m := float64(k)/float64(n), float64(n)
 	center := (p + z*z/(2*m)) / (1 + z*z/m)
 	half := z / (1 + z*z/m) * math.Sqrt(p*(1-p)/m+z*z/(4*m*m))
-	return export.Rate{Rate: p, Low: max(0, center-half), High: min(1, center+half), N: n}
+	return summary.Rate{Rate: p, Low: max(0, center-half), High: min(1, center+half), N: n}
 }
 
-func countOf(b *export.BounceSummary, provider string, keep func(export.BounceCount) bool) (n int64) {
+func countOf(b *summary.BounceSummary, provider string, keep func(summary.BounceCount) bool) (n int64) {
 	for _, c := range b.Categories {
 		if (provider == "" || c.Provider == provider) && keep(c) {
 			n += c.N
@@ -139,25 +140,25 @@ func countOf(b *export.BounceSummary, provider string, keep func(export.BounceCo
 	return n
 }
 
-func hardOf(b *export.BounceSummary, provider string) int64 {
-	return countOf(b, provider, func(c export.BounceCount) bool { return slices.Contains(hardCategories, c.Category) })
+func hardOf(b *summary.BounceSummary, provider string) int64 {
+	return countOf(b, provider, func(c summary.BounceCount) bool { return slices.Contains(hardCategories, c.Category) })
 }
 
 // sentOf returns how many messages the events account for, 0 when deliveries
 // are not among them: bounces alone have no rate.
-func sentOf(b *export.BounceSummary, provider string) int64 {
-	delivered := countOf(b, provider, func(c export.BounceCount) bool { return c.Category == "delivered" })
+func sentOf(b *summary.BounceSummary, provider string) int64 {
+	delivered := countOf(b, provider, func(c summary.BounceCount) bool { return c.Category == "delivered" })
 	if delivered == 0 {
 		return 0
 	}
-	return delivered + countOf(b, provider, func(c export.BounceCount) bool {
+	return delivered + countOf(b, provider, func(c summary.BounceCount) bool {
 		return c.Action == "suppress_now" && c.Bucket == "recipient" || c.Action == "count" || c.Action == "report"
 	})
 }
 
 // lastForecast compares the projection of the last run with what the events
 // since then show.
-func lastForecast(s, previous *export.Summary) string {
+func lastForecast(s, previous *summary.Summary) string {
 	if previous == nil || previous.Projection == nil || s.Bounces == nil || previous.Finished.IsZero() {
 		return ""
 	}

@@ -15,7 +15,8 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"winnow/export"
+	"github.com/winnow-email/winnow/export"
+	"github.com/winnow-email/winnow/export/summary"
 )
 
 // TerminalOptions say how to print a summary.
@@ -34,7 +35,7 @@ const (
 )
 
 // Terminal prints the summary of a run: at most 24 lines.
-func Terminal(w io.Writer, s *export.Summary, opt TerminalOptions) error {
+func Terminal(w io.Writer, s *summary.Summary, opt TerminalOptions) error {
 	t := terminal{width: cmp.Or(opt.Width, 80), color: opt.Color}
 	t.head(s)
 	t.sources(s)
@@ -123,7 +124,7 @@ func printable(r rune) rune {
 	return ' '
 }
 
-func (t *terminal) head(s *export.Summary) {
+func (t *terminal) head(s *summary.Summary) {
 	var names []string
 	column := ""
 	for _, in := range s.Inputs {
@@ -146,7 +147,7 @@ func (t *terminal) head(s *export.Summary) {
 	t.wrap("winnow  ", bold, "  ", 8, cut(name, t.width-8), number(s.Records)+" "+plural(s.Records, "record"), column)
 }
 
-func (t *terminal) sources(s *export.Summary) {
+func (t *terminal) sources(s *summary.Summary) {
 	parts := []string{"read ok"}
 	if d := s.DNS; d == nil {
 		parts = append(parts, "dns not asked")
@@ -177,7 +178,7 @@ func (t *terminal) sources(s *export.Summary) {
 	t.wrap("  ", "", "   ", 12, parts...)
 }
 
-func (t *terminal) bar(s *export.Summary, label, list, color string) {
+func (t *terminal) bar(s *summary.Summary, label, list, color string) {
 	n := s.Lists[list]
 	filled := 0
 	if s.Records > 0 {
@@ -207,7 +208,7 @@ func (t *terminal) bar(s *export.Summary, label, list, color string) {
 	t.wrapAt(len(head), strings.Repeat("#", filled), color, gap, " ", len(head)+3, reasons...)
 }
 
-func (t *terminal) projection(s *export.Summary) {
+func (t *terminal) projection(s *summary.Summary) {
 	p := s.Projection
 	if p == nil {
 		return
@@ -216,11 +217,11 @@ func (t *terminal) projection(s *export.Summary) {
 	t.wrap("  ", "", "   ", 4, fmt.Sprintf("projected hard bounce  %s -> %s (%s)", rate(p.Before.Rate), rate(p.After.Rate), interval), "basis: "+p.Basis)
 }
 
-func (t *terminal) gates(s *export.Summary) {
+func (t *terminal) gates(s *summary.Summary) {
 	if len(s.Gates) == 0 {
 		return
 	}
-	failed := slices.DeleteFunc(slices.Clone(s.Gates), func(g export.Gate) bool { return g.Pass })
+	failed := slices.DeleteFunc(slices.Clone(s.Gates), func(g summary.Gate) bool { return g.Pass })
 	if len(failed) == 0 {
 		t.b.WriteString(fmt.Sprintf("  gates  %d of %d  ", len(s.Gates), len(s.Gates)) + t.paint(green, "PASS") + "\n")
 		return
@@ -240,7 +241,7 @@ func (t *terminal) gates(s *export.Summary) {
 
 // warnings prints what a person must know beyond the numbers, as far as there
 // is room.
-func (t *terminal) warnings(s *export.Summary) {
+func (t *terminal) warnings(s *summary.Summary) {
 	var all []string
 	if d := s.DNS; d != nil && d.Unusable != "" {
 		all = append(all, capital(d.Unusable)+". Nothing was suppressed because of it; those rows are unknown.")
@@ -281,7 +282,7 @@ func (t *terminal) warnings(s *export.Summary) {
 }
 
 // balance prints that every record is accounted for.
-func (t *terminal) balance(s *export.Summary, dir string) {
+func (t *terminal) balance(s *summary.Summary, dir string) {
 	var parts []string
 	var sum int64
 	for _, list := range []string{export.Cleaned, export.Review, export.Suppressed, export.Duplicates, export.Rejected} {
@@ -308,17 +309,17 @@ func (t *terminal) balance(s *export.Summary, dir string) {
 }
 
 // largest returns the group with the most events.
-func largest(groups []export.BounceFix) (export.BounceFix, bool) {
+func largest(groups []summary.BounceFix) (summary.BounceFix, bool) {
 	if len(groups) == 0 {
-		return export.BounceFix{}, false
+		return summary.BounceFix{}, false
 	}
-	return slices.MaxFunc(groups, func(a, b export.BounceFix) int { return cmp.Compare(a.N, b.N) }), true
+	return slices.MaxFunc(groups, func(a, b summary.BounceFix) int { return cmp.Compare(a.N, b.N) }), true
 }
 
 // topSender returns the most frequent sender-side category, with its provider
 // when all of it comes from one.
-func topSender(cells []export.BounceCount) (export.BounceCount, bool) {
-	sums := map[string]export.BounceCount{}
+func topSender(cells []summary.BounceCount) (summary.BounceCount, bool) {
+	sums := map[string]summary.BounceCount{}
 	for _, c := range cells {
 		if c.Side != "sender" {
 			continue
@@ -331,9 +332,9 @@ func topSender(cells []export.BounceCount) (export.BounceCount, bool) {
 		sums[c.Category] = c
 	}
 	if len(sums) == 0 {
-		return export.BounceCount{}, false
+		return summary.BounceCount{}, false
 	}
-	return slices.MaxFunc(slices.Collect(maps.Values(sums)), func(a, b export.BounceCount) int {
+	return slices.MaxFunc(slices.Collect(maps.Values(sums)), func(a, b summary.BounceCount) int {
 		return cmp.Or(cmp.Compare(a.N, b.N), cmp.Compare(b.Category, a.Category))
 	}), true
 }

@@ -6,25 +6,25 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"winnow/export"
+	"github.com/winnow-email/winnow/export/summary"
 )
 
 // example is a run in which everything happened that the summary can tell.
-func example() *export.Summary {
-	return &export.Summary{
+func example() *summary.Summary {
+	return &summary.Summary{
 		Seconds: 52, Records: 52004,
-		Inputs: []export.InputFile{{Name: "lists/spring-campaign.csv", Role: "list", Column: "E-mail Address", ColumnNo: 3}},
+		Inputs: []summary.InputFile{{Name: "lists/spring-campaign.csv", Role: "list", Column: "E-mail Address", ColumnNo: 3}},
 		Lists:  map[string]int64{"cleaned": 48112, "review": 592, "suppressed": 2689, "duplicates": 611},
-		Reasons: []export.ReasonCount{{List: "cleaned", Reason: "ok", N: 48112}, {List: "suppressed", Reason: "bounce_user_unknown", N: 1604},
+		Reasons: []summary.ReasonCount{{List: "cleaned", Reason: "ok", N: 48112}, {List: "suppressed", Reason: "bounce_user_unknown", N: 1604},
 			{List: "suppressed", Reason: "domain_not_found", N: 380}, {List: "suppressed", Reason: "disposable_domain", N: 291}},
-		DNS: &export.DNSSummary{Domains: 6118, Cached: 5733, Seconds: 41},
-		Bounces: &export.BounceSummary{Events: 18422, Classified: 17888, SenderSide: 1204,
-			Clusters: []export.BounceFix{{Provider: "Microsoft", Bucket: "authentication", Category: "auth_failure", N: 1100,
+		DNS: &summary.DNSSummary{Domains: 6118, Cached: 5733, Seconds: 41},
+		Bounces: &summary.BounceSummary{Events: 18422, Classified: 17888, SenderSide: 1204,
+			Clusters: []summary.BounceFix{{Provider: "Microsoft", Bucket: "authentication", Category: "auth_failure", N: 1100,
 				First: time.Date(2026, 3, 12, 9, 0, 0, 0, time.UTC)}},
-			Incidents: []export.Incident{{Provider: "Gmail", N: 812, Why: "looks like an outage",
+			Incidents: []summary.Incident{{Provider: "Gmail", N: 812, Why: "looks like an outage",
 				From: time.Date(2026, 12, 14, 22, 0, 0, 0, time.UTC), To: time.Date(2026, 12, 15, 1, 0, 0, 0, time.UTC)}}},
-		Projection: &export.Projection{Before: export.Rate{Rate: 0.068}, After: export.Rate{Rate: 0.009, Low: 0.007, High: 0.012}, Basis: "history"},
-		Gates:      []export.Gate{{Name: "hard_bounce", Pass: true}},
+		Projection: &summary.Projection{Before: summary.Rate{Rate: 0.068}, After: summary.Rate{Rate: 0.009, Low: 0.007, High: 0.012}, Basis: "history"},
+		Gates:      []summary.Gate{{Name: "hard_bounce", Pass: true}},
 	}
 }
 
@@ -69,12 +69,12 @@ func TestTerminalFits(t *testing.T) {
 	s.Records = 11e12
 	for _, list := range []string{"suppressed", "review", "rejected"} {
 		for _, reason := range []string{"bounce_domain_not_hosted_long", "bounce_mailbox_disabled_long", "syntax_domain_label_too_long"} {
-			s.Reasons = append(s.Reasons, export.ReasonCount{List: list, Reason: reason, N: 5e11})
+			s.Reasons = append(s.Reasons, summary.ReasonCount{List: list, Reason: reason, N: 5e11})
 		}
 	}
 	s.Projection.Basis = "prior: general experience, not your own figures, and more words than that"
 	for range 9 {
-		s.Gates = append(s.Gates, export.Gate{Name: "suppressed_share", Detail: "41.0% of the list would be suppressed; the limit is 30%"})
+		s.Gates = append(s.Gates, summary.Gate{Name: "suppressed_share", Detail: "41.0% of the list would be suppressed; the limit is 30%"})
 	}
 	for _, width := range []int{64, 80, 132} {
 		var b strings.Builder

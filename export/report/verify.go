@@ -23,7 +23,8 @@ import (
 	"golang.org/x/text/encoding/unicode"
 	"golang.org/x/text/transform"
 
-	"winnow/export"
+	"github.com/winnow-email/winnow/export"
+	"github.com/winnow-email/winnow/export/summary"
 )
 
 // Proof is what Verify found: what holds, what does not, and what could not be
@@ -63,7 +64,7 @@ func Verify(ctx context.Context, dir string) (*Proof, error) {
 type verifier struct {
 	ctx   context.Context
 	dir   string
-	s     *export.Summary
+	s     *summary.Summary
 	proof *Proof
 }
 
@@ -83,7 +84,7 @@ func (v *verifier) summary() error {
 	if err != nil {
 		return err
 	}
-	var s export.Summary
+	var s summary.Summary
 	if err := json.Unmarshal(raw, &s); err != nil {
 		v.wrong("summary.json cannot be read: %v", err)
 		return nil
@@ -198,7 +199,7 @@ var added = []struct {
 
 // lists checks each list against its input, and the reasons against the summary.
 func (v *verifier) lists() error {
-	reasons := map[export.ReasonCount]int64{}
+	reasons := map[summary.ReasonCount]int64{}
 	for _, in := range v.s.Inputs {
 		if in.Role == "list" {
 			if err := v.list(in, reasons); err != nil {
@@ -211,7 +212,7 @@ func (v *verifier) lists() error {
 		if r.List != export.Suppressed && r.List != export.Review {
 			continue
 		}
-		k := export.ReasonCount{List: r.List, Reason: r.Reason}
+		k := summary.ReasonCount{List: r.List, Reason: r.Reason}
 		if reasons[k] != r.N {
 			v.wrong("%s.csv has %d rows with the reason %s, summary.json says %d", r.List, reasons[k], r.Reason, r.N)
 			bad++
@@ -231,13 +232,13 @@ func (v *verifier) lists() error {
 // list proves that every line of an input is in exactly one list. Lines, not
 // records: what a record is, is the run's own judgement; that no line is lost
 // or invented needs no judgement.
-func (v *verifier) list(in export.InputFile, reasons map[export.ReasonCount]int64) error {
-	m := matcher{comma: ',', reasons: map[export.ReasonCount]bool{}}
+func (v *verifier) list(in summary.InputFile, reasons map[summary.ReasonCount]int64) error {
+	m := matcher{comma: ',', reasons: map[summary.ReasonCount]bool{}}
 	if in.Delimiter != "" {
 		m.comma = in.Delimiter[0]
 	}
 	for _, r := range v.s.Reasons {
-		m.reasons[export.ReasonCount{List: r.List, Reason: r.Reason}] = true
+		m.reasons[summary.ReasonCount{List: r.List, Reason: r.Reason}] = true
 	}
 	head, err := v.preamble(in, m.comma)
 	if err != nil {
@@ -279,7 +280,7 @@ func (v *verifier) list(in export.InputFile, reasons map[export.ReasonCount]int6
 				return
 			}
 			if reason := m.match(line, a.list, a.cells); reason != "" {
-				reasons[export.ReasonCount{List: a.list, Reason: reason}]++
+				reasons[summary.ReasonCount{List: a.list, Reason: reason}]++
 			}
 		})
 		f.Close() // only read
@@ -306,12 +307,12 @@ func (v *verifier) list(in export.InputFile, reasons map[export.ReasonCount]int6
 // matcher finds the line of the input that a line of a list was.
 type matcher struct {
 	comma   byte
-	lines   []uint64                    // hashes of the input's lines, trimmed, sorted; nil: not known
-	out     []uint64                    // of the lines of the lists, as they were in the input
-	reasons map[export.ReasonCount]bool // those of the summary
-	either  [][2]uint64                 // lines of the input that a line may be: without its last cells, and as it is
-	fixes   map[string][]string         // by the address put in: the addresses it was put in for
-	fixed   int64                       // how many more there are in fixed.csv
+	lines   []uint64                     // hashes of the input's lines, trimmed, sorted; nil: not known
+	out     []uint64                     // of the lines of the lists, as they were in the input
+	reasons map[summary.ReasonCount]bool // those of the summary
+	either  [][2]uint64                  // lines of the input that a line may be: without its last cells, and as it is
+	fixes   map[string][]string          // by the address put in: the addresses it was put in for
+	fixed   int64                        // how many more there are in fixed.csv
 }
 
 // match takes a line of a list that adds so many cells to a record, and returns
@@ -323,7 +324,7 @@ func (m *matcher) match(line []byte, list string, cells int) (reason string) {
 	}
 	var values [5]string
 	b := bare(line, m.comma, cells, values[:])
-	if b == nil || cells == 1 && m.trim(b) == nil || cells == 5 && !m.reasons[export.ReasonCount{List: list, Reason: values[0]}] || !m.known(b) {
+	if b == nil || cells == 1 && m.trim(b) == nil || cells == 5 && !m.reasons[summary.ReasonCount{List: list, Reason: values[0]}] || !m.known(b) {
 		m.add(line) // not the last line of a record
 		return ""
 	}
@@ -412,7 +413,7 @@ const maxHead = 200
 // preamble returns the lines of an input up to its header, as suppressed.csv
 // shows where it ends. A list without a header has at most the line in which
 // Excel names the delimiter.
-func (v *verifier) preamble(in export.InputFile, comma byte) (head [][]byte, err error) {
+func (v *verifier) preamble(in summary.InputFile, comma byte) (head [][]byte, err error) {
 	f, err := os.Open(filepath.Join(v.dir, filepath.FromSlash(in.Folder+export.Suppressed+".csv")))
 	if err != nil {
 		return nil, nil // that it is missing is said elsewhere
@@ -442,7 +443,7 @@ func (v *verifier) preamble(in export.InputFile, comma byte) (head [][]byte, err
 }
 
 // fixes reads what a run with accepted fixes changed.
-func (v *verifier) fixes(in export.InputFile, m *matcher) error {
+func (v *verifier) fixes(in summary.InputFile, m *matcher) error {
 	f, err := os.Open(filepath.Join(v.dir, filepath.FromSlash(in.Folder+"fixed.csv")))
 	if err != nil {
 		return nil // no fixes
@@ -472,7 +473,7 @@ func (v *verifier) fixes(in export.InputFile, m *matcher) error {
 
 // inputLines reads the lines of an input but for those of its header, when it
 // can be compared.
-func (v *verifier) inputLines(in export.InputFile, head [][]byte, m *matcher) error {
+func (v *verifier) inputLines(in summary.InputFile, head [][]byte, m *matcher) error {
 	path, member := in.Name, "" // of an archive: archive.zip/member.csv
 	info, err := os.Stat(path)
 	for i := 1; err != nil && i < len(in.Name); i++ {
@@ -519,7 +520,7 @@ func (v *verifier) inputLines(in export.InputFile, head [][]byte, m *matcher) er
 // openInput opens a list, or a member of a zip archive; it returns nil when that
 // is not what the run read. The hash of one list of several in an archive is
 // that of its own bytes, else it is that of the file.
-func openInput(path, member string, in export.InputFile) (io.ReadCloser, error) {
+func openInput(path, member string, in summary.InputFile) (io.ReadCloser, error) {
 	size, sum, err := hashFile(path)
 	if err != nil {
 		return nil, err

@@ -14,7 +14,7 @@ import (
 	"strings"
 	"time"
 
-	"winnow/validate"
+	"github.com/winnow-email/winnow/validate"
 )
 
 // The cache file keeps answers between runs. It is private (0600), replaced as

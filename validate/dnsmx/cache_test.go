@@ -10,8 +10,8 @@ import (
 	"testing"
 	"time"
 
-	"winnow/validate"
-	"winnow/validate/dnsmx/dnstest"
+	"github.com/winnow-email/winnow/validate"
+	"github.com/winnow-email/winnow/validate/dnsmx/dnstest"
 )
 
 func asJSON(tb testing.TB, v any) string {

@@ -3,8 +3,8 @@ package dnsmx
 import (
 	"testing"
 
-	"winnow/validate"
-	"winnow/validate/dnsmx/dnstest"
+	"github.com/winnow-email/winnow/validate"
+	"github.com/winnow-email/winnow/validate/dnsmx/dnstest"
 )
 
 // A resolver that knows a world of its own is believed when it is on this

@@ -12,7 +12,7 @@ import (
 
 	"github.com/miekg/dns"
 
-	"winnow/validate"
+	"github.com/winnow-email/winnow/validate"
 )
 
 // engine is one call of Resolve. All its state is guarded by mu; sockets are

@@ -8,7 +8,7 @@ import (
 
 	"github.com/miekg/dns"
 
-	"winnow/validate"
+	"github.com/winnow-email/winnow/validate"
 )
 
 // phase is how far a run has come.

@@ -9,7 +9,7 @@ import (
 
 	"github.com/miekg/dns"
 
-	"winnow/validate"
+	"github.com/winnow-email/winnow/validate"
 )
 
 // upstream is a resolver with what is known of its health.

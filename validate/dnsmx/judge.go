@@ -11,8 +11,8 @@ import (
 
 	"github.com/miekg/dns"
 
-	"winnow/validate"
-	"winnow/validate/lists"
+	"github.com/winnow-email/winnow/validate"
+	"github.com/winnow-email/winnow/validate/lists"
 )
 
 // state is what the replies to a question amount to.

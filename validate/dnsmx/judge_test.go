@@ -10,8 +10,8 @@ import (
 
 	"github.com/miekg/dns"
 
-	"winnow/validate"
-	"winnow/validate/dnsmx/dnstest"
+	"github.com/winnow-email/winnow/validate"
+	"github.com/winnow-email/winnow/validate/dnsmx/dnstest"
 )
 
 // recorded asks for all scenarios once and returns the recording.

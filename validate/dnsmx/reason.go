@@ -1,6 +1,6 @@
 package dnsmx
 
-import "winnow/validate"
+import "github.com/winnow-email/winnow/validate"
 
 // A reason is a stable code with the one verdict it stands for. Codes are
 // frozen: one that was released is never renamed and never changes its verdict.

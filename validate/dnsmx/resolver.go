@@ -9,7 +9,7 @@ import (
 	"sync"
 	"time"
 
-	"winnow/validate"
+	"github.com/winnow-email/winnow/validate"
 )
 
 // ErrUnusable is wrapped by the errors of Resolve that mean: the DNS could not

@@ -12,8 +12,8 @@ import (
 	"testing"
 	"time"
 
-	"winnow/validate"
-	"winnow/validate/dnsmx/dnstest"
+	"github.com/winnow-email/winnow/validate"
+	"github.com/winnow-email/winnow/validate/dnsmx/dnstest"
 )
 
 // resolve asks r for the domains and returns the answers by domain.

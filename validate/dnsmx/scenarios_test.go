@@ -11,8 +11,8 @@ import (
 	"testing"
 	"time"
 
-	"winnow/validate"
-	"winnow/validate/dnsmx/dnstest"
+	"github.com/winnow-email/winnow/validate"
+	"github.com/winnow-email/winnow/validate/dnsmx/dnstest"
 )
 
 // scenario is one stanza of testdata/scenarios.txt.

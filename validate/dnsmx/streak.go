@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"winnow/validate"
+	"github.com/winnow-email/winnow/validate"
 )
 
 // A mail server tries for four to five days before it gives a message back (RFC

@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"winnow/validate"
-	"winnow/validate/dnsmx/dnstest"
+	"github.com/winnow-email/winnow/validate"
+	"github.com/winnow-email/winnow/validate/dnsmx/dnstest"
 )
 
 const alive = "alive.com. MX 10 mx.alive.com.\nmx.alive.com. A 198.41.0.4\n"

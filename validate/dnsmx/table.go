@@ -13,7 +13,7 @@ import (
 	"strings"
 	"time"
 
-	"winnow/validate"
+	"github.com/winnow-email/winnow/validate"
 )
 
 var tableColumns = []string{"domain", "verdict", "reason", "mx", "provider", "warnings", "evidence", "observed_at"}

@@ -12,7 +12,7 @@ import (
 
 	"github.com/miekg/dns"
 
-	"winnow/validate"
+	"github.com/winnow-email/winnow/validate"
 )
 
 // A tape is a recording of a run: one line a reply, in the order they came.

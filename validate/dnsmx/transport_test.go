@@ -14,8 +14,8 @@ import (
 
 	"github.com/miekg/dns"
 
-	"winnow/validate"
-	"winnow/validate/dnsmx/dnstest"
+	"github.com/winnow-email/winnow/validate"
+	"github.com/winnow-email/winnow/validate/dnsmx/dnstest"
 )
 
 // TestFreshSockets asks for the scenarios the way a resolver across the

@@ -19,7 +19,7 @@ import (
 	"github.com/getkin/kin-openapi/routers"
 	"github.com/getkin/kin-openapi/routers/gorillamux"
 
-	"winnow/export/esp"
+	"github.com/winnow-email/winnow/export/esp"
 )
 
 // recorded is one call that winnow made.

@@ -10,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"net"
 	"net/http"
 	"net/url"
@@ -19,7 +18,8 @@ import (
 	"strings"
 	"time"
 
-	"winnow/validate/lists"
+	"github.com/winnow-email/winnow/internal/files"
+	"github.com/winnow-email/winnow/validate/lists"
 )
 
 // upstream are the lists that are fetched when none is named: those behind the
@@ -336,21 +336,11 @@ func sum(b []byte) string {
 	return hex.EncodeToString(s[:])
 }
 
-// writeFile makes a private file appear whole or not at all.
+// writeFile writes a file of the folder in which updated facts are kept.
 func writeFile(path string, b []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	w, err := files.Replace(path)
 	if err != nil {
 		return err
 	}
-	_, err = f.Write(b)
-	err = errors.Join(err, f.Sync(), f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		if rerr := os.Remove(f.Name()); rerr != nil && !errors.Is(rerr, fs.ErrNotExist) {
-			return errors.Join(err, rerr)
-		}
-	}
-	return err
+	return w.Finish(b)
 }

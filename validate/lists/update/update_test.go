@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"winnow/validate/lists"
+	"github.com/winnow-email/winnow/validate/lists"
 )
 
 // page serves a list that can change, with an ETag.

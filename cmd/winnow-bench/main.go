@@ -1,8 +1,8 @@
-// Command benchlist writes a big mailing list with suppressions and bounces,
+// Command winnow-bench writes a big mailing list with suppressions and bounces,
 // and measures what it costs to clean it. The same program writes the same
 // bytes; every name is invented.
 //
-//	go run ./internal/benchlist -rows 10000000 -dir /tmp/bench
+//	go run ./cmd/winnow-bench -rows 10000000 -dir /tmp/bench
 //
 // It prints, for copying the list and for cleaning it offline (no DNS, all
 // checks on, suppressions and bounces merged, all files written and synced),
@@ -26,8 +26,8 @@ import (
 	"syscall"
 	"time"
 
-	"winnow"
-	"winnow/bounceimport"
+	"github.com/winnow-email/winnow"
+	"github.com/winnow-email/winnow/bounceimport"
 )
 
 func main() {

@@ -1,4 +1,4 @@
-// Command bench makes the zone that bench.sh serves, and measures package dnsmx
+// Command winnow-benchdns makes the zone that bench.sh serves, and measures package dnsmx
 // against it: every verdict is compared with what the zone says.
 //
 //	bench gen DIR N                       zone files, names and truth for N domains
@@ -19,8 +19,8 @@ import (
 	"syscall"
 	"time"
 
-	"winnow/validate"
-	"winnow/validate/dnsmx"
+	"github.com/winnow-email/winnow/validate"
+	"github.com/winnow-email/winnow/validate/dnsmx"
 )
 
 func main() {

@@ -1,4 +1,6 @@
-package export
+// Package shown makes strangers' words fit for people: what is printed, written into
+// a cell that a spreadsheet opens, or masked because it is personal data.
+package shown
 
 import (
 	"strings"

@@ -1,8 +1,8 @@
-// Command gen regenerates the embedded lists from their npm packages. It runs
+// Command winnow-genlists regenerates the embedded lists from their npm packages. It runs
 // npm, the registry's own client, and needs a network for that; with -from DIR
 // the package archives (npm pack) are read from DIR and only their dates asked for.
 //
-//	go run ./validate/lists/gen [-from DIR] [-o validate/lists]
+//	go run ./cmd/winnow-genlists [-from DIR] [-o validate/lists]
 package main
 
 import (
@@ -20,7 +20,7 @@ import (
 	"strings"
 	"time"
 
-	"winnow/validate/lists"
+	"github.com/winnow-email/winnow/validate/lists"
 )
 
 // packages are the npm packages with a fit licence, the name under which each is

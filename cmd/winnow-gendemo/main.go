@@ -1,10 +1,10 @@
-// Command gendemo writes the demo: a contact list as a shop would export it,
+// Command winnow-gendemo writes the demo: a contact list as a shop would export it,
 // the bounces of its last campaigns, and a recording of what the DNS says of the
 // domains in it. People and companies are invented, and the recording is made
 // from a zone text by a resolver on loopback, so what the DNS says of them in
 // the demo is invented too. The same program writes the same bytes.
 //
-//	go run ./internal/gendemo testdata
+//	go run ./cmd/winnow-gendemo testdata
 package main
 
 import (
@@ -21,9 +21,9 @@ import (
 	"strings"
 	"time"
 
-	"winnow/validate"
-	"winnow/validate/dnsmx"
-	"winnow/validate/dnsmx/dnstest"
+	"github.com/winnow-email/winnow/validate"
+	"github.com/winnow-email/winnow/validate/dnsmx"
+	"github.com/winnow-email/winnow/validate/dnsmx/dnstest"
 )
 
 var (
@@ -67,9 +67,9 @@ var replies = []struct{ code, text string }{
 
 func main() {
 	log.SetFlags(0)
-	log.SetPrefix("gendemo: ")
+	log.SetPrefix("winnow-gendemo: ")
 	if len(os.Args) != 2 {
-		log.Fatal("usage: gendemo DIR")
+		log.Fatal("usage: winnow-gendemo DIR")
 	}
 	list, bounces := generate()
 	tape, err := record()

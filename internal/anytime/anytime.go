@@ -1,15 +1,16 @@
-package bounceimport
+// Package anytime reads the times that other programs write.
+package anytime
 
 import (
 	"strings"
 	"time"
 )
 
-// ParseTime reads the times that exports, webhooks, logs and mails use: epoch
+// Parse reads the times that exports, webhooks, logs and mails use: epoch
 // seconds, milliseconds, microseconds or fractions, RFC 3339 and its relatives
 // with a blank, RFC 5322, dd.mm.yyyy, and the forms of US programs. loc is the
 // zone of times that name none. The zero time means that s is none of these.
-func ParseTime(s string, loc *time.Location) time.Time {
+func Parse(s string, loc *time.Location) time.Time {
 	s = strings.TrimSpace(s)
 	if len(s) < 6 {
 		return time.Time{}
@@ -24,7 +25,7 @@ func ParseTime(s string, loc *time.Location) time.Time {
 		if t, ok := epoch(s); ok {
 			return t
 		}
-		if t, ok := isoTime(s, loc); ok {
+		if t, ok := ISO(s, loc); ok {
 			return t
 		}
 		if t, ok := shortDate(s, loc); ok {
@@ -69,32 +70,32 @@ func epoch(s string) (time.Time, bool) {
 	return time.Unix(0, whole).UTC(), true
 }
 
-// isoTime reads yyyy-mm-dd or yyyy/mm/dd, with or without a time of day after
+// ISO reads yyyy-mm-dd or yyyy/mm/dd, with or without a time of day after
 // "T" or blanks, a fraction, and a zone ("Z", "UTC", "+0200", "+02:00", " +02").
-func isoTime(s string, loc *time.Location) (time.Time, bool) {
+func ISO(s string, loc *time.Location) (time.Time, bool) {
 	if len(s) < 10 || s[4] != '-' && s[4] != '/' || s[7] != s[4] {
 		return time.Time{}, false
 	}
-	y, ok1 := digits(s[0:4])
-	mo, ok2 := digits(s[5:7])
-	d, ok3 := digits(s[8:10])
+	y, ok1 := Digits(s[0:4])
+	mo, ok2 := Digits(s[5:7])
+	d, ok3 := Digits(s[8:10])
 	if !ok1 || !ok2 || !ok3 || mo < 1 || mo > 12 || d < 1 || d > 31 {
 		return time.Time{}, false
 	}
-	h, mi, se, ns, rest, ok := clock(s[10:])
+	h, mi, se, ns, rest, ok := Clock(s[10:])
 	if !ok {
 		return time.Time{}, false
 	}
-	z, ok := zone(rest, loc)
+	z, ok := Zone(rest, loc)
 	if !ok {
 		return time.Time{}, false
 	}
 	return time.Date(y, time.Month(mo), d, h, mi, se, ns, z).UTC(), true
 }
 
-// clock reads " hh:mm[:ss[.fraction]][ AM]" and returns what follows it. Nothing
+// Clock reads " hh:mm[:ss[.fraction]][ AM]" and returns what follows it. Nothing
 // at all is midnight.
-func clock(s string) (h, m, sec, ns int, rest string, ok bool) {
+func Clock(s string) (h, m, sec, ns int, rest string, ok bool) {
 	s = strings.TrimLeft(s, " Tt,")
 	if s == "" {
 		return 0, 0, 0, 0, "", true
@@ -104,16 +105,16 @@ func clock(s string) (h, m, sec, ns int, rest string, ok bool) {
 		return 0, 0, 0, 0, s, !isDigit(s[0])
 	}
 	var ok1, ok2 bool
-	if h, ok1 = digits(s[:i]); !ok1 || len(s) < i+3 {
+	if h, ok1 = Digits(s[:i]); !ok1 || len(s) < i+3 {
 		return
 	}
-	if m, ok2 = digits(s[i+1 : i+3]); !ok2 {
+	if m, ok2 = Digits(s[i+1 : i+3]); !ok2 {
 		return
 	}
 	s = s[i+3:]
 	if len(s) >= 3 && s[0] == ':' {
 		var ok3 bool
-		if sec, ok3 = digits(s[1:3]); !ok3 {
+		if sec, ok3 = Digits(s[1:3]); !ok3 {
 			return
 		}
 		s = s[3:]
@@ -141,7 +142,8 @@ func clock(s string) (h, m, sec, ns int, rest string, ok bool) {
 	return h, m, sec, ns, s, true
 }
 
-func zone(s string, loc *time.Location) (*time.Location, bool) {
+// Zone reads the zone that ends a time; loc is that of a time that names none.
+func Zone(s string, loc *time.Location) (*time.Location, bool) {
 	s = strings.TrimSpace(s)
 	switch s {
 	case "":
@@ -157,7 +159,7 @@ func zone(s string, loc *time.Location) (*time.Location, bool) {
 		if len(d) == 2 {
 			d += "00"
 		}
-		n, ok := digits(d)
+		n, ok := Digits(d)
 		if !ok || len(d) != 4 || n/100 > 15 || n%100 > 59 {
 			return nil, false
 		}
@@ -168,7 +170,7 @@ func zone(s string, loc *time.Location) (*time.Location, bool) {
 		return time.FixedZone("", off), true
 	}
 	if len(s) > 3 && (strings.HasPrefix(s, "UTC") || strings.HasPrefix(s, "GMT")) {
-		return zone(s[3:], loc)
+		return Zone(s[3:], loc)
 	}
 	switch strings.ToUpper(s) { // RFC 5322 4.3, and the zones that Japanese and European mailers write
 	case "EST", "CDT":
@@ -211,9 +213,9 @@ func shortDate(s string, loc *time.Location) (time.Time, bool) {
 		return time.Time{}, false
 	}
 	p := strings.Split(date, string(sep))
-	a, ok1 := digits(p[0])
-	b, ok2 := digits(p[1])
-	y, ok3 := digits(p[2])
+	a, ok1 := Digits(p[0])
+	b, ok2 := Digits(p[1])
+	y, ok3 := Digits(p[2])
 	if !ok1 || !ok2 || !ok3 || len(p[0]) > 2 {
 		return time.Time{}, false
 	}
@@ -227,11 +229,11 @@ func shortDate(s string, loc *time.Location) (time.Time, bool) {
 	if d < 1 || d > 31 || m < 1 || m > 12 || y < 1980 {
 		return time.Time{}, false
 	}
-	h, mi, se, ns, tail, ok := clock(rest)
+	h, mi, se, ns, tail, ok := Clock(rest)
 	if !ok {
 		return time.Time{}, false
 	}
-	z, ok := zone(tail, loc)
+	z, ok := Zone(tail, loc)
 	if !ok {
 		return time.Time{}, false
 	}
@@ -248,13 +250,13 @@ func mailDate(s string, loc *time.Location) time.Time {
 	for i := 0; i < len(f); i++ {
 		w := f[i]
 		switch {
-		case m == 0 && monthOf(w) > 0:
-			m = monthOf(w)
+		case m == 0 && Month(w) > 0:
+			m = Month(w)
 		case strings.Count(w, "-") == 2 && m == 0 && isDigit(w[0]): // 21-Oct-2011
 			p := strings.Split(w, "-")
-			d, _ = digits(p[0])
-			m = monthOf(p[1])
-			y, _ = digits(p[2])
+			d, _ = Digits(p[0])
+			m = Month(p[1])
+			y, _ = Digits(p[2])
 		case tod == "" && strings.Count(w, ":") >= 1 && isDigit(w[0]):
 			tod = w
 			if i+1 < len(f) && (strings.EqualFold(f[i+1], "AM") || strings.EqualFold(f[i+1], "PM")) {
@@ -262,11 +264,11 @@ func mailDate(s string, loc *time.Location) time.Time {
 				i++
 			}
 		case isDigit(w[0]) && len(w) <= 2 && d == 0:
-			d, _ = digits(w)
+			d, _ = Digits(w)
 		case isDigit(w[0]) && len(w) == 4 && y == 0:
-			y, _ = digits(w)
+			y, _ = Digits(w)
 		case isDigit(w[0]) && len(w) == 2 && y == 0 && d != 0 && m != 0:
-			if y, _ = digits(w); y < 70 { // RFC 5322 4.3
+			if y, _ = Digits(w); y < 70 { // RFC 5322 4.3
 				y += 2000
 			} else {
 				y += 1900
@@ -278,7 +280,7 @@ func mailDate(s string, loc *time.Location) time.Time {
 	if m == 0 || d < 1 || d > 31 || y < 1970 {
 		return time.Time{}
 	}
-	h, mi, se, ns, rest, ok := clock(tod)
+	h, mi, se, ns, rest, ok := Clock(tod)
 	if !ok {
 		return time.Time{}
 	}
@@ -286,13 +288,14 @@ func mailDate(s string, loc *time.Location) time.Time {
 	if rest == "" && len(tail) > 0 {
 		rest = tail[0]
 	}
-	if zz, ok := zone(rest, loc); ok {
+	if zz, ok := Zone(rest, loc); ok {
 		z = zz
 	}
 	return time.Date(y, time.Month(m), d, h, mi, se, ns, z).UTC()
 }
 
-func monthOf(w string) int {
+// Month returns the number of the English month that w begins with, or 0.
+func Month(w string) int {
 	if len(w) < 3 {
 		return 0
 	}
@@ -306,7 +309,8 @@ func monthOf(w string) int {
 	return 0
 }
 
-func digits(s string) (int, bool) {
+// Digits reads a number of decimal digits and nothing else.
+func Digits(s string) (int, bool) {
 	if s == "" || len(s) > 9 {
 		return 0, false
 	}
@@ -319,3 +323,5 @@ func digits(s string) (int, bool) {
 	}
 	return n, true
 }
+
+func isDigit(c byte) bool { return c >= '0' && c <= '9' }

@@ -1,0 +1,140 @@
+package files
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+)
+
+// Whole is a private file (mode 0600) that appears under its name when it is
+// complete: until Commit there is only a temporary file beside it.
+type Whole struct {
+	*os.File
+	path string
+}
+
+// Create begins the file at path. A program may replace only what it made: a file
+// that is there is replaced only when it is empty or begins with own, the first
+// bytes of what winnow writes there; with an empty own nothing is replaced.
+func Create(path, own string) (*Whole, error) {
+	if err := MayReplace(path, own); err != nil {
+		return nil, err
+	}
+	return Replace(path)
+}
+
+// Replace is Create in a folder that is winnow's own, where whatever stands at path
+// is an earlier state of the same thing.
+func Replace(path string) (*Whole, error) {
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*") // O_EXCL, 0600
+	if err != nil {
+		return nil, fmt.Errorf("cannot write %s: %w", path, Plain(err)) // not the temporary name, for which nobody asked
+	}
+	return &Whole{f, path}, nil
+}
+
+// Finish writes content and commits.
+func (w *Whole) Finish(content []byte) error {
+	if _, err := w.Write(content); err != nil {
+		w.Abandon()
+		return fmt.Errorf("cannot write %s: %w", w.path, Plain(err))
+	}
+	return w.Commit()
+}
+
+// Write writes content to the file at path, under the rules of Create.
+func Write(path, own string, content []byte) error {
+	w, err := Create(path, own)
+	if err != nil {
+		return err
+	}
+	return w.Finish(content)
+}
+
+// MayReplace returns the error that Create would, for a caller that writes later.
+func MayReplace(path, own string) error {
+	dir := filepath.Dir(path)
+	st, err := os.Lstat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		if _, err := os.Stat(dir); err != nil {
+			return fmt.Errorf("cannot write %s: the folder %s does not exist", path, dir)
+		}
+	case err != nil:
+		return fmt.Errorf("cannot write %s: %w", path, Plain(err))
+	case st.IsDir():
+		return fmt.Errorf("cannot write %s: it is a folder", path)
+	case !st.Mode().IsRegular():
+		return fmt.Errorf("cannot write %s: it is a link or a device, not a regular file; name the file itself", path)
+	default:
+		if err := begins(path, own); err != nil {
+			return err
+		}
+	}
+	if run := RunAbove(path); run != "" {
+		return fmt.Errorf("%s would lie in the run folder %s, which stays as its run wrote it: write beside it", path, run)
+	}
+	return nil
+}
+
+// begins returns an error unless the file at path is empty or begins with own.
+func begins(path, own string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return fmt.Errorf("cannot write %s: %w", path, Plain(err))
+	}
+	defer f.Close() // only read
+	head := make([]byte, max(1, len(own)))
+	n, err := io.ReadFull(f, head)
+	switch {
+	case err == io.EOF && n == 0:
+		return nil
+	case err == nil && own != "" && string(head) == own:
+		return nil
+	case errors.Is(err, syscall.EISDIR):
+		return fmt.Errorf("cannot write %s: it is a folder", path)
+	}
+	return fmt.Errorf("%s is there already, and winnow did not write it: name another file, or remove it first", path)
+}
+
+// RunAbove returns the run folder that path would lie in, or "".
+func RunAbove(path string) string {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return ""
+	}
+	for up := filepath.Dir(abs); ; up = filepath.Dir(up) {
+		if st, err := os.Stat(filepath.Join(up, RunMark)); err == nil && st.Mode().IsRegular() {
+			return up
+		}
+		if up == filepath.Dir(up) {
+			return ""
+		}
+	}
+}
+
+// Commit makes the file appear, or removes what there is of it.
+func (w *Whole) Commit() error {
+	err := w.Sync()
+	if cerr := w.Close(); err == nil {
+		err = cerr
+	}
+	if err == nil {
+		err = os.Rename(w.Name(), w.path)
+	}
+	if err != nil {
+		os.Remove(w.Name())
+		return fmt.Errorf("cannot write %s: %w", w.path, Plain(err))
+	}
+	return nil
+}
+
+// Abandon removes what there is of the file.
+func (w *Whole) Abandon() {
+	w.Close()
+	os.Remove(w.Name())
+}

@@ -8,8 +8,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -17,13 +19,34 @@ import (
 	"github.com/winnow-email/winnow/validate/dnsmx/dnstest"
 )
 
-// TestMain lets the scripts run winnow itself, in the process of the test binary.
+// TestMain makes the test binary be winnow where it is called by that name: tests
+// find it in their PATH.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){
-		"winnow": func() {
-			os.Exit(run(context.Background(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
-		},
-	})
+	if strings.TrimSuffix(filepath.Base(os.Args[0]), ".exe") == "winnow" {
+		os.Exit(mainCode())
+	}
+	os.Exit(withWinnow(m.Run))
+}
+
+// withWinnow calls f with the program in the PATH.
+func withWinnow(f func() int) int {
+	self, err := os.Executable()
+	if err != nil {
+		panic(err)
+	}
+	dir, err := os.MkdirTemp("", "winnow-test")
+	if err != nil {
+		panic(err)
+	}
+	defer os.RemoveAll(dir)
+	name := filepath.Join(dir, "winnow")
+	if runtime.GOOS == "windows" {
+		name += ".exe"
+	}
+	if err := errors.Join(os.Symlink(self, name), os.Setenv("PATH", dir+string(filepath.ListSeparator)+os.Getenv("PATH"))); err != nil {
+		panic(err)
+	}
+	return f()
 }
 
 // TestScripts runs every page in testdata/script: each shows a command, its
@@ -34,8 +57,9 @@ func TestScripts(t *testing.T) {
 		t.Fatal(err)
 	}
 	testscript.Run(t, testscript.Params{
-		Dir: "testdata/script",
+		Dir: filepath.Join(root, "cmd/winnow/testdata/script"), // absolute: commands change the folder
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"winnow":    inProcess,
 			"exits":     exits,
 			"lines":     lines,
 			"private":   private,
@@ -50,6 +74,29 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 	})
+}
+
+// inProcess runs winnow in the process of the test: starting a process for each
+// command takes longer than all that they do. "exec winnow" starts one, for what
+// only a process has: standard input, signals, a shell around it.
+func inProcess(ts *testscript.TestScript, neg bool, args []string) {
+	if code := winnowHere(ts, args); (code != 0) != neg {
+		ts.Fatalf("exit code %d", code)
+	}
+}
+
+// oneAtATime guards what commands in this process share: the working directory
+// and the environment.
+var oneAtATime sync.Mutex
+
+func winnowHere(ts *testscript.TestScript, args []string) int {
+	oneAtATime.Lock()
+	defer oneAtATime.Unlock()
+	for _, name := range []string{"HOME", "TMPDIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "NO_COLOR"} {
+		ts.Check(os.Setenv(name, ts.Getenv(name)))
+	}
+	ts.Check(os.Chdir(ts.MkAbs(".")))
+	return run(context.Background(), args, strings.NewReader(""), ts.Stdout(), ts.Stderr())
 }
 
 // private checks that a folder and all in it can be read by its owner only.
@@ -108,7 +155,9 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	want, err := strconv.Atoi(args[0])
 	ts.Check(err)
 	got := 0
-	if err := ts.Exec(args[1], args[2:]...); err != nil {
+	if args[1] == "winnow" {
+		got = winnowHere(ts, args[2:])
+	} else if err := ts.Exec(args[1], args[2:]...); err != nil {
 		var ee *exec.ExitError
 		if !errors.As(err, &ee) {
 			ts.Fatalf("%v", err)

@@ -192,7 +192,7 @@ func eachAddress(ctx context.Context, path string, in *summary.InputFile, list s
 	// longer than the header it does not stand under its name.
 	added := 0
 	if list != export.Cleaned {
-		added = len(reasonColumns)
+		added = len(export.ReasonColumns())
 	}
 	var key []byte
 	var found []validate.CellAddress
@@ -208,7 +208,7 @@ func eachAddress(ctx context.Context, path string, in *summary.InputFile, list s
 		}
 		f(key, place{list, reason})
 	}
-	err = eachRecord(ctx, l, func(c *csvrows.Chunk, i int, buf []byte) error {
+	err = l.Each(ctx, func(c *csvrows.Chunk, i int, buf []byte) error {
 		records--
 		reason := ""
 		if added > 0 {

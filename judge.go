@@ -13,14 +13,9 @@ import (
 	"unicode/utf8"
 
 	"github.com/winnow-email/winnow/bounceimport"
+	"github.com/winnow-email/winnow/export"
 	"github.com/winnow-email/winnow/internal/shown"
 	"github.com/winnow-email/winnow/validate"
-)
-
-// The columns that winnow adds.
-var (
-	reasonColumns    = []string{"winnow_reason", "winnow_detail", "winnow_suggestion", "winnow_evidence", "winnow_date"}
-	duplicateColumns = []string{"winnow_first_record"}
 )
 
 // secondPass reads the lists again, decides and writes.
@@ -504,7 +499,7 @@ func (r *run) firstName(rw *row) string {
 	return shown.Cell(n)
 }
 
-// reasonCells are the values of reasonColumns. The date is that of the evidence
+// reasonCells are the values of export.ReasonColumns. The date is that of the evidence
 // that decided, which stands first.
 func reasonCells(d *Decision) [5]string {
 	var ev strings.Builder
@@ -621,11 +616,11 @@ func (r *run) create(l *list, f fate) error {
 	case kept:
 		head = l.Preamble()
 	case duplicate:
-		head = l.AppendPreamble(nil, duplicateColumns...)
+		head = l.AppendPreamble(nil, export.DuplicateColumns()...)
 	case rejected:
 		head = []byte("line,reason,record\n")
 	default:
-		head = l.AppendPreamble(nil, reasonColumns...)
+		head = l.AppendPreamble(nil, export.ReasonColumns()...)
 	}
 	_, err = file.Write(head)
 	return err

@@ -102,13 +102,13 @@ func RunPlan(ctx context.Context, job *PlanJob) (_ *Plan, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, list.Close()) }()
-	if columnOf(list.Header, "winnow_reason") >= 0 {
+	if csvrows.ColumnOf(list.Header, "winnow_reason") >= 0 {
 		return nil, fmt.Errorf("%s holds rows that winnow kept back, with a reason for each: plan the sending of cleaned.csv", job.List)
 	}
 	dates := -1
 	if job.LastEngaged != "" {
-		if dates = columnOf(list.Header, job.LastEngaged); dates < 0 {
-			return nil, noColumn(job.List, list.Header, job.LastEngaged)
+		if dates = csvrows.ColumnOf(list.Header, job.LastEngaged); dates < 0 {
+			return nil, csvrows.NoColumn(job.List, list.Header, job.LastEngaged)
 		}
 	} else if job.Sunset > 0 {
 		return nil, errors.New("a sunset needs the column of the last engagement")
@@ -149,27 +149,6 @@ func RunPlan(ctx context.Context, job *PlanJob) (_ *Plan, err error) {
 	return plan, dir.Commit(s)
 }
 
-func noColumn(path string, header []string, name string) error {
-	if len(header) == 0 {
-		return fmt.Errorf("%s has no header: name the column %q by its number", path, name)
-	}
-	return fmt.Errorf("%s has no column %q; its columns are %s", path, name, strings.Join(header, ", "))
-}
-
-// columnOf returns the place of a column that is named by its header or its
-// number (from 1), -1 when there is none.
-func columnOf(header []string, name string) int {
-	for i, h := range header {
-		if strings.EqualFold(strings.TrimSpace(h), name) {
-			return i
-		}
-	}
-	if n, err := strconv.Atoi(name); err == nil && n >= 1 && (n <= len(header) || len(header) == 0) {
-		return n - 1
-	}
-	return -1
-}
-
 // Values of Plan.SlashDates.
 const (
 	dayMonth        = "day/month"
@@ -181,7 +160,7 @@ const (
 // read: the first that can be read in one way only shows it.
 func slashDates(ctx context.Context, list *csvrows.List, dates int) (how string, err error) {
 	found := errors.New("found")
-	err = eachRecord(ctx, list, func(c *csvrows.Chunk, i int, buf []byte) error {
+	err = list.Each(ctx, func(c *csvrows.Chunk, i int, buf []byte) error {
 		a, b, ok := slashDate(strings.TrimSpace(string(c.Cell(i, dates, buf[:0]))))
 		switch {
 		case !ok:
@@ -216,7 +195,7 @@ func readPlan(ctx context.Context, list *csvrows.List, dates int, slash string) 
 	var v validate.Validator
 	number := map[string]uint16{}
 	ofDomain := map[string]uint16{}
-	err = eachRecord(ctx, list, func(c *csvrows.Chunk, i int, buf []byte) error {
+	err = list.Each(ctx, func(c *csvrows.Chunk, i int, buf []byte) error {
 		row := plannedRow{engaged: noDate, wave: fileRejected}
 		if c.Problem(i) != "" {
 			rows = append(rows, row)
@@ -434,7 +413,7 @@ func writePlan(ctx context.Context, list *csvrows.List, dir *export.Dir, rows []
 		return w, err
 	}
 	at := 0
-	err := eachRecord(ctx, list, func(c *csvrows.Chunk, i int, _ []byte) error {
+	err := list.Each(ctx, func(c *csvrows.Chunk, i int, _ []byte) error {
 		wave := rows[at].wave
 		at++
 		f := files[wave]
@@ -460,31 +439,4 @@ func writePlan(ctx context.Context, list *csvrows.List, dir *export.Dir, rows []
 		}
 	}
 	return nil
-}
-
-// eachRecord calls f for every record of the list.
-func eachRecord(ctx context.Context, list *csvrows.List, f func(c *csvrows.Chunk, i int, buf []byte) error) (err error) {
-	scan, err := list.Scan()
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, scan.Close()) }()
-	var c csvrows.Chunk
-	buf := make([]byte, 0, 1<<10)
-	for {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		switch err := scan.Next(&c); {
-		case err == io.EOF:
-			return nil
-		case err != nil:
-			return err
-		}
-		for i := range c.Len() {
-			if err := f(&c, i, buf); err != nil {
-				return err
-			}
-		}
-	}
 }

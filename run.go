@@ -256,8 +256,8 @@ func (r *run) open(ctx context.Context) error {
 	}
 	for _, l := range r.lists {
 		if r.job.By != "" {
-			if l.by = 1 + columnOf(l.Header, r.job.By); l.by == 0 {
-				return noColumn(l.Name, l.Header, r.job.By)
+			if l.by = 1 + csvrows.ColumnOf(l.Header, r.job.By); l.by == 0 {
+				return csvrows.NoColumn(l.Name, l.Header, r.job.By)
 			}
 		}
 	}

@@ -199,3 +199,25 @@ func looksLikeAddress(cell string) bool {
 	dot := strings.LastIndexByte(cell, '.')
 	return dot > at+1 && dot < len(cell)-2 && !strings.ContainsAny(cell, " \t\r\n,;:/|\\\"<>()[]")
 }
+
+// ColumnOf returns the place of the column that is named by its header or its
+// number (from 1), -1 when there is none. Without a header every number is one.
+func ColumnOf(header []string, name string) int {
+	for i, h := range header {
+		if strings.EqualFold(strings.TrimSpace(h), name) {
+			return i
+		}
+	}
+	if n, err := strconv.Atoi(name); err == nil && n >= 1 && (n <= len(header) || len(header) == 0) {
+		return n - 1
+	}
+	return -1
+}
+
+// NoColumn is the error about a column that ColumnOf does not find.
+func NoColumn(path string, header []string, name string) error {
+	if len(header) == 0 {
+		return fmt.Errorf("%s has no header: name the column %q by its number", path, name)
+	}
+	return fmt.Errorf("%s has no column %q; its columns are %s", path, name, strings.Join(header, ", "))
+}

@@ -2,12 +2,11 @@ package main
 
 import (
 	"encoding/json"
-	"fmt"
-	"strings"
 
 	"github.com/spf13/cobra"
 
-	"github.com/winnow-email/winnow"
+	"github.com/winnow-email/winnow/export/report"
+	"github.com/winnow-email/winnow/export/rundir"
 )
 
 func newDiffCmd(e *env) *cobra.Command {
@@ -20,7 +19,7 @@ from one list to another, and for which reason. Exit code 0 either way.`,
 		Example: `  winnow diff out-yesterday/ out/`,
 		Args:    usageArgs(cobra.ExactArgs(2)),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			changes, err := winnow.Diff(cmd.Context(), args[0], args[1], reveal)
+			changes, err := rundir.Diff(cmd.Context(), args[0], args[1], reveal)
 			if err != nil {
 				return err
 			}
@@ -33,35 +32,10 @@ from one list to another, and for which reason. Exit code 0 either way.`,
 				}
 				return nil
 			}
-			var b strings.Builder
-			if len(changes) == 0 {
-				b.WriteString("Nothing changed.\n")
-			}
-			for _, c := range changes {
-				fmt.Fprintf(&b, "%9d  %s\n           %s\n", c.N, describe(c), strings.Join(c.Examples, ", "))
-			}
-			_, err = e.stdout.Write([]byte(b.String()))
-			return err
+			return report.Changes(e.stdout, changes)
 		},
 	}
 	cmd.Flags().BoolVar(&jsonText, "json", false, "print one JSON object a change")
 	cmd.Flags().BoolVar(&reveal, "reveal", false, "print the examples in full")
 	return cmd
-}
-
-// describe says in a few words what a change is.
-func describe(c winnow.Change) string {
-	at := func(list, reason string) string {
-		if reason == "" || list == "cleaned" {
-			return list
-		}
-		return list + " (" + reason + ")"
-	}
-	switch {
-	case c.WasList == "":
-		return "new: " + at(c.List, c.Reason)
-	case c.List == "":
-		return "gone: was " + at(c.WasList, c.WasReason)
-	}
-	return at(c.WasList, c.WasReason) + " -> " + at(c.List, c.Reason)
 }

@@ -2,19 +2,19 @@ package main
 
 import (
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/winnow-email/winnow"
+	"github.com/winnow-email/winnow/export/report"
+	"github.com/winnow-email/winnow/export/waves"
 )
 
 func newPlanCmd(e *env) *cobra.Command {
 	var (
-		job      winnow.PlanJob
+		job      waves.Job
 		start    string
 		sunset   string
 		perDay   []string
@@ -65,14 +65,14 @@ person to decide.`,
 				}
 				job.PerProvider[name] = n
 			}
-			plan, err := winnow.RunPlan(cmd.Context(), &job)
+			plan, err := waves.Run(cmd.Context(), &job)
 			if err != nil {
 				return err
 			}
 			if jsonText {
 				return printJSON(e.stdout, plan)
 			}
-			return e.printPlan(plan, &job)
+			return report.Plan(e.stdout, plan, &job)
 		},
 	}
 	f := cmd.Flags()
@@ -88,51 +88,6 @@ person to decide.`,
 	f.StringVar(&start, "start", "", "day of the test wave, like 2026-12-01 (default: today)")
 	f.BoolVar(&jsonText, "json", false, "print the plan as one JSON object")
 	return cmd
-}
-
-// printPlan prints the schedule, one wave a line.
-func (e *env) printPlan(plan *winnow.Plan, job *winnow.PlanJob) error {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%-18s %-10s %9s  %s\n", "wave", "day", "rows", "providers")
-	for _, w := range plan.Waves {
-		var shares []string
-		for _, p := range w.Providers[:min(3, len(w.Providers))] {
-			shares = append(shares, fmt.Sprintf("%s %d", p.Provider, p.Rows))
-		}
-		if more := len(w.Providers) - 3; more > 0 {
-			shares = append(shares, fmt.Sprintf("%d more", more))
-		}
-		text := strings.Join(shares, ", ")
-		if w.Hours > 1 {
-			text = fmt.Sprintf("%d h; %s", w.Hours, text)
-		}
-		fmt.Fprintf(&b, "%-18s %-10s %9d  %s\n", w.File, w.Day.Format(time.DateOnly), w.Rows, text)
-	}
-	if plan.Stale > 0 {
-		fmt.Fprintf(&b, "%-18s %-10s %9d  not engaged since %s: for a person to decide\n", "stale.csv", "", plan.Stale, job.Now.Add(-job.Sunset).Format(time.DateOnly))
-	}
-	if plan.Rejected > 0 {
-		fmt.Fprintf(&b, "%-18s %-10s %9d  could not be read\n", "rejected.csv", "", plan.Rejected)
-	}
-	if plan.Undated > 0 {
-		fmt.Fprintf(&b, "%d rows have no date that can be read in %q: they come last.\n", plan.Undated, job.LastEngaged)
-	}
-	if len(plan.NoRows) > 0 {
-		fmt.Fprintf(&b, "No row is of %s: is it the name that the waves show?\n", strings.Join(plan.NoRows, ", "))
-	}
-	switch {
-	case strings.HasSuffix(plan.SlashDates, "assumed"):
-		fmt.Fprintf(&b, "Dates like 3/4/2026 in %q are taken for month/day/year: none shows which it is.\n", job.LastEngaged)
-	case plan.SlashDates != "":
-		fmt.Fprintf(&b, "Dates like 3/4/2026 in %q are read as %s/year.\n", job.LastEngaged, plan.SlashDates)
-	}
-	if slices.ContainsFunc(plan.Waves, func(w winnow.Wave) bool { return strings.Contains(w.File, "test") }) {
-		n := int(plan.Waves[0].Rows)
-		fmt.Fprintf(&b, "Send the test wave first and wait a day. No hard bounce in %d messages shows a\nrate below %.1f%% (95%% confidence); with more than %d, stop and look.\n",
-			n, 100*winnow.RuleOfThree(n), n/50)
-	}
-	_, err := e.stdout.Write([]byte(b.String()))
-	return err
 }
 
 // parseDays reads a length of time in days ("180d"), or as Go writes it ("36h").

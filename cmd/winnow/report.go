@@ -7,8 +7,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/winnow-email/winnow"
 	"github.com/winnow-email/winnow/export/report"
+	"github.com/winnow-email/winnow/export/rundir"
 	"github.com/winnow-email/winnow/export/summary"
 	"github.com/winnow-email/winnow/internal/files"
 )
@@ -53,7 +53,7 @@ full.`,
 				examples = 3
 			}
 			if examples > 0 {
-				if opt.Examples, err = winnow.Examples(cmd.Context(), dir, examples, reveal); err != nil {
+				if opt.Examples, err = rundir.Examples(cmd.Context(), dir, examples, reveal); err != nil {
 					return err
 				}
 			}

@@ -2,12 +2,11 @@ package main
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/winnow-email/winnow/export/report"
-	"github.com/winnow-email/winnow/export/summary"
+	"github.com/winnow-email/winnow/export/rundir"
 )
 
 func newVerifyCmd(e *env) *cobra.Command {
@@ -24,30 +23,17 @@ Exit code 1 when something is wrong.`,
 		Example: `  winnow verify out/`,
 		Args:    usageArgs(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if _, err := summary.Read(args[0]); err != nil {
-				return err
-			}
-			proof, err := report.Verify(cmd.Context(), args[0])
+			proof, err := rundir.Verify(cmd.Context(), args[0])
 			if err != nil {
 				return err
 			}
 			if jsonText {
-				if err := printJSON(e.stdout, proof); err != nil {
-					return err
-				}
+				err = printJSON(e.stdout, proof)
 			} else {
-				var b strings.Builder
-				for _, l := range []struct {
-					mark  string
-					lines []string
-				}{{"ok", proof.Checked}, {"skipped", proof.Skipped}, {"WRONG", proof.Problems}} {
-					for _, line := range l.lines {
-						fmt.Fprintf(&b, "%-8s %s\n", l.mark, line)
-					}
-				}
-				if _, err := e.stdout.Write([]byte(b.String())); err != nil {
-					return err
-				}
+				err = report.Proof(e.stdout, proof)
+			}
+			if err != nil {
+				return err
 			}
 			if n := len(proof.Problems); n > 0 {
 				return exitCode(exitFailed, withHint(fmt.Errorf("%s is not as the run wrote it: %d of the checks failed", args[0], n), "run the cleaning again; do not send from this folder"))

@@ -11,6 +11,7 @@ import (
 
 	"github.com/winnow-email/winnow/export"
 	"github.com/winnow-email/winnow/export/summary"
+	"github.com/winnow-email/winnow/internal/shown"
 )
 
 // Limits are the thresholds of the gates. A limit below zero turns its gate off.
@@ -112,23 +113,23 @@ func Judge(s, previous *summary.Summary, l Limits, now time.Time) {
 		sum += s.Lists[list]
 	}
 	gate(summary.Gate{Name: "records_add_up", Value: float64(sum), Limit: float64(s.Records), Unit: "count", N: s.Records, Pass: sum == s.Records,
-		Detail: fmt.Sprintf("%s records in, %s in the lists", number(s.Records), number(sum))})
+		Detail: fmt.Sprintf("%s records in, %s in the lists", shown.Number(s.Records), shown.Number(sum))})
 
 	kept := s.Flags["complaint_in_cleaned"]
 	gate(summary.Gate{Name: "complaints_in_cleaned", Value: float64(kept), Unit: "count", N: s.Lists[export.Cleaned], Pass: kept == 0,
-		Detail: fmt.Sprintf("%s kept %s complained or unsubscribed", number(kept), pick(kept, "address has", "addresses have"))})
+		Detail: fmt.Sprintf("%s kept %s complained or unsubscribed", shown.Number(kept), pick(kept, "address has", "addresses have"))})
 
 	if l.SuppressedShare >= 0 {
 		n := s.Lists[export.Suppressed]
 		share := ratio(n, s.Records)
 		gate(summary.Gate{Name: "suppressed_share", Value: share, Limit: l.SuppressedShare, Unit: "share", N: enough(s.Records, minRecords), Pass: share <= l.SuppressedShare,
-			Detail: fmt.Sprintf("%s of %s records are suppressed (%s); the limit is %s. Is it the right column, and is the bounce file of this list?", number(n), number(s.Records), rate(share), rate(l.SuppressedShare))})
+			Detail: fmt.Sprintf("%s of %s records are suppressed (%s); the limit is %s. Is it the right column, and is the bounce file of this list?", shown.Number(n), shown.Number(s.Records), rate(share), rate(l.SuppressedShare))})
 	}
 	if l.ReviewShare >= 0 {
 		n := s.Lists[export.Review]
 		share := ratio(n, s.Records)
 		gate(summary.Gate{Name: "review_share", Value: share, Limit: l.ReviewShare, Unit: "share", N: enough(s.Records, minRecords), Pass: share <= l.ReviewShare,
-			Detail: fmt.Sprintf("%s of %s records wait for a person (%s); the limit is %s", number(n), number(s.Records), rate(share), rate(l.ReviewShare))})
+			Detail: fmt.Sprintf("%s of %s records wait for a person (%s); the limit is %s", shown.Number(n), shown.Number(s.Records), rate(share), rate(l.ReviewShare))})
 	}
 	if l.Jump >= 0 && previous != nil && sameEvidence(previous, s) {
 		n := s.Lists[export.Suppressed]
@@ -173,13 +174,13 @@ func Judge(s, previous *summary.Summary, l Limits, now time.Time) {
 			n := b.Events - b.Classified
 			share := ratio(n, b.Events)
 			gate(summary.Gate{Name: "unclassified", Value: share, Limit: l.Unclassified, Unit: "share", N: enough(b.Events, minEvents), Pass: share <= l.Unclassified,
-				Detail: fmt.Sprintf("%s of %s bounce events have a wording that no rule knows (%s); the limit is %s", number(n), number(b.Events), rate(share), rate(l.Unclassified))})
+				Detail: fmt.Sprintf("%s of %s bounce events have a wording that no rule knows (%s); the limit is %s", shown.Number(n), shown.Number(b.Events), rate(share), rate(l.Unclassified))})
 		}
 		if sent := sentOf(b, ""); l.Complaint >= 0 && sent > 0 {
 			n := countOf(b, "", func(c summary.BounceCount) bool { return c.Category == "complaint" })
 			r := wilson(n, sent)
 			gate(summary.Gate{Name: "complaint", Value: r.Rate, Limit: l.Complaint, Unit: "share", N: enough(sent, minProvider), Pass: r.Rate <= l.Complaint,
-				Detail: fmt.Sprintf("%s complaints on %s deliveries; the limit is %s", number(n), number(sent), rate(l.Complaint))})
+				Detail: fmt.Sprintf("%s complaints on %s deliveries; the limit is %s", shown.Number(n), shown.Number(sent), rate(l.Complaint))})
 		}
 	}
 	if p := s.Projection; l.HardBounce >= 0 && p != nil {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/winnow-email/winnow/export"
 	"github.com/winnow-email/winnow/export/summary"
+	"github.com/winnow-email/winnow/internal/shown"
 )
 
 //go:embed page.html
@@ -30,7 +31,7 @@ type PageOptions struct {
 // without script, and prints. Every chart stands beside its table.
 func Page(w io.Writer, s *summary.Summary, opt PageOptions) error {
 	t, err := template.New("page").Funcs(template.FuncMap{
-		"number": number, "percent": percent, "rate": rate, "duration": duration, "plural": plural,
+		"number": shown.Number, "percent": percent, "rate": rate, "duration": duration, "plural": plural,
 		"base": filepath.Base, "short": func(sum string) string { return sum[:min(12, len(sum))] },
 		"words": func(code string) string { return strings.ReplaceAll(code, "_", " ") },
 		"utc":   utc, "size": size, "limit": limit,
@@ -404,9 +405,9 @@ func abs(n int64) int64 { return max(n, -n) }
 
 func signed(n int64) string {
 	if n > 0 {
-		return "+" + number(n)
+		return "+" + shown.Number(n)
 	}
-	return number(n)
+	return shown.Number(n)
 }
 
 func utc(t time.Time) string {
@@ -438,5 +439,5 @@ func limit(g summary.Gate, v float64) string {
 	case "times":
 		return fmt.Sprintf("%.1fx", v)
 	}
-	return number(int64(v))
+	return shown.Number(int64(v))
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/winnow-email/winnow/export"
 	"github.com/winnow-email/winnow/export/summary"
+	"github.com/winnow-email/winnow/internal/shown"
 )
 
 const (
@@ -72,7 +73,7 @@ func project(s *summary.Summary) *summary.Projection {
 	if b := s.Bounces; b != nil {
 		if sent := sentOf(b, ""); sent >= minProvider {
 			own = wilson(hardOf(b, ""), sent)
-			p.Basis = fmt.Sprintf("%s: %s deliveries and bounces", basisHistory, number(sent))
+			p.Basis = fmt.Sprintf("%s: %s deliveries and bounces", basisHistory, shown.Number(sent))
 			p.By = map[string]summary.Rate{}
 			for _, provider := range s.Providers {
 				if n := sentOf(b, provider.Provider); n >= minProvider {
@@ -182,5 +183,5 @@ func lastForecast(s, previous *summary.Summary) string {
 		verdict = "better than the forecast"
 	}
 	return fmt.Sprintf("The last run forecast %s hard bounces (%s to %s); since then %s of %s messages bounced hard (%s): %s.",
-		rate(was.Rate), rate(was.Low), rate(was.High), number(hard), number(sent), rate(seen.Rate), verdict)
+		rate(was.Rate), rate(was.Low), rate(was.High), shown.Number(hard), shown.Number(sent), rate(seen.Rate), verdict)
 }

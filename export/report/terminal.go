@@ -17,6 +17,7 @@ import (
 
 	"github.com/winnow-email/winnow/export"
 	"github.com/winnow-email/winnow/export/summary"
+	"github.com/winnow-email/winnow/internal/shown"
 )
 
 // TerminalOptions say how to print a summary.
@@ -144,7 +145,7 @@ func (t *terminal) head(s *summary.Summary) {
 	if len(names) > 3 {
 		name = fmt.Sprintf("%s and %d more lists", names[0], len(names)-1)
 	}
-	t.wrap("winnow  ", bold, "  ", 8, cut(name, t.width-8), number(s.Records)+" "+plural(s.Records, "record"), column)
+	t.wrap("winnow  ", bold, "  ", 8, cut(name, t.width-8), shown.Number(s.Records)+" "+plural(s.Records, "record"), column)
 }
 
 func (t *terminal) sources(s *summary.Summary) {
@@ -156,20 +157,20 @@ func (t *terminal) sources(s *summary.Summary) {
 		if d.Unusable != "" {
 			p = "dns UNUSABLE "
 		}
-		p += number(d.Domains) + " " + plural(d.Domains, "domain")
+		p += shown.Number(d.Domains) + " " + plural(d.Domains, "domain")
 		if d.Seconds >= 0.1 {
 			p += " " + duration(d.Seconds)
 		}
 		if d.Cached > 0 {
-			p += fmt.Sprintf(" (%s cached)", number(d.Cached))
+			p += fmt.Sprintf(" (%s cached)", shown.Number(d.Cached))
 		}
 		if n := d.Verdicts["unknown"]; n > 0 {
-			p += fmt.Sprintf(", %s unknown", number(n))
+			p += fmt.Sprintf(", %s unknown", shown.Number(n))
 		}
 		parts = append(parts, p)
 	}
 	if b := s.Bounces; b != nil {
-		p := fmt.Sprintf("bounces ok %s %s", number(b.Events), plural(b.Events, "event"))
+		p := fmt.Sprintf("bounces ok %s %s", shown.Number(b.Events), plural(b.Events, "event"))
 		if b.Events > 0 {
 			p += fmt.Sprintf(", %s classified", percent(b.Classified, b.Events))
 		}
@@ -187,7 +188,7 @@ func (t *terminal) bar(s *summary.Summary, label, list, color string) {
 	if n > 0 {
 		filled = max(filled, 1)
 	}
-	head := fmt.Sprintf("  %-9s %10s %6s  ", label, number(n), percent(n, s.Records))
+	head := fmt.Sprintf("  %-9s %10s %6s  ", label, shown.Number(n), percent(n, s.Records))
 	t.b.WriteString(head)
 	// The most frequent reasons stand beside the bar.
 	var reasons []string
@@ -195,7 +196,7 @@ func (t *terminal) bar(s *summary.Summary, label, list, color string) {
 		if r.List != list || list == export.Cleaned || list == export.Duplicates || len(reasons) == reasonsPer {
 			continue
 		}
-		part := r.Reason + " " + number(r.N)
+		part := r.Reason + " " + shown.Number(r.N)
 		if len(reasons) > 0 {
 			part = "· " + part
 		}
@@ -248,7 +249,7 @@ func (t *terminal) warnings(s *summary.Summary) {
 	}
 	if b := s.Bounces; b != nil {
 		if b.SenderSide > 0 {
-			text := fmt.Sprintf("%s %s YOUR side, not the list", number(b.SenderSide), pick(b.SenderSide, "bounce is", "bounces are"))
+			text := fmt.Sprintf("%s %s YOUR side, not the list", shown.Number(b.SenderSide), pick(b.SenderSide, "bounce is", "bounces are"))
 			if c, ok := largest(b.Clusters); ok {
 				text += ", most of them " + strings.Join(nonEmpty(c.Provider, c.Bucket+" ("+c.Category+")"), ", ")
 				if !c.First.IsZero() {
@@ -260,7 +261,7 @@ func (t *terminal) warnings(s *summary.Summary) {
 			all = append(all, text+". Cleaning will not help.")
 		}
 		for _, in := range b.Incidents {
-			all = append(all, fmt.Sprintf("%s %s \"does not exist\" held back: %s (%s to %s UTC)", number(in.N), in.Provider, in.Why,
+			all = append(all, fmt.Sprintf("%s %s \"does not exist\" held back: %s (%s to %s UTC)", shown.Number(in.N), in.Provider, in.Why,
 				in.From.UTC().Format("Jan 2 15:04"), in.To.UTC().Format("Jan 2 15:04")))
 		}
 	}
@@ -291,7 +292,7 @@ func (t *terminal) balance(s *summary.Summary, dir string) {
 		if n == 0 && list != export.Cleaned {
 			continue
 		}
-		p := list + ".csv " + number(n)
+		p := list + ".csv " + shown.Number(n)
 		if len(parts) > 0 {
 			p = "+ " + p
 		}
@@ -299,9 +300,9 @@ func (t *terminal) balance(s *summary.Summary, dir string) {
 	}
 	verdict := "ok"
 	if sum != s.Records {
-		verdict = fmt.Sprintf("BUT %s records were read", number(s.Records))
+		verdict = fmt.Sprintf("BUT %s records were read", shown.Number(s.Records))
 	}
-	parts = append(parts, "= "+number(sum)+" "+verdict, "  "+duration(s.Seconds))
+	parts = append(parts, "= "+shown.Number(sum)+" "+verdict, "  "+duration(s.Seconds))
 	t.wrap("  ", "", " ", 4, parts...)
 	if dir != "" {
 		t.wrap("  ", "", " ", 4, "in "+dir)
@@ -371,18 +372,6 @@ func cut(s string, n int) string {
 		return s
 	}
 	return string([]rune(s)[:n-1]) + "…"
-}
-
-// number prints n with thousands separated by commas.
-func number(n int64) string {
-	sign, s := "", strconv.FormatInt(n, 10)
-	if n < 0 {
-		sign, s = "-", s[1:]
-	}
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return sign + s
 }
 
 // percent prints the share of n in all.

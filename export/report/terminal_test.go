@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/winnow-email/winnow/export/summary"
+	"github.com/winnow-email/winnow/internal/shown"
 )
 
 // example is a run in which everything happened that the summary can tell.
@@ -119,7 +120,7 @@ func TestTerminalColorIsOnlyColor(t *testing.T) {
 
 func TestNumbers(t *testing.T) {
 	for _, c := range []struct{ got, want string }{
-		{number(0), "0"}, {number(999), "999"}, {number(1000), "1,000"}, {number(-1234567), "-1,234,567"},
+		{shown.Number(0), "0"}, {shown.Number(999), "999"}, {shown.Number(1000), "1,000"}, {shown.Number(-1234567), "-1,234,567"},
 		{percent(0, 10), "0.0%"}, {percent(1, 100000), "<0.1%"}, {percent(99999, 100000), ">99.9%"}, {percent(10, 10), "100.0%"}, {percent(0, 0), "-"},
 		{duration(0.04), "0.0 s"}, {duration(52), "52 s"}, {duration(185), "3 min 05 s"}, {duration(7300), "2 h 01 min"},
 	} {

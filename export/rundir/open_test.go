@@ -1,4 +1,4 @@
-package winnow
+package rundir
 
 import (
 	"bytes"
@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/klauspost/compress/gzip"
+	"github.com/winnow-email/winnow"
 )
 
 // The rows of a run are found again with their reasons, whatever the list looks
@@ -36,7 +37,7 @@ func TestEachStand(t *testing.T) {
 			t.Fatal(err)
 		}
 		out := filepath.Join(dir, "out")
-		s, err := Run(context.Background(), &Job{Lists: []string{path}, Out: out})
+		s, err := winnow.Run(context.Background(), &winnow.Job{Lists: []string{path}, Out: out})
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
@@ -48,7 +49,11 @@ func TestEachStand(t *testing.T) {
 			}
 			want[p] += r.N
 		}
-		err = eachStand(context.Background(), out, func(key []byte, p place) {
+		run, err := Open(out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = eachStand(context.Background(), run, func(key []byte, p place) {
 			got[p]++
 			if !bytes.ContainsRune(key, '@') {
 				t.Errorf("%s: %q is no address", name, key)

@@ -1,18 +1,14 @@
-package winnow
+package rundir
 
 import (
 	"cmp"
 	"context"
-	"errors"
 	"hash/maphash"
-	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/winnow-email/winnow/export"
 	"github.com/winnow-email/winnow/export/summary"
-	"github.com/winnow-email/winnow/internal/csvrows"
 	"github.com/winnow-email/winnow/internal/shown"
 	"github.com/winnow-email/winnow/validate"
 )
@@ -58,10 +54,18 @@ func Diff(ctx context.Context, was, now string, reveal bool) ([]Change, error) {
 		}
 		return n
 	}
+	before, err := Open(was)
+	if err != nil {
+		return nil, err
+	}
+	after, err := Open(now)
+	if err != nil {
+		return nil, err
+	}
 	seed := maphash.MakeSeed()
 	// The lists come in the order of what matters most, so the first one wins.
 	var old []stand
-	if err := eachStand(ctx, was, func(key []byte, p place) {
+	if err := eachStand(ctx, before, func(key []byte, p place) {
 		old = append(old, stand{hash: maphash.Bytes(seed, key), where: numberOf(p)})
 	}); err != nil {
 		return nil, err
@@ -77,16 +81,12 @@ func Diff(ctx context.Context, was, now string, reveal bool) ([]Change, error) {
 			changes[[2]place{from, to}] = c
 		}
 		c.N++
-		if key != nil && len(c.Examples) < diffExamples {
-			example := string(key)
-			if !reveal {
-				example = shown.Mask(example)
-			}
-			c.Examples = append(c.Examples, example)
+		if len(c.Examples) < diffExamples {
+			c.Examples = append(c.Examples, example(key, reveal))
 		}
 	}
 	fresh := map[uint64]bool{}
-	err := eachStand(ctx, now, func(key []byte, to place) {
+	err = eachStand(ctx, after, func(key []byte, to place) {
 		h := maphash.Bytes(seed, key)
 		i, found := slices.BinarySearchFunc(old, h, func(s stand, h uint64) int { return cmp.Compare(s.hash, h) })
 		switch {
@@ -107,7 +107,7 @@ func Diff(ctx context.Context, was, now string, reveal bool) ([]Change, error) {
 	}
 	gone := slices.ContainsFunc(old, func(s stand) bool { return !s.seen })
 	if gone {
-		err := eachStand(ctx, was, func(key []byte, from place) {
+		err := eachStand(ctx, before, func(key []byte, from place) {
 			i, found := slices.BinarySearchFunc(old, maphash.Bytes(seed, key), func(s stand, h uint64) int { return cmp.Compare(s.hash, h) })
 			if found && !old[i].seen {
 				old[i].seen = true
@@ -131,95 +131,76 @@ func Diff(ctx context.Context, was, now string, reveal bool) ([]Change, error) {
 // Examples returns up to n addresses of each reason of a run, in the order of
 // the reasons of its summary. reveal shows them in full.
 func Examples(ctx context.Context, dir string, n int, reveal bool) ([]summary.Example, error) {
-	s, err := summary.Read(dir)
+	run, err := Open(dir)
 	if err != nil {
 		return nil, err
 	}
 	found := map[place][]summary.Example{}
-	err = eachStand(ctx, dir, func(key []byte, p place) {
-		if p.list == export.Cleaned || len(found[p]) >= n {
-			return
+	var k keyer
+	for _, list := range []string{export.Suppressed, export.Review} {
+		err := run.Each(ctx, list, func(r *Row) error {
+			p := place{list, r.Reason()}
+			if len(found[p]) >= n {
+				return nil
+			}
+			key := k.of(r.Address)
+			if key == nil {
+				return nil
+			}
+			found[p] = append(found[p], summary.Example{List: list, Reason: p.reason, Address: example(key, reveal)})
+			return nil
+		})
+		if err != nil {
+			return nil, err
 		}
-		e := summary.Example{List: p.list, Reason: p.reason, Address: string(key)}
-		if !reveal {
-			e.Address = shown.Mask(e.Address)
-		}
-		found[p] = append(found[p], e)
-	})
+	}
 	var all []summary.Example
-	for _, r := range s.Reasons {
+	for _, r := range run.Summary.Reasons {
 		all = append(all, found[place{r.List, r.Reason}]...)
 	}
-	return all, err
+	return all, nil
 }
 
-// eachStand calls f for every address of a run with the place it is in.
-func eachStand(ctx context.Context, dir string, f func(key []byte, p place)) error {
-	s, err := summary.Read(dir)
-	if err != nil {
-		return err
+func example(key []byte, reveal bool) string {
+	if reveal {
+		return string(key)
 	}
-	records := map[string]int64{}
-	for _, o := range s.Outputs {
-		records[o.Name] = o.Records
+	return shown.Mask(string(key))
+}
+
+// keyer finds what makes the first address of a cell the same as another.
+type keyer struct {
+	found []validate.CellAddress
+	key   []byte
+}
+
+// of returns the key of a cell, good until the next call; nil when no address is in it.
+func (k *keyer) of(cell string) []byte {
+	if k.found = validate.ParseCell(k.found[:0], cell); len(k.found) == 0 {
+		return nil
 	}
+	if a, err := validate.ParseAddress(k.found[0].Address); err != nil {
+		k.key = append(k.key[:0], strings.ToLower(cell)...)
+	} else {
+		k.key = a.AppendKey(k.key[:0])
+	}
+	return k.key
+}
+
+// eachStand calls f for every address of a run with the place it is in. The lists
+// come in the order of what matters most.
+func eachStand(ctx context.Context, run *Run, f func(key []byte, p place)) error {
+	var k keyer
 	for _, list := range []string{export.Suppressed, export.Review, export.Cleaned} {
-		for _, in := range s.Inputs {
-			name := in.Folder + list + ".csv"
-			if in.Role != "list" || records[name] == 0 {
-				continue
+		err := run.Each(ctx, list, func(r *Row) error {
+			if key := k.of(r.Address); key != nil {
+				f(key, place{list, r.Reason()})
 			}
-			if err := eachAddress(ctx, filepath.Join(dir, filepath.FromSlash(name)), &in, list, records[name], f); err != nil {
-				return err
-			}
+			return nil
+		})
+		if err != nil {
+			return err
 		}
 	}
 	return nil
-}
-
-// eachAddress calls f for every address of a list of a run, which holds so many records.
-func eachAddress(ctx context.Context, path string, in *summary.InputFile, list string, records int64, f func(key []byte, p place)) (err error) {
-	opt := csvrows.Options{Column: strconv.Itoa(in.ColumnNo), Done: ctx.Done()}
-	if len(in.Delimiter) == 1 {
-		opt.Comma = in.Delimiter[0] // a short list could be taken for one with another
-	}
-	l, err := csvrows.Open(path, opt)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, l.Close()) }()
-	// The reason is the first of the cells at the end of a row: in a row that is
-	// longer than the header it does not stand under its name.
-	added := 0
-	if list != export.Cleaned {
-		added = len(export.ReasonColumns())
-	}
-	var key []byte
-	var found []validate.CellAddress
-	row := func(cell, reason string) {
-		if found = validate.ParseCell(found[:0], cell); len(found) == 0 {
-			return
-		}
-		a, err := validate.ParseAddress(found[0].Address)
-		if err != nil {
-			key = append(key[:0], strings.ToLower(cell)...)
-		} else {
-			key = a.AppendKey(key[:0])
-		}
-		f(key, place{list, reason})
-	}
-	err = l.Each(ctx, func(c *csvrows.Chunk, i int, buf []byte) error {
-		records--
-		reason := ""
-		if added > 0 {
-			reason = string(c.Cell(i, c.Cells(i)-added, buf[:0]))
-		}
-		row(string(c.Cell(i, l.Column, buf[:0])), reason)
-		return nil
-	})
-	// Without a header, a first row whose address is broken was taken for one.
-	if h := l.Header; records == 1 && added > 0 && len(h) > max(added, l.Column) {
-		row(h[l.Column], h[len(h)-added])
-	}
-	return err
 }

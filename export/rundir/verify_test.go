@@ -1,4 +1,4 @@
-package winnow_test
+package rundir_test
 
 import (
 	"archive/zip"
@@ -20,6 +20,7 @@ import (
 
 	"github.com/winnow-email/winnow"
 	"github.com/winnow-email/winnow/export/report"
+	"github.com/winnow-email/winnow/export/rundir"
 )
 
 // Verify finds every one of 100 planted corruptions, of every file of a run,
@@ -63,7 +64,7 @@ func TestVerifyFindsCorruption(t *testing.T) {
 	}
 	verify := func() []string {
 		t.Helper()
-		proof, err := report.Verify(context.Background(), out)
+		proof, err := rundir.Verify(context.Background(), out)
 		if err != nil {
 			return []string{err.Error()}
 		}
@@ -163,9 +164,9 @@ func TestVerifyFindsCorruption(t *testing.T) {
 
 // A run that nobody touched is never reported, whatever the lists look like.
 func TestVerifyKeepsQuiet(t *testing.T) {
-	rounds := 200
-	if testing.Short() {
-		rounds = 60
+	rounds := 25
+	if os.Getenv("WINNOW_LONG") != "" {
+		rounds = 1000
 	}
 	for seed := range rounds {
 		r := rand.New(rand.NewPCG(7, uint64(seed)))
@@ -186,7 +187,7 @@ func TestVerifyKeepsQuiet(t *testing.T) {
 		}
 		check := func() {
 			t.Helper()
-			proof, err := report.Verify(context.Background(), job.Out)
+			proof, err := rundir.Verify(context.Background(), job.Out)
 			if err != nil || len(proof.Problems) > 0 || len(proof.Skipped) > 0 {
 				t.Fatalf("seed %d: %q, skipped %q, %v\n%q", seed, proof.Problems, proof.Skipped, err, texts)
 			}

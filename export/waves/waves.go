@@ -1,4 +1,5 @@
-package winnow
+// Package waves splits a cleaned list into the waves of a careful send.
+package waves
 
 import (
 	"bufio"
@@ -15,15 +16,16 @@ import (
 	"time"
 
 	"github.com/winnow-email/winnow/export"
+	"github.com/winnow-email/winnow/export/summary"
 	"github.com/winnow-email/winnow/internal/anytime"
 	"github.com/winnow-email/winnow/internal/csvrows"
 	"github.com/winnow-email/winnow/validate"
 )
 
-// PlanJob splits a cleaned list into waves for a careful send: a test wave
+// Job splits a cleaned list into waves for a careful send: a test wave
 // drawn from the whole list, then one wave a day, each with the same mixture of
 // mailbox providers and the most engaged people first.
-type PlanJob struct {
+type Job struct {
 	List        string         // path of the list; "-" is standard input
 	Column      string         // address column by name or number; "": detect
 	Out         string         // the folder to make
@@ -39,7 +41,7 @@ type PlanJob struct {
 	Stdin       io.Reader
 }
 
-// Plan is the schedule that a PlanJob comes to.
+// Plan is the schedule that a Job comes to.
 type Plan struct {
 	Waves    []Wave `json:"waves"`
 	Records  int64  `json:"records"`
@@ -58,15 +60,15 @@ type Plan struct {
 
 // Wave is one sending.
 type Wave struct {
-	File      string      `json:"file"`
-	Day       time.Time   `json:"day"`
-	Rows      int64       `json:"rows"`
-	Hours     int         `json:"hours,omitempty"` // at Hourly
-	Providers []WaveShare `json:"providers"`       // most rows first
+	File      string    `json:"file"`
+	Day       time.Time `json:"day"`
+	Rows      int64     `json:"rows"`
+	Hours     int       `json:"hours,omitempty"` // at Hourly
+	Providers []Share   `json:"providers"`       // most rows first
 }
 
-// WaveShare is the part of a provider in a wave.
-type WaveShare struct {
+// Share is the part of a provider in a wave.
+type Share struct {
 	Provider string `json:"provider"`
 	Rows     int64  `json:"rows"`
 }
@@ -95,14 +97,14 @@ const (
 	fileWaves
 )
 
-// RunPlan writes the waves. The rows keep their bytes and, inside a wave, their order.
-func RunPlan(ctx context.Context, job *PlanJob) (_ *Plan, err error) {
+// Run writes the waves. The rows keep their bytes and, inside a wave, their order.
+func Run(ctx context.Context, job *Job) (_ *Plan, err error) {
 	list, err := csvrows.Open(job.List, csvrows.Options{Column: job.Column, Stdin: job.Stdin, Done: ctx.Done()})
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, list.Close()) }()
-	if csvrows.ColumnOf(list.Header, "winnow_reason") >= 0 {
+	if csvrows.ColumnOf(list.Header, export.ReasonColumns()[0]) >= 0 {
 		return nil, fmt.Errorf("%s holds rows that winnow kept back, with a reason for each: plan the sending of cleaned.csv", job.List)
 	}
 	dates := -1
@@ -142,7 +144,7 @@ func RunPlan(ctx context.Context, job *PlanJob) (_ *Plan, err error) {
 	if err := writePlan(ctx, list, dir, rows); err != nil {
 		return nil, err
 	}
-	s := &Summary{Kind: "plan", Records: plan.Records, Lists: map[string]int64{"stale": plan.Stale, export.Rejected: plan.Rejected}}
+	s := &summary.Summary{Kind: "plan", Records: plan.Records, Lists: map[string]int64{"stale": plan.Stale, export.Rejected: plan.Rejected}}
 	for _, w := range plan.Waves {
 		s.Lists[strings.TrimSuffix(w.File, ".csv")] = w.Rows
 	}
@@ -256,7 +258,7 @@ func draw(row uint64, cell string) uint32 {
 }
 
 // assign gives every row its wave.
-func (job *PlanJob) assign(plan *Plan, rows []plannedRow, providers []string) error {
+func (job *Job) assign(plan *Plan, rows []plannedRow, providers []string) error {
 	oldest := int32(math.MinInt32)
 	if job.Sunset > 0 {
 		oldest = int32(job.Now.Add(-job.Sunset).Unix() / (24 * 60 * 60))
@@ -316,7 +318,7 @@ func (job *PlanJob) assign(plan *Plan, rows []plannedRow, providers []string) er
 }
 
 // schedule says when each wave is sent and what is in it.
-func (job *PlanJob) schedule(plan *Plan, rows []plannedRow, providers []string) {
+func (job *Job) schedule(plan *Plan, rows []plannedRow, providers []string) {
 	counts := map[uint16]map[uint16]int64{}
 	for _, r := range rows {
 		if r.wave < fileTest {
@@ -331,9 +333,9 @@ func (job *PlanJob) schedule(plan *Plan, rows []plannedRow, providers []string) 
 		w := Wave{File: waveFile(wave), Day: job.Start.AddDate(0, 0, day)}
 		for p, n := range counts[wave] {
 			w.Rows += n
-			w.Providers = append(w.Providers, WaveShare{providers[p], n})
+			w.Providers = append(w.Providers, Share{providers[p], n})
 		}
-		slices.SortFunc(w.Providers, func(a, b WaveShare) int {
+		slices.SortFunc(w.Providers, func(a, b Share) int {
 			return cmp.Or(cmp.Compare(b.Rows, a.Rows), cmp.Compare(a.Provider, b.Provider))
 		})
 		if job.Hourly > 0 {
@@ -357,7 +359,7 @@ func waveFile(wave uint16) string {
 
 // shares divides a wave among the providers by what is left of each, by the
 // method of the largest remainder, below the limit of each.
-func (job *PlanJob) shares(size int, queues [][]int32, providers []string) []int {
+func (job *Job) shares(size int, queues [][]int32, providers []string) []int {
 	n := make([]int, len(queues))
 	room := func(p int) int {
 		r := len(queues[p]) - n[p]

@@ -99,15 +99,12 @@ func Decide(u User, r *validate.Result, b *bounceimport.Record, p *Policy) Decis
 	if p == nil {
 		p = &zero
 	}
-	var cat category
+	cat := &noCategory
 	if b != nil {
-		var known bool
-		if cat, known = categories[b.Category]; !known {
-			cat.side = sideNone
-		}
+		cat = categoryOf(b.Category)
 	}
 
-	wish := b != nil && cat.side == sideWish && b.Action == bounceimport.SuppressNow && b.Held == ""
+	wish := b != nil && cat.Wish && b.Action == bounceimport.SuppressNow && b.Held == ""
 	if u.Block != "" || wish {
 		d := judge(r, b, cat, p)
 		d.Action = Suppress
@@ -148,7 +145,7 @@ var userDetail = map[string]string{
 const addressItself = "the address"
 
 // judge is Decide without the user's own lists.
-func judge(r *validate.Result, b *bounceimport.Record, cat category, p *Policy) Decision {
+func judge(r *validate.Result, b *bounceimport.Record, cat *category, p *Policy) Decision {
 	if r.Syntax != nil {
 		return Decision{
 			Action: Suppress, Verdict: undeliverable, Reason: r.Syntax.Code, Detail: asSentence(r.Syntax.Detail), Suggestion: r.Suggestion, Flags: r.Notes,
@@ -182,10 +179,10 @@ func judge(r *validate.Result, b *bounceimport.Record, cat category, p *Policy) 
 	}
 	strict, transactional := p.Kind == "strict", p.Kind == "transactional"
 
-	// A bounce of a dead recipient. What has to be counted (sideSoft) cannot
-	// condemn at once, so a source that says so is taken as having counted.
+	// A bounce of a dead recipient. What has to be counted cannot condemn at once:
+	// a source that says so is not believed.
 	mayCondemn := b != nil && b.Held == "" && (b.Action == bounceimport.SuppressNow || b.Action == bounceimport.Count)
-	if mayCondemn && b.Action == bounceimport.SuppressNow && (cat.side == sideRecipient || cat.side == sideWish) {
+	if mayCondemn && b.Action == bounceimport.SuppressNow && cat.Action == bounceimport.SuppressNow {
 		return set(Suppress, undeliverable, cat.reason, sentence(cat, b))
 	}
 	// A domain to which no mail can go, by its name (RFC 6761) or proved by the DNS.
@@ -225,11 +222,11 @@ func judge(r *validate.Result, b *bounceimport.Record, cat category, p *Policy) 
 		return set(a, risky, ReasonRoleNoReply, "A mailbox that nobody reads.")
 	}
 	// Counted soft bounces: suppressed for a time.
-	if mayCondemn && b.Action == bounceimport.Count && cat.side != sideSender && cat.side != sideNone {
+	if mayCondemn && b.Action == bounceimport.Count && cat.condemns() {
 		return set(Suppress, risky, cat.reason, sentence(cat, b))
 	}
 	// What a person should look at.
-	if b != nil && b.Held != "" && cat.side != sideSender && cat.side != sideNone {
+	if b != nil && b.Held != "" && cat.condemns() {
 		return set(Review, unknown, ReasonBounceHeld, asSentence("It bounced, but the bounce is not believed: "+b.Held))
 	}
 	if !transactional {
@@ -260,7 +257,7 @@ func judge(r *validate.Result, b *bounceimport.Record, cat category, p *Policy) 
 }
 
 // flags lists what informs and does not decide.
-func flags(r *validate.Result, b *bounceimport.Record, cat category) []string {
+func flags(r *validate.Result, b *bounceimport.Record, cat *category) []string {
 	var f []string
 	if len(r.Notes) > 0 {
 		f = append(f, r.Notes...)
@@ -283,7 +280,7 @@ func flags(r *validate.Result, b *bounceimport.Record, cat category) []string {
 	if r.Domain.Alias != "" {
 		f = append(f, "privacy_alias")
 	}
-	if b != nil && cat.side == sideSender {
+	if b != nil && cat.Side == bounceimport.Sender {
 		f = append(f, cat.reason)
 	}
 	if len(r.Answer.Warnings) > 0 {
@@ -293,15 +290,14 @@ func flags(r *validate.Result, b *bounceimport.Record, cat category) []string {
 }
 
 // sentence says what a bounce said, how often and until when it counts.
-func sentence(cat category, b *bounceimport.Record) string {
+func sentence(cat *category, b *bounceimport.Record) string {
 	var s strings.Builder
-	switch cat.side {
-	case sideWish:
+	if cat.Wish {
 		s.WriteString("Earlier mail shows that ")
-	default:
+	} else {
 		s.WriteString("The mail system answered that ")
 	}
-	s.WriteString(cat.words)
+	s.WriteString(cat.Words)
 	if b.Events > 1 {
 		fmt.Fprintf(&s, " (%d times)", b.Events)
 	}

@@ -217,15 +217,15 @@ func heavier(a, b *bounceimport.Record) bool {
 }
 
 func weight(r *bounceimport.Record) int {
-	c, known := categories[r.Category]
+	c := categoryOf(r.Category)
 	switch {
-	case !known || c.side == sideSender || c.side == sideNone:
+	case !c.condemns():
 		return 0
 	case r.Held != "":
 		return 2
-	case r.Action == bounceimport.SuppressNow && c.side == sideWish:
+	case r.Action == bounceimport.SuppressNow && c.Wish:
 		return 5
-	case r.Action == bounceimport.SuppressNow && c.side == sideRecipient:
+	case r.Action == bounceimport.SuppressNow && c.Action == bounceimport.SuppressNow:
 		return 4
 	case r.Action == bounceimport.Count:
 		return 3

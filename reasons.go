@@ -1,5 +1,11 @@
 package winnow
 
+import (
+	"sync"
+
+	"github.com/winnow-email/winnow/bounceimport"
+)
+
 // The reasons that winnow itself gives for what it does with a record. They
 // are frozen: a code once released is never renamed (testdata/reasons.golden).
 //
@@ -33,64 +39,34 @@ const (
 	ReasonDNSNoAnswer         = "dns_no_answer" // the resolver as a whole was unusable
 )
 
-// category is what Decide knows of a category of the taxonomy. The side stands
-// here a second time, beside bounceimport's rules, on purpose: whatever a
-// source of evidence says, a category that is about the sender has no way to
-// suppress an address.
+// category is a category of the taxonomy with the reason that Decide gives for it.
+// Only its Action is asked what it may do, whatever action a source of evidence
+// claims: what is about the sender has no way to suppress an address.
 type category struct {
+	bounceimport.Category
 	reason string
-	side   side
-	words  string // completes "The mail system answered that …"
 }
 
-type side uint8
-
-const (
-	sideRecipient side = iota // may suppress at once, or when counted
-	sideWish                  // the person does not want the mail: ranks with the user's own list
-	sideSoft                  // routing and load: only when counted
-	sideSender                // never
-	sideNone                  // never
-)
-
-var categories = map[string]category{
-	"user_unknown":             {"bounce_user_unknown", sideRecipient, "the mailbox does not exist"},
-	"address_syntax":           {"bounce_address_syntax", sideRecipient, "the address cannot exist"},
-	"domain_unknown":           {"bounce_domain_unknown", sideRecipient, "the domain does not exist"},
-	"domain_no_mail":           {"bounce_domain_no_mail", sideRecipient, "the domain takes no mail"},
-	"domain_not_hosted":        {"bounce_domain_not_hosted", sideSoft, "it does not take mail for this domain"},
-	"mailbox_disabled":         {"bounce_mailbox_disabled", sideRecipient, "the mailbox is disabled"},
-	"mailbox_moved":            {"bounce_mailbox_moved", sideRecipient, "the mailbox has moved or has another owner now"},
-	"mailbox_full":             {"bounce_mailbox_full", sideSoft, "the mailbox is full"},
-	"recipient_restricted":     {"bounce_recipient_restricted", sideSoft, "the address takes mail from few senders only"},
-	"recipient_blocked_sender": {"bounce_recipient_blocked_sender", sideWish, "the recipient refuses mail from this sender"},
-	"complaint":                {"bounce_complaint", sideWish, "the recipient marked a mail as spam"},
-	"unsubscribe":              {"bounce_unsubscribe", sideWish, "the recipient unsubscribed"},
-	"not_spam":                 {"bounce_not_spam", sideNone, "the recipient took a complaint back"},
-	"esp_suppressed":           {"bounce_esp_suppressed", sideRecipient, "the sending service has the address on its own suppression list"},
-	"ip_reputation":            {"bounce_ip_reputation", sideSender, "it refuses the sender's IP address"},
-	"domain_reputation":        {"bounce_domain_reputation", sideSender, "it refuses the sender's domain"},
-	"rate_limit":               {"bounce_rate_limit", sideSender, "the sender is too fast"},
-	"ptr_missing":              {"bounce_ptr_missing", sideSender, "the sender's IP address has no proper name"},
-	"auth_failure":             {"bounce_auth_failure", sideSender, "the mail failed SPF, DKIM or DMARC"},
-	"tls_required":             {"bounce_tls_required", sideSender, "it wants an encrypted connection"},
-	"sender_rejected":          {"bounce_sender_rejected", sideSender, "it refuses the sender's address"},
-	"spam_content":             {"bounce_spam_content", sideSender, "the mail looks like spam"},
-	"virus":                    {"bounce_virus", sideSender, "the mail looks like malware"},
-	"message_too_big":          {"bounce_message_too_big", sideSender, "the mail is too big"},
-	"message_format":           {"bounce_message_format", sideSender, "the mail is not well-formed"},
-	"policy_block":             {"bounce_policy_block", sideSender, "a policy refuses the mail"},
-	"relay_denied":             {"bounce_relay_denied", sideSender, "it does not relay for the sender"},
-	"recipient_rate":           {"bounce_recipient_rate", sideNone, "the mailbox gets too much mail at the moment"},
-	"greylisted":               {"bounce_greylisted", sideNone, "the mail should be sent again later"},
-	"network_error":            {"bounce_network_error", sideSoft, "its server could not be reached"},
-	"expired":                  {"bounce_expired", sideSoft, "the mail could not be delivered in time"},
-	"mail_loop":                {"bounce_mail_loop", sideSoft, "mail to it runs in a loop"},
-	"server_error":             {"bounce_server_error", sideSoft, "its server has a fault"},
-	"protocol_error":           {"bounce_protocol_error", sideSender, "the sender's mail server made a mistake"},
-	"too_many_rcpts":           {"bounce_too_many_rcpts", sideSender, "the mail had too many recipients"},
-	"delayed":                  {"bounce_delayed", sideNone, "the mail is late"},
-	"auto_reply":               {"bounce_auto_reply", sideNone, "an automatic reply was sent"},
-	"delivered":                {"bounce_delivered", sideNone, "the mail was delivered"},
-	"unknown":                  {"bounce_unknown", sideSoft, "the mail was refused, without a reason that can be read"},
+// condemns reports whether one event may suppress, or counted ones may.
+func (c *category) condemns() bool {
+	return c.Action == bounceimport.SuppressNow || c.Action == bounceimport.Count
 }
+
+var noCategory = category{Category: bounceimport.Category{Action: bounceimport.Ignore}}
+
+// categoryOf returns the category of a record; of a name that the taxonomy does
+// not know, one that says nothing.
+func categoryOf(name string) *category {
+	if c := categories()[name]; c != nil {
+		return c
+	}
+	return &noCategory
+}
+
+var categories = sync.OnceValue(func() map[string]*category {
+	m := map[string]*category{}
+	for _, c := range bounceimport.Categories() {
+		m[c.Name] = &category{c, "bounce_" + c.Name}
+	}
+	return m
+})

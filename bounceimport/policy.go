@@ -24,64 +24,10 @@ type DayEvent struct {
 	Source   string    `json:"source,omitempty"`
 }
 
-// threshold says when counted events of a category lead to a suppression, and
-// how long any suppression of that category lasts.
-type threshold struct {
-	days   int           // on how many different days
-	span   time.Duration // at least this long from the first to the last of them
-	window time.Duration // all within this time; 0: any
-	expiry time.Duration // after the last event; 0: never
-}
-
-// The columns threshold, window_days and expiry_days of the taxonomy. A category
-// that is not here never suppresses by counting.
-func thresholdOf(category string) (threshold, bool) {
-	switch category {
-	case "mailbox_full":
-		return threshold{days: 4, span: 14 * day, window: 30 * day, expiry: 90 * day}, true
-	case "recipient_restricted":
-		return threshold{days: 2, window: 90 * day, expiry: 90 * day}, true
-	case "domain_not_hosted":
-		return threshold{days: 2, window: 30 * day, expiry: 90 * day}, true
-	case "mail_loop":
-		return threshold{days: 3, window: 60 * day, expiry: 180 * day}, true
-	case "expired", "network_error", "server_error":
-		return threshold{days: 5, span: 21 * day, window: 60 * day, expiry: 90 * day}, true
-	case "unknown":
-		return threshold{days: 3, span: 14 * day, window: 60 * day, expiry: 90 * day}, true
-	case "domain_unknown", "domain_no_mail": // suppressed at once, but worth a second look: DNS is repaired
-		return threshold{days: 1, expiry: 90 * day}, true
-	case "mailbox_disabled":
-		return threshold{days: 1, expiry: 365 * day}, true
-	case "user_unknown", "address_syntax", "mailbox_moved", "recipient_blocked_sender", "esp_suppressed", "complaint", "unsubscribe":
-		return threshold{days: 1}, true
-	}
-	return threshold{}, false
-}
-
-// Evidence that is too weak to act on at once (a suppress-now category with low
-// confidence, an unknown temporary reply) must come back this often.
-var (
-	weakThreshold = threshold{days: 3, span: 14 * day, window: 60 * day, expiry: 90 * day}
-	softThreshold = threshold{days: 7, span: 14 * day, window: 60 * day, expiry: 90 * day}
-)
-
-// revivable tells the categories that a later proof of life disproves. Consent
-// that was withdrawn, and a mailbox that now belongs to someone else, do not
-// come back because a server accepted a message.
-func revivable(category string) bool {
-	switch category {
-	case "complaint", "unsubscribe", "recipient_blocked_sender", "mailbox_moved", "address_syntax", "esp_suppressed":
-		return false
-	}
-	return true
-}
-
 // AddressCategory returns the category under which the event counts for its
 // address, or "" when it says nothing of the address but only of its domain.
 func (e *Event) AddressCategory() string {
-	switch e.Category {
-	case "domain_not_hosted", "network_error", "expired", "server_error":
+	if categoryOf(e.Category).AboutDomain {
 		return ""
 	}
 	return e.Category
@@ -89,18 +35,19 @@ func (e *Event) AddressCategory() string {
 
 // DomainCategory returns the category under which the event counts for the
 // domain of its address (the key "@domain"), or "" when it says nothing of it. A
-// mail server that answers about a mailbox, a message or a sender is alive,
-// whatever it answers: that is "delivered" to the counters of the domain, and
-// keeps a few time-outs from condemning a provider that serves millions.
+// mail server that answers with a reply code is alive, whatever it answers: that is
+// "delivered" to the counters of the domain, and keeps a few time-outs from
+// condemning a provider that serves millions. That holds for unknown wording and
+// for a complaint about our protocol as well: somebody spoke SMTP with us. A wrong
+// "alive" lets a dead domain be mailed a little longer; a wrong "dead" condemns
+// everybody behind it.
 func (e *Event) DomainCategory() string {
-	switch e.Category {
-	case "domain_not_hosted", "network_error", "expired", "server_error", "delivered":
+	c := categoryOf(e.Category)
+	switch {
+	case c.AboutDomain || e.Category == "delivered":
 		return e.Category
-	case "user_unknown", "mailbox_full", "mailbox_disabled", "mailbox_moved", "recipient_blocked_sender", "recipient_rate",
-		"ip_reputation", "domain_reputation", "rate_limit", "ptr_missing", "auth_failure", "tls_required", "spam_content", "greylisted":
-		if e.Code != 0 && e.Reply != "" {
-			return "delivered"
-		}
+	case c.Answered && e.Code != 0 && e.Reply != "":
+		return "delivered"
 	}
 	return ""
 }
@@ -135,7 +82,7 @@ func Fold(events []DayEvent, now time.Time) Record {
 		}
 	}
 	stands := func(e *DayEvent) bool {
-		if !revivable(e.Category) {
+		if !categoryOf(e.Category).Revivable {
 			return true
 		}
 		cleared := alive
@@ -173,24 +120,15 @@ func Fold(events []DayEvent, now time.Time) Record {
 			if !stands(e) || again(e) {
 				continue
 			}
-			t, _ := thresholdOf(e.Category)
+			c := categoryOf(e.Category)
 			r := gather(events, stands, func(o *DayEvent) bool { return o.Category == e.Category && o.Action == SuppressNow })
-			if t.expiry > 0 && !r.Last.IsZero() {
-				r.Until = r.Last.Add(t.expiry)
+			if c.Expiry > 0 && !r.Last.IsZero() {
+				r.Until = r.Last.Add(c.Expiry)
 				if !now.Before(r.Until) {
 					continue
 				}
 			}
-			rank := 50
-			switch e.Category {
-			case "complaint":
-				rank = 53
-			case "unsubscribe":
-				rank = 52
-			case "esp_suppressed": // says least of why
-				rank = 49
-			}
-			consider(rank, r)
+			consider(c.rank, r)
 		case Count:
 			if again(e) {
 				continue
@@ -221,17 +159,19 @@ func count(events []DayEvent, category string, stands func(*DayEvent) bool, now 
 	if r.Category == "" {
 		return r
 	}
-	t, known := thresholdOf(category)
-	if !known || t.days == 1 {
-		t = weakThreshold
+	c := categoryOf(category)
+	if c.Counts.Days == 0 { // too weak to act on at once (low confidence): it counts as a reply does that says nothing
+		weak := *categoryOf("unknown")
+		weak.CountsSoft = weak.Counts
+		c = &weak
 	}
-	end := reached(events, t, func(o *DayEvent) bool { return is(o) && stands(o) && (category != "unknown" || !o.Soft) })
-	if category == "unknown" {
-		end = later(end, reached(events, softThreshold, func(o *DayEvent) bool { return is(o) && stands(o) }))
+	end := reached(events, c.Counts, func(o *DayEvent) bool { return is(o) && stands(o) && (c.Counts == c.CountsSoft || !o.Soft) })
+	if c.Counts != c.CountsSoft {
+		end = later(end, reached(events, c.CountsSoft, func(o *DayEvent) bool { return is(o) && stands(o) }))
 	}
 	// It runs out after the end of the window, not after any later event: what
 	// comes back once after the suppression ran out has to add up anew.
-	switch until := end.Add(t.expiry); {
+	switch until := end.Add(c.Expiry); {
 	case end.IsZero():
 		r.Action = Ignore
 	case now.Before(until):
@@ -247,7 +187,7 @@ func count(events []DayEvent, category string, stands func(*DayEvent) bool, now 
 // reached returns the time of the last event that ends a window with enough
 // days in it, or zero when there is none. Days without a time cannot be told
 // apart, so they never reach a threshold together.
-func reached(events []DayEvent, t threshold, is func(*DayEvent) bool) (end time.Time) {
+func reached(events []DayEvent, t Threshold, is func(*DayEvent) bool) (end time.Time) {
 	type span struct{ first, last time.Time }
 	days := make([]span, 0, 8)
 	for i := range events {
@@ -255,7 +195,7 @@ func reached(events []DayEvent, t threshold, is func(*DayEvent) bool) (end time.
 			days = append(days, span{e.First, e.Last})
 		}
 	}
-	if len(days) < t.days {
+	if len(days) < t.Days {
 		return end
 	}
 	slices.SortFunc(days, func(a, b span) int { return a.last.Compare(b.last) })
@@ -274,10 +214,10 @@ func reached(events []DayEvent, t threshold, is func(*DayEvent) bool) (end time.
 	days = days[:n+1]
 	from := 0
 	for i, d := range days {
-		for t.window > 0 && d.last.Sub(days[from].last) > t.window {
+		for t.Window > 0 && d.last.Sub(days[from].last) > t.Window {
 			from++
 		}
-		if i-from+1 >= t.days && d.last.Sub(days[from].first) >= t.span {
+		if i-from+1 >= t.Days && d.last.Sub(days[from].first) >= t.Span {
 			end = d.last
 		}
 	}

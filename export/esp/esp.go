@@ -25,6 +25,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/winnow-email/winnow/bounceimport"
 )
 
 // Reason is why an address must not be mailed, in the terms that providers share.
@@ -90,30 +92,9 @@ func (e *Entry) key() string {
 	return strings.ToLower(e.Address)
 }
 
-// bounceReasons are the bounce categories by which an address may be
-// suppressed, and what they are called outside. Sender-side categories are not
-// here, so that they cannot leave even if a row claims them.
-var bounceReasons = map[string]Reason{
-	"user_unknown":             HardBounce,
-	"address_syntax":           HardBounce,
-	"mailbox_disabled":         HardBounce,
-	"mailbox_moved":            HardBounce,
-	"recipient_restricted":     HardBounce,
-	"recipient_blocked_sender": HardBounce, // it did bounce; a complaint it was not
-	"esp_suppressed":           HardBounce,
-	"hard":                     HardBounce,
-	"domain_unknown":           DeadDomain,
-	"domain_no_mail":           DeadDomain,
-	"domain_not_hosted":        DeadDomain,
-	"complaint":                Complaint,
-	"unsubscribe":              Unsubscribe,
-	"mailbox_full":             SoftBounce,
-	"network_error":            SoftBounce,
-	"expired":                  SoftBounce,
-	"server_error":             SoftBounce,
-	"mail_loop":                SoftBounce,
-	"unknown":                  SoftBounce,
-}
+// toldAs is what the taxonomy says a sending service is told of a bounce. "never"
+// is not here: what is about the sender cannot leave even if a row claims it.
+var toldAs = map[string]Reason{"hard": HardBounce, "domain": DeadDomain, "complaint": Complaint, "unsubscribe": Unsubscribe, "soft": SoftBounce}
 
 // userReasons are the words of the user's own lists and of status columns.
 var userReasons = map[string]Reason{
@@ -129,7 +110,11 @@ var userReasons = map[string]Reason{
 // later version.
 func ReasonOf(word string) (Reason, bool) {
 	if w, ok := strings.CutPrefix(word, "bounce_"); ok {
-		r, ok := bounceReasons[w]
+		if w == "hard" { // of a list that says no more
+			return HardBounce, true
+		}
+		c, _ := bounceimport.LookupCategory(w)
+		r, ok := toldAs[c.Told]
 		return r, ok
 	}
 	if w, ok := strings.CutPrefix(word, "user_"); ok {

@@ -3,10 +3,10 @@ package report
 import (
 	"fmt"
 	"math"
-	"slices"
 	"strings"
 	"time"
 
+	"github.com/winnow-email/winnow/bounceimport"
 	"github.com/winnow-email/winnow/export"
 	"github.com/winnow-email/winnow/export/summary"
 	"github.com/winnow-email/winnow/internal/shown"
@@ -17,9 +17,12 @@ const (
 	basisPrior   = "prior"
 )
 
-// hardCategories are the categories of a hard bounce: the address or its
-// domain is dead. It is what a provider counts against a sender.
-var hardCategories = []string{"user_unknown", "address_syntax", "domain_unknown", "domain_no_mail", "domain_not_hosted", "mailbox_disabled", "mailbox_moved"}
+// isHard reports whether a category is a hard bounce: the address or its domain is
+// dead. It is what a provider counts against a sender.
+func isHard(category string) bool {
+	c, _ := bounceimport.LookupCategory(category)
+	return c.Hard
+}
 
 // prior is a hard-bounce rate taken from general experience, with the range it
 // is believed to lie in. The ranges are wide on purpose, and the page says
@@ -47,7 +50,7 @@ func priorOf(r summary.ReasonCount, asked bool) prior {
 		}
 		return priorKept
 	case strings.HasPrefix(reason, "syntax_"), strings.HasPrefix(reason, "mx_"),
-		slices.Contains(hardCategories, strings.TrimPrefix(reason, "bounce_")):
+		isHard(strings.TrimPrefix(reason, "bounce_")):
 		return priorDead
 	case reason == "domain_typo":
 		return priorTypo
@@ -142,7 +145,7 @@ func countOf(b *summary.BounceSummary, provider string, keep func(summary.Bounce
 }
 
 func hardOf(b *summary.BounceSummary, provider string) int64 {
-	return countOf(b, provider, func(c summary.BounceCount) bool { return slices.Contains(hardCategories, c.Category) })
+	return countOf(b, provider, func(c summary.BounceCount) bool { return isHard(c.Category) })
 }
 
 // sentOf returns how many messages the events account for, 0 when deliveries

@@ -14,9 +14,17 @@ build: ## build ./bin/winnow
 test: ## run all tests
 	go test ./...
 
+.PHONY: test-long
+test-long: ## run all tests with their long rounds: minutes instead of seconds
+	WINNOW_LONG=1 go test -timeout 60m ./...
+
 .PHONY: race
 race: ## run the tests with the race detector (needs a C compiler)
 	go test -race -short ./...
+
+.PHONY: race-short
+race-short: ## the same for the rooms in which goroutines share something
+	@if command -v gcc >/dev/null || command -v clang >/dev/null; then go test -race -short . ./internal/csvrows ./validate/dnsmx; else echo "race-short: SKIPPED: no C compiler"; fi
 
 .PHONY: check
 check: ## formatting, vet, tidy modules, staticcheck when it can be had
@@ -28,9 +36,9 @@ check: ## formatting, vet, tidy modules, staticcheck when it can be had
 	@test ! -x bin/staticcheck || bin/staticcheck ./...
 
 .PHONY: fuzz
-fuzz: ## run every fuzz target for FUZZTIME (default 20s)
+fuzz: ## run every fuzz target for FUZZTIME: a time (default 20s), or a number of executions such as 10000x
 	@for p in $$(go list ./...); do for f in $$(go test -list '^Fuzz' $$p | grep '^Fuzz'); do \
-		echo "== $$p $$f"; go test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) $$p || exit 1; done; done
+		echo "== $$p $$f"; go test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x $$p || exit 1; done; done
 
 .PHONY: demo
 demo: build ## clean the demo list with the demo bounces and the recorded DNS, without a network

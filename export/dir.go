@@ -10,9 +10,10 @@ import (
 	"hash"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"sort"
-	"strings"
+	"syscall"
 
 	"github.com/winnow-email/winnow/export/summary"
 	"github.com/winnow-email/winnow/internal/files"
@@ -30,6 +31,7 @@ type Dir struct {
 	name    string // as the user named it, for messages
 	account string // the file by which the directory is known
 	private string // .DIR.winnow-N
+	move    func(from, to string, how int) error
 	unlock  func() error
 	files   []*File
 	done    bool
@@ -46,10 +48,18 @@ func Create(path string, inputs ...string) (*Dir, error) {
 // account, an object with a schema_version and its files as outputs, which
 // CommitAs writes.
 func CreateAs(path, account string, inputs ...string) (*Dir, error) {
-	d := &Dir{name: path, account: account}
+	d := &Dir{name: path, account: account, move: move}
+	if err := d.create(inputs); err != nil {
+		return nil, errors.Join(err, d.Close())
+	}
+	return d, nil
+}
+
+func (d *Dir) create(inputs []string) error {
+	path := d.name
 	abs, err := filepath.Abs(path)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if real, err := filepath.EvalSymlinks(abs); err == nil {
 		abs = real
@@ -59,39 +69,34 @@ func CreateAs(path, account string, inputs ...string) (*Dir, error) {
 	d.path = abs
 	parent, base := filepath.Split(abs)
 	if base == "" {
-		return nil, fmt.Errorf("cannot write the run to %s: give it a folder of its own", path)
+		return fmt.Errorf("cannot write the run to %s: give it a folder of its own", path)
 	}
 	switch st, err := os.Stat(parent); {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, fmt.Errorf("cannot write the run to %s: the folder %s does not exist", path, filepath.Clean(parent))
+		return fmt.Errorf("cannot write the run to %s: the folder %s does not exist", path, filepath.Clean(parent))
 	case err != nil:
-		return nil, err
+		return err
 	case !st.IsDir():
-		return nil, fmt.Errorf("cannot write the run to %s: %s is not a folder", path, filepath.Clean(parent))
+		return fmt.Errorf("cannot write the run to %s: %s is not a folder", path, filepath.Clean(parent))
 	}
 	if up := files.RunAbove(abs); up != "" {
-		return nil, fmt.Errorf("%s would lie in the run folder %s, which stays as its run wrote it: write beside it", path, up)
+		return fmt.Errorf("%s would lie in the run folder %s, which stays as its run wrote it: write beside it", path, up)
 	}
 	if err := d.checkInputs(inputs); err != nil {
-		return nil, err
+		return err
 	}
 	if err := d.checkTarget(); err != nil {
-		return nil, err
+		return err
 	}
 	d.unlock, err = files.Lock(filepath.Join(parent, "."+base+".winnow-lock"))
 	if err == files.ErrLocked {
-		return nil, fmt.Errorf("another run is writing %s: wait for it to end, or write to another folder", path)
+		return fmt.Errorf("another run is writing %s: wait for it to end, or write to another folder", path)
 	}
 	if err != nil {
-		return nil, err
+		return err
 	}
-	// We hold the lock: whatever private directory is there belongs to a dead run.
-	if old, err := filepath.Glob(globEscape(filepath.Join(parent, "."+base+".winnow-")) + "[0-9]*"); err == nil {
-		for _, o := range old {
-			if err := os.RemoveAll(o); err != nil {
-				return nil, errors.Join(fmt.Errorf("cannot remove what a broken run left: %w", err), d.Close())
-			}
-		}
+	if err := d.clear(parent, "."+base+".winnow-"); err != nil {
+		return err
 	}
 	d.private, err = os.MkdirTemp(parent, "."+base+".winnow-*") // mode 0700
 	if err == nil {
@@ -101,9 +106,9 @@ func CreateAs(path, account string, inputs ...string) (*Dir, error) {
 		err = os.Mkdir(d.Temp(), 0o700)
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("cannot write the run to %s: %w", path, err), d.Close())
+		return fmt.Errorf("cannot write the run to %s: %w", path, withoutPath(err))
 	}
-	return d, nil
+	return nil
 }
 
 func (d *Dir) run() string { return filepath.Join(d.private, "run") }
@@ -148,19 +153,19 @@ func (d *Dir) checkTarget() error {
 	if !st.IsDir() {
 		return fmt.Errorf("cannot write the run to %s: there is a file of that name", d.name)
 	}
+	if mountPoint(d.path) {
+		return fmt.Errorf("cannot write the run to %s: a disk or volume is mounted there, and a run replaces its folder as a whole; write to a folder in it, as %s", d.name, filepath.Join(d.name, "run"))
+	}
 	var have []string
 	err = filepath.WalkDir(d.path, func(p string, e fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
-		if !e.IsDir() {
-			rel, err := filepath.Rel(d.path, p)
-			if err != nil {
-				return err
-			}
+		rel, err := filepath.Rel(d.path, p)
+		if err == nil && p != d.path {
 			have = append(have, filepath.ToSlash(rel))
 		}
-		return nil
+		return err
 	})
 	if err != nil {
 		return fmt.Errorf("cannot look into %s: %w", d.name, err)
@@ -188,7 +193,9 @@ func (d *Dir) checkTarget() error {
 	}
 	ours := map[string]bool{d.account: true}
 	for _, o := range s.Outputs {
-		ours[o.Name] = true
+		for name := o.Name; name != "."; name = path.Dir(name) { // and the folders it lies in
+			ours[name] = true
+		}
 	}
 	for _, h := range have {
 		if !ours[h] {
@@ -220,11 +227,8 @@ func (d *Dir) Open(name string) (*os.File, error) {
 }
 
 func (d *Dir) writeError(name string, err error) error {
-	var pe *fs.PathError
-	if errors.As(err, &pe) {
-		err = pe.Err // the path is that of the private directory, which tells nothing
-	}
-	return fmt.Errorf("writing %s: %w; nothing was changed", filepath.Join(d.name, filepath.FromSlash(name)), err)
+	// The path is that of the private directory, which tells nothing.
+	return fmt.Errorf("writing %s: %w; nothing was changed", filepath.Join(d.name, filepath.FromSlash(name)), withoutPath(err))
 }
 
 // Outputs closes the files written so far and says what they are, by name.
@@ -277,14 +281,14 @@ func (d *Dir) CommitAs(account []byte) error {
 	if err := d.checkTarget(); err != nil { // a second time: a run can take an hour
 		return err
 	}
-	exchanged, err := place(d.run(), d.path)
+	undo, err := d.place()
 	if err != nil {
 		return d.writeError("", err)
 	}
 	if err := syncDir(filepath.Dir(d.path)); err != nil {
 		// It cannot be said what is on the disk. Go back, so that what is seen is
 		// what the exit code says.
-		return errors.Join(d.writeError("", err), unplace(d.run(), d.path, exchanged))
+		return errors.Join(d.writeError("", err), undo())
 	}
 	d.done = true
 	return nil
@@ -301,7 +305,9 @@ func (d *Dir) Close() error {
 		}
 	}
 	if d.private != "" {
-		if err := os.RemoveAll(d.private); err != nil && !d.done {
+		if err := d.putBack(d.private); err != nil {
+			errs = append(errs, err)
+		} else if err := os.RemoveAll(d.private); err != nil && !d.done {
 			errs = append(errs, fmt.Errorf("removing what was not finished: %w", err))
 		} // after a Commit the next run removes it
 		d.private = ""
@@ -373,12 +379,11 @@ func syncDir(p string) error {
 		return err
 	}
 	err = f.Sync()
+	if errors.Is(err, syscall.EINVAL) { // a file system that does not sync folders (fsync(2))
+		err = nil
+	}
 	if cerr := f.Close(); err == nil {
 		err = cerr
 	}
 	return err
-}
-
-func globEscape(s string) string {
-	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(s)
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"syscall"
@@ -146,6 +147,15 @@ func TestRefusals(t *testing.T) {
 	if err := os.Symlink(ours, link); err != nil {
 		t.Fatal(err)
 	}
+	nested, mine := mk("nested"), filepath.Join(parent, "mine")
+	if err := run(t, mine, "x\n"); err != nil {
+		t.Fatal(err)
+	}
+	for _, dir := range []string{filepath.Join(nested, "a", "b"), filepath.Join(mine, "keep")} {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
 	for _, c := range []struct {
 		what, path, input, want string
 	}{
@@ -158,6 +168,8 @@ func TestRefusals(t *testing.T) {
 		{"an input in the folder, by a link", link, filepath.Join(ours, "cleaned.csv"), "lies in the output folder"},
 		{"no such parent", filepath.Join(parent, "no", "out"), "", "does not exist"},
 		{"the root", "/", "", "folder of its own"},
+		{"a folder of empty folders", nested, "", "not a run of winnow"},
+		{"a run with a folder of the user", mine, "", "holds keep, which winnow did not write"},
 	} {
 		d, err := Create(c.path, c.input)
 		if err == nil {
@@ -167,6 +179,11 @@ func TestRefusals(t *testing.T) {
 		}
 		if !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s: %v", c.what, err)
+		}
+	}
+	if runtime.GOOS == "linux" {
+		if _, err := Create("/proc"); err == nil || !strings.Contains(err.Error(), "mounted there") {
+			t.Errorf("a mount point: %v", err)
 		}
 	}
 	// An empty folder and a link to a run may be written.
@@ -181,6 +198,144 @@ func TestRefusals(t *testing.T) {
 	}
 	if b, _ := os.ReadFile(filepath.Join(ours, "cleaned.csv")); string(b) != "by the link\n" {
 		t.Errorf("%q", b)
+	}
+}
+
+// On a file system that cannot exchange two directories a run that is killed
+// between its renames leaves the earlier run parked. Whatever the next run does, it
+// puts that one back first, and never deletes it before its own stands.
+func TestWithoutExchange(t *testing.T) {
+	killed, broken := errors.New("killed"), errors.New("broken")
+	content := func(dir string) string {
+		b, err := os.ReadFile(filepath.Join(dir, "cleaned.csv"))
+		if err != nil {
+			return "none"
+		}
+		return string(b)
+	}
+	for _, c := range []struct {
+		what   string
+		faults []error // of the renames, in their order; nil: none
+		commit bool    // whether the run succeeds
+		back   bool    // whether its end puts the old one back
+	}{
+		{"no fault", nil, true, false},
+		{"parking fails", []error{broken}, false, true},
+		{"placing fails", []error{nil, broken}, false, true},
+		{"placing and putting back fail", []error{nil, broken, broken, broken}, false, false},
+		{"killed when the old run is parked", []error{nil, killed}, false, false},
+	} {
+		parent := t.TempDir()
+		out := filepath.Join(parent, "out")
+		if err := run(t, out, "old\n"); err != nil {
+			t.Fatal(err)
+		}
+		d, err := Create(out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n, dead := 0, false
+		d.move = func(from, to string, how int) error {
+			if how == moveTwice {
+				return errors.ErrUnsupported
+			}
+			var fault error
+			if n < len(c.faults) {
+				fault = c.faults[n]
+			}
+			n++
+			if dead = dead || fault == killed; dead {
+				return killed
+			}
+			if fault != nil {
+				return fault
+			}
+			return move(from, to, how)
+		}
+		f, err := d.File("cleaned.csv")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := f.Write([]byte("new\n")); err != nil {
+			t.Fatal(err)
+		}
+		err = d.Commit(&summary.Summary{})
+		if (err == nil) != c.commit {
+			t.Errorf("%s: %v", c.what, err)
+		}
+		if dead { // nothing of it runs any more, and its lock is gone
+			if err := d.unlock(); err != nil {
+				t.Fatal(err)
+			}
+		} else if err := d.Close(); (err == nil) != (c.commit || c.back) {
+			t.Errorf("%s: %v", c.what, err)
+		}
+		if c.commit {
+			if got := content(out) + names(t, parent); got != "new\nout" {
+				t.Errorf("%s: %q", c.what, got)
+			}
+			continue
+		}
+		if c.back && content(out) != "old\n" {
+			t.Errorf("%s: the old run is not back: %s", c.what, names(t, parent))
+		}
+		// The next run fails, and the one after it succeeds.
+		d, err = Create(out)
+		if err != nil {
+			t.Fatalf("%s: %v", c.what, err)
+		}
+		if got := content(out); got != "old\n" {
+			t.Errorf("%s: after the start of the next run: %s", c.what, got)
+		}
+		if err := d.Close(); err != nil {
+			t.Error(err)
+		}
+		if got := content(out) + names(t, parent); got != "old\nout" {
+			t.Errorf("%s: after a failed run: %q", c.what, got)
+		}
+		if err := run(t, out, "newest\n"); err != nil {
+			t.Error(err)
+		}
+		if got := content(out) + names(t, parent); got != "newest\nout" {
+			t.Errorf("%s: after a further run: %q", c.what, got)
+		}
+	}
+}
+
+// When the folder cannot be synced, the earlier run is put back also without an exchange.
+func TestTakenBack(t *testing.T) {
+	parent := t.TempDir()
+	out := filepath.Join(parent, "out")
+	if err := run(t, out, "old\n"); err != nil {
+		t.Fatal(err)
+	}
+	for _, exchange := range []error{nil, errors.ErrUnsupported} {
+		d, err := Create(out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d.move = func(from, to string, how int) error {
+			if how == moveTwice && exchange != nil {
+				return exchange
+			}
+			return move(from, to, how)
+		}
+		if err := os.WriteFile(filepath.Join(d.run(), "cleaned.csv"), []byte("new\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		undo, err := d.place()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if b, _ := os.ReadFile(filepath.Join(out, "cleaned.csv")); string(b) != "new\n" {
+			t.Errorf("placed: %q", b)
+		}
+		if err := errors.Join(undo(), d.Close()); err != nil {
+			t.Error(err)
+		}
+		if b, _ := os.ReadFile(filepath.Join(out, "cleaned.csv")); string(b) != "old\n" || names(t, parent) != "out" {
+			t.Errorf("taken back: %q, %s", b, names(t, parent))
+		}
 	}
 }
 

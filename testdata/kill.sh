@@ -59,15 +59,25 @@ run big.csv || fail "the run over the big list"
 bignew=$(state); rm -r out
 
 points=0 seen_old=0 seen_new=0
+# With noexchange set, renameat2 answers as on NFS, SMB and some FUSE: two directories
+# cannot change places. Then a killed run may leave nothing under the name, and
+# whatever runs next has to bring the old run back first, also when it fails itself.
+noexchange=
 # blow KIND FAULT N: strike at the Nth call of a kind, in whichever
 # thread makes it, and look. Returns 1 when the run was over before.
 blow() {
-	rm -rf out; cp -a old out
-	strace -f -qq -o trace -e trace="$1" -e inject="$1:$2:when=$3" "$winnow" clean list.csv --no-dns --no-gates -q --suppress never.txt -o out >log 2>&1
+	rm -rf out .out.winnow-*; cp -a old out
+	strace -f -qq -o trace -e trace="$1${noexchange:+,renameat2}" ${noexchange:+-e inject=renameat2:error=EINVAL} -e inject="$1:$2:when=$3" "$winnow" clean list.csv --no-dns --no-gates -q --suppress never.txt -o out >log 2>&1
 	code=$?
 	now=$(state)
-	grep -q 'INJECTED\|killed by SIGKILL' trace || { [ $code = 0 ] || fail "exit $code without a blow: $(cat log)"; return 1; }
+	grep -q "[ .]$1[ (].*INJECTED\|killed by SIGKILL" trace || { [ $code = 0 ] || fail "exit $code without a blow: $(cat log)"; return 1; }
 	points=$((points + 1))
+	if [ $noexchange ] && [ "${2#signal}" != "$2" ]; then
+		stood=$now
+		(ulimit -f 8; run big.csv >log 2>&1) && fail "no error at a file size limit"
+		now=$(state)
+		[ "$stood" = "$now" ] || [ "$stood" = none ] || fail "$1 $2 number $3, no exchange: a failed run changed the output"
+	fi
 	case $now in
 	"$old") seen_old=$((seen_old + 1)) ;;
 	"$new") seen_new=$((seen_new + 1)) ;;
@@ -98,7 +108,7 @@ sweep() { # KIND FAULT MAX: at every call of a kind, until three in a row come t
 		blow "$1" "$2" $n && late=0 || late=$((late + 1))
 		n=$((n + 1))
 	done
-	echo "kill.sh: $1 $2: $((n - late - 1)) points"
+	echo "kill.sh: $1 $2${noexchange:+, no exchange}: $((n - late - 1)) points"
 }
 
 max=100000
@@ -114,6 +124,11 @@ for fault in ENOSPC EIO EDQUOT; do
 	done
 done
 [ $short ] || for call in close unlinkat; do sweep $call error=EIO $max; done
+
+noexchange=1
+for call in renameat fsync unlinkat; do sweep $call signal=KILL $max; done
+sweep renameat error=EIO $max
+noexchange=
 
 # kill -9 at any time.
 i=0

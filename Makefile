@@ -51,7 +51,7 @@ BENCH_DIR ?= /tmp/winnow-bench
 
 .PHONY: bench
 bench: build ## measure: Go benchmarks of every room, then the cleaning of BENCH_ROWS rows beside cp
-	go test -run '^$$' -bench . -benchmem . ./validate ./internal/csvrows ./bounceimport ./bounceimport/history ./validate/dnsmx ./export/esp
+	go test -run '^$$' -bench . -benchmem . ./validate ./internal/csvrows ./bounceimport/... ./validate/dnsmx ./export/esp
 	go run ./cmd/winnow-bench -rows $(BENCH_ROWS) -dir $(BENCH_DIR) -winnow bin/winnow
 
 .PHONY: bench-dns

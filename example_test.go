@@ -11,6 +11,8 @@ import (
 
 	"github.com/winnow-email/winnow"
 	"github.com/winnow-email/winnow/bounceimport"
+	"github.com/winnow-email/winnow/bounceimport/reader"
+	"github.com/winnow-email/winnow/bounceimport/reply"
 	"github.com/winnow-email/winnow/validate"
 )
 
@@ -20,10 +22,9 @@ func Example() {
 	r := v.Check("someone@gmial.com")
 	fmt.Println(r.Domain.Typo)
 
-	var c bounceimport.Classifier
-	e := bounceimport.Event{Reply: "554 5.7.1 Message rejected for policy reasons"}
-	c.Classify(&e)
-	fmt.Println(e.Category, e.Side)
+	var c reply.Classifier
+	said := c.Classify(reply.Evidence{Reply: "554 5.7.1 Message rejected for policy reasons"})
+	fmt.Println(said.Category, said.Side)
 	// Output:
 	// gmail.com
 	// policy_block sender
@@ -42,7 +43,7 @@ func ExampleRun() {
 	}
 	var ledger bounceimport.Ledger
 	bounces := "email,reply\nann@iana.org,554 5.1.1 User unknown\nbob@iana.org,554 5.7.1 Client host blocked\n"
-	if _, err := bounceimport.Read(context.Background(), strings.NewReader(bounces), "bounces.csv", bounceimport.Options{}, ledger.Add); err != nil {
+	if _, err := reader.Read(context.Background(), strings.NewReader(bounces), "bounces.csv", reader.Options{}, ledger.Add); err != nil {
 		log.Fatal(err)
 	}
 	s, err := winnow.Run(context.Background(), &winnow.Job{

@@ -6,6 +6,7 @@ import (
 
 	"github.com/winnow-email/winnow"
 	"github.com/winnow-email/winnow/bounceimport"
+	"github.com/winnow-email/winnow/bounceimport/reply"
 	"github.com/winnow-email/winnow/export/esp"
 	"github.com/winnow-email/winnow/validate"
 )
@@ -82,13 +83,12 @@ func TestAnsweringDomainIsAlive(t *testing.T) {
 	if r := bounceimport.Fold(timeouts(), now); r.Action != bounceimport.Count {
 		t.Fatalf("five days of time-outs over four weeks: %s", r.Action)
 	}
-	for _, reply := range []string{
+	for _, said := range []string{
 		"552 5.3.4 Message size exceeds fixed limit", "550 5.1.1 no such user", "554 5.7.1 spam", "452 4.2.2 mailbox full",
 		"503 5.5.1 bad sequence of commands", "554 xyzzy plugh", "451 4.3.0 internal error", "550 relaying denied",
 	} {
-		var c bounceimport.Classifier
-		e := bounceimport.Event{Reply: reply}
-		c.Classify(&e)
+		v := (*reply.Classifier)(nil).Classify(reply.Evidence{Reply: said})
+		e := bounceimport.Event{Reply: said, Code: v.Code, Class: v.Class}
 		days := timeouts()
 		for i := range 5 {
 			at := start.AddDate(0, 0, 7*i+3)
@@ -97,7 +97,7 @@ func TestAnsweringDomainIsAlive(t *testing.T) {
 			}
 		}
 		if r := bounceimport.Fold(days, now); r.Action == bounceimport.Count || r.Action == bounceimport.SuppressNow {
-			t.Errorf("%q (%s) on five days between: the domain is suppressed as %s", reply, e.Category, r.Category)
+			t.Errorf("%q (%s) on five days between: the domain is suppressed as %s", said, e.Category, r.Category)
 		}
 	}
 }

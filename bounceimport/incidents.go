@@ -33,7 +33,9 @@ const incidentCategory = "user_unknown"
 var incidentsTSV string
 
 // KnownIncidents returns the incidents that are public knowledge, oldest first.
-var KnownIncidents = sync.OnceValue(func() []Incident {
+func KnownIncidents() []Incident { return slices.Clone(knownIncidents()) }
+
+var knownIncidents = sync.OnceValue(func() []Incident {
 	var list []Incident
 	for line := range strings.Lines(incidentsTSV) {
 		line = strings.TrimRight(line, "\n")
@@ -51,11 +53,16 @@ var KnownIncidents = sync.OnceValue(func() []Incident {
 	return list
 })
 
+// Concerns tells whether the incident is about a provider's answers of a category.
+func (in *Incident) Concerns(provider, category string) bool {
+	return provider == in.Provider && category == incidentCategory
+}
+
 // Holds tells whether an event of the category from first to last (both the
 // same for a single event) is in the incident. A source that gives only the
 // day gives midnight: then the whole day is meant.
 func (in *Incident) Holds(provider, category string, first, last time.Time) bool {
-	if provider != in.Provider || category != incidentCategory || first.IsZero() || last.IsZero() {
+	if !in.Concerns(provider, category) || first.IsZero() || last.IsZero() {
 		return false
 	}
 	if first.Equal(last) && first.Equal(first.Truncate(day)) {
@@ -191,8 +198,15 @@ func (f *IncidentFinder) Add(provider, category string, t time.Time) {
 	f.AddHour(provider, category, floorDiv(t.Unix(), 3600), 1)
 }
 
-// Times outside these hours since 1970 (the years 1990 to 2099) are broken
-// clocks; without the limit a file of random dates could fill the memory.
+// Credible tells whether mail can have been sent at a time: from 1990 to 2099.
+// Anything else is a broken clock.
+func Credible(t time.Time) bool {
+	h := floorDiv(t.Unix(), 3600)
+	return h >= firstHour && h < endHour
+}
+
+// The hours since 1970 that are credible; without the limit a file of random
+// dates could fill the memory.
 const (
 	firstHour = 20 * 8766
 	endHour   = 130 * 8766

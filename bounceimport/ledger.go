@@ -11,6 +11,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/winnow-email/winnow/internal/anytime"
+	"github.com/winnow-email/winnow/internal/shown"
 	"github.com/winnow-email/winnow/validate"
 )
 
@@ -317,16 +318,5 @@ func cutReply(s string) string {
 		}, s)
 		s = strings.Join(strings.Fields(s), " ")
 	}
-	return cutAt(s, 512)
-}
-
-// cutAt cuts s to at most n bytes, between characters.
-func cutAt(s string, n int) string {
-	if len(s) <= n {
-		return s
-	}
-	for n > 0 && s[n]&0xc0 == 0x80 {
-		n--
-	}
-	return s[:n]
+	return shown.Cut(s, 512)
 }

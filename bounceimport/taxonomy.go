@@ -35,8 +35,9 @@ type Category struct {
 	Meaning string // what happened, one sentence
 	Fix     string // what to check first
 
-	rank   int // of a suppression: the higher is told where there are several
-	weight int // of a phrase that says so: the stronger wins where two disagree
+	Weight int // of a phrase that says so: of two in one reply that disagree, the heavier wins
+
+	rank int // of a suppression: the higher is told where there are several
 }
 
 // Threshold says when counted events lead to a suppression.
@@ -148,7 +149,7 @@ func (c *Category) set(key, value string) (err error) {
 	case "rank":
 		c.rank, err = strconv.Atoi(value)
 	case "weight":
-		c.weight, err = strconv.Atoi(value)
+		c.Weight, err = strconv.Atoi(value)
 	case "words":
 		c.Words = value
 	case "meaning":
@@ -167,7 +168,7 @@ func (c *Category) set(key, value string) (err error) {
 func (c *Category) check() error {
 	condemns := c.Told != "never" && c.Told != "soft"
 	switch {
-	case c.Name == "" || c.Bucket == "" || c.Words == "" || c.Meaning == "" || c.Fix == "" || c.weight == 0 || c.Told == "":
+	case c.Name == "" || c.Bucket == "" || c.Words == "" || c.Meaning == "" || c.Fix == "" || c.Weight == 0 || c.Told == "":
 		return fmt.Errorf("category %q lacks a field", c.Name)
 	case (c.Action == Count) != (c.Counts.Days > 0):
 		return fmt.Errorf("category %s: action count and counts go together", c.Name)

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/winnow-email/winnow/bounceimport"
+	"github.com/winnow-email/winnow/bounceimport/reply"
 
 	"zombiezen.com/go/sqlite"
 	"zombiezen.com/go/sqlite/sqlitex"
@@ -558,7 +559,7 @@ func TestConcurrentUse(t *testing.T) {
 // Judging again by the same rules moves nothing; by better rules it moves what
 // they judge otherwise, as if it had been imported with them.
 func TestReclassify(t *testing.T) {
-	var c bounceimport.Classifier
+	var c reply.Classifier
 	var events []bounceimport.Event
 	replies := []string{
 		"550 5.1.1 <%s>: Recipient address rejected: User unknown in virtual mailbox table",
@@ -568,17 +569,17 @@ func TestReclassify(t *testing.T) {
 		"554 zorglub failure", "554 Mail from jane@example.net rejected for policy reasons.", "421 4.4.2 Connection timed out", "550 5.7.515 Access denied, sending domain example.org does not meet the required authentication level.",
 		"554 5.7.1 " + strings.Repeat("a very long line of a server that has a lot to say ", 20) + " user unknown",
 	}
-	for i, reply := range replies {
+	for i, said := range replies {
 		for k := range 3 {
 			e := bounceimport.Event{Recipient: fmt.Sprintf("user.%d%d@example%d.org", i, k, k), Time: now.Add(-time.Duration(i*50+k) * time.Hour), Source: fmt.Sprintf("a.csv:%d", len(events))}
-			e.Reply = strings.ReplaceAll(reply, "%s", e.Recipient)
+			e.Reply = strings.ReplaceAll(said, "%s", e.Recipient)
 			if k == 1 {
 				e.Remote = "example1-org.mail.protection.outlook.com"
 			}
 			if k == 2 {
 				e.Hint = "esp_suppressed"
 			}
-			c.Classify(&e)
+			e = judged(e, c.Classify)
 			events = append(events, e, e)
 			events[len(events)-1].Time = e.Time.Add(-time.Minute)
 		}
@@ -595,11 +596,12 @@ func TestReclassify(t *testing.T) {
 		t.Errorf("the same rules moved %v:\n%s", moved, firstDifference(got, before))
 	}
 
-	better := func(e *bounceimport.Event) {
-		c.Classify(e)
+	better := func(e reply.Evidence) reply.Verdict {
+		v := c.Classify(e)
 		if strings.Contains(e.Reply, "zorglub") {
-			e.Class = bounceimport.Class{Category: "policy_block", Bucket: "policy", Side: bounceimport.Sender, Action: bounceimport.Report, Rule: "mine"}
+			v.Class = bounceimport.Class{Category: "policy_block", Bucket: "policy", Side: bounceimport.Sender, Action: bounceimport.Report, Rule: "mine"}
 		}
+		return v
 	}
 	if moved, err = s.Reclassify(ctx, better, false); err != nil || len(moved) == 0 || dump(t, s) != before {
 		t.Fatalf("a look changed something, or saw nothing: %v %v", moved, err)
@@ -609,7 +611,7 @@ func TestReclassify(t *testing.T) {
 	}
 	want := create(t)
 	for i := range events {
-		better(&events[i])
+		events[i] = judged(events[i], better)
 	}
 	add(t, want, events...)
 	if got, want := dump(t, s), dump(t, want); got != want {
@@ -618,6 +620,13 @@ func TestReclassify(t *testing.T) {
 	if moved, err = s.Reclassify(ctx, better, true); err != nil || len(moved) != 0 {
 		t.Errorf("again: %v %v", moved, err)
 	}
+}
+
+// judged returns the event with the class that classify gives it.
+func judged(e bounceimport.Event, classify func(reply.Evidence) reply.Verdict) bounceimport.Event {
+	v := classify(reply.Evidence{Reply: e.Reply, Code: e.Code, Status: e.Status, Phase: e.Phase, Remote: e.Remote, Recipient: e.Recipient, Hint: e.Hint})
+	e.Class, e.Code, e.Status, e.Phase = v.Class, v.Code, v.Status, v.Phase
+	return e
 }
 
 // An outage shows in the history itself: its addresses are held, the others are

@@ -13,6 +13,7 @@ import (
 	"unsafe"
 
 	"github.com/winnow-email/winnow/bounceimport"
+	"github.com/winnow-email/winnow/bounceimport/reply"
 	"github.com/winnow-email/winnow/validate"
 
 	"zombiezen.com/go/sqlite"
@@ -157,7 +158,7 @@ func (s *Store) Begin(ctx context.Context) *Import {
 }
 
 // Add adds one event; it keeps no reference to e. Its signature is that of the
-// yield of [bounceimport.Read].
+// yield of [reader.Read].
 func (m *Import) Add(e *bounceimport.Event) error {
 	if err := m.collect(e); err != nil {
 		return err
@@ -204,9 +205,9 @@ func (m *Import) collect(e *bounceimport.Event) error {
 	if text == "" {
 		text = e.Verdict
 	}
-	m.buf = bounceimport.AppendMasked(m.buf[:0], text, a.Local)
+	m.buf = reply.AppendMasked(m.buf[:0], text, a.Local)
 	r.reply = string(m.buf)
-	r.whole = e.Reply != "" && len(m.buf) < bounceimport.MaxMasked-utf8.UTFMax
+	r.whole = e.Reply != "" && len(m.buf) < reply.MaxMasked-utf8.UTFMax
 	r.source = source(e.Source)
 	if address != "" {
 		r.key, r.category, r.action, r.day = key, address, e.Action, dayOf(t, e.Action)

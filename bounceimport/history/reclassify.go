@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/winnow-email/winnow/bounceimport"
+	"github.com/winnow-email/winnow/bounceimport/reply"
 
 	"zombiezen.com/go/sqlite"
 	"zombiezen.com/go/sqlite/sqlitex"
@@ -30,7 +31,7 @@ const reclassifyBatch = 20_000
 // dead mailbox to an old one may be the sender's fault. Rows without a whole
 // reply stay as they are, and so do those of domains, whose addresses are not
 // known. Unless apply is set nothing is changed. The result is ordered by count.
-func (s *Store) Reclassify(ctx context.Context, classify func(*bounceimport.Event), apply bool) ([]Moved, error) {
+func (s *Store) Reclassify(ctx context.Context, classify func(reply.Evidence) reply.Verdict, apply bool) ([]Moved, error) {
 	type kind struct {
 		from       string
 		fromAction bounceimport.Action
@@ -57,11 +58,11 @@ func (s *Store) Reclassify(ctx context.Context, classify func(*bounceimport.Even
 						return nil
 					}
 					first, last := st.ColumnInt64(4), st.ColumnInt64(5)
-					reply := st.ColumnText(6)
-					e := bounceimport.Event{Recipient: at.key, Time: unix(last), Reply: strings.ReplaceAll(reply, "***", "x"), Source: st.ColumnText(7),
+					is := reply.Evidence{Recipient: at.key, Reply: strings.ReplaceAll(st.ColumnText(6), "***", "x"), // a masked address must look like an address
 						Code: st.ColumnInt(8), Status: st.ColumnText(9), Phase: st.ColumnText(10), Remote: st.ColumnText(11), Hint: st.ColumnText(12)}
-					classify(&e) // to which a masked address must look like an address
-					e.Reply = reply
+					v := classify(is)
+					e := bounceimport.Event{Recipient: at.key, Time: unix(last), Reply: st.ColumnText(6), Source: st.ColumnText(7), Remote: is.Remote, Hint: is.Hint,
+						Class: v.Class, Code: v.Code, Status: v.Status, Phase: v.Phase}
 					k := kind{at.category, bounceimport.Action(at.action), e.Category, e.Action}
 					if k.from == k.to && k.fromAction == k.toAction {
 						return nil

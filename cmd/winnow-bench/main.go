@@ -28,6 +28,7 @@ import (
 
 	"github.com/winnow-email/winnow"
 	"github.com/winnow-email/winnow/bounceimport"
+	"github.com/winnow-email/winnow/bounceimport/reader"
 )
 
 func main() {
@@ -246,7 +247,7 @@ func (b *bench) clean() error {
 	}
 	if b.bounces > 0 {
 		ledger := &bounceimport.Ledger{}
-		if _, err := bounceimport.ReadPath(context.Background(), b.path("bounces"), bounceimport.Options{}, ledger.Add); err != nil {
+		if _, err := reader.ReadPath(context.Background(), b.path("bounces"), reader.Options{}, ledger.Add); err != nil {
 			return err
 		}
 		j.Evidence = []bounceimport.Source{ledger}

@@ -9,8 +9,7 @@ import (
 	"time"
 
 	"github.com/spf13/pflag"
-
-	"github.com/winnow-email/winnow/bounceimport"
+	"github.com/winnow-email/winnow/bounceimport/reader"
 )
 
 // bounceFlags are the flags about reading bounces, the same for all commands that do.
@@ -26,7 +25,7 @@ func (b *bounceFlags) add(f *pflag.FlagSet) {
 	f.StringVar(&b.sent, "sent-ids", "", "use bounce mails only when the returned message has a Message-ID of this `FILE`,\none a line")
 }
 
-func (b *bounceFlags) options() (opt bounceimport.Options, err error) {
+func (b *bounceFlags) options() (opt reader.Options, err error) {
 	opt.Senders = b.senders
 	if opt.Classifier, err = loadRules(b.rules); err != nil {
 		return opt, err

@@ -15,6 +15,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/winnow-email/winnow/bounceimport"
+	"github.com/winnow-email/winnow/bounceimport/reader"
+	"github.com/winnow-email/winnow/bounceimport/reply"
 )
 
 // bouncesCommands are the constructors of the commands under bounces, in the
@@ -52,19 +54,19 @@ repair what the reply names).`,
 
 // loadRules returns a classifier with the rules of a file on top, or the
 // embedded rules alone when path is empty.
-func loadRules(path string) (*bounceimport.Classifier, error) {
+func loadRules(path string) (*reply.Classifier, error) {
 	if path == "" {
-		return &bounceimport.Classifier{}, nil
+		return &reply.Classifier{}, nil
 	}
 	src, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
 	}
-	rules, err := bounceimport.ParseRules(path, string(src))
+	rules, err := reply.ParseRules(path, string(src))
 	if err != nil {
 		return nil, withHint(err, "'winnow bounces test-rules --help' shows the form of a rule")
 	}
-	return &bounceimport.Classifier{User: rules}, nil
+	return &reply.Classifier{User: rules}, nil
 }
 
 func newExplainCmd(e *env) *cobra.Command {
@@ -99,17 +101,17 @@ confidence, rule, matched, provider, meaning, fix, code, status, phase).
 			if len(args) == 1 && args[0] == "-" {
 				err = explainLines(cmd, c, e.stdin, out, asJSON)
 			} else {
-				for i, reply := range args {
-					if reply == "-" {
+				for i, said := range args {
+					if said == "-" {
 						return usagef(cmd, "\"-\" stands alone: it reads the replies from standard input")
 					}
 					if asJSON {
-						err = writeExplained(out, c, reply)
+						err = writeExplained(out, c, said)
 					} else {
 						if i > 0 {
 							fmt.Fprintln(out)
 						}
-						explainText(out, c.Explain(reply))
+						explainText(out, c, said)
 					}
 				}
 			}
@@ -131,9 +133,9 @@ type explained struct {
 	Phase   string   `json:"phase,omitempty"`
 }
 
-func writeExplained(w io.Writer, c *bounceimport.Classifier, reply string) error {
-	ev := c.Explain(reply)
-	x := explained{Reply: reply, Class: ev.Class, Matched: ev.Matched, Code: ev.Code, Status: ev.Status, Phase: ev.Phase}
+func writeExplained(w io.Writer, c *reply.Classifier, said string) error {
+	ev := c.Classify(reply.Evidence{Reply: said})
+	x := explained{Reply: said, Class: ev.Class, Matched: ev.Matched, Code: ev.Code, Status: ev.Status, Phase: ev.Phase}
 	if x.Matched == nil {
 		x.Matched = []string{}
 	}
@@ -143,7 +145,7 @@ func writeExplained(w io.Writer, c *bounceimport.Classifier, reply string) error
 }
 
 // explainLines answers every line of in with one line.
-func explainLines(cmd *cobra.Command, c *bounceimport.Classifier, in io.Reader, out *bufio.Writer, asJSON bool) error {
+func explainLines(cmd *cobra.Command, c *reply.Classifier, in io.Reader, out *bufio.Writer, asJSON bool) error {
 	r := bufio.NewReaderSize(in, 1<<16)
 	for n := 0; ; n++ {
 		line, err := readLine(r)
@@ -163,7 +165,7 @@ func explainLines(cmd *cobra.Command, c *bounceimport.Classifier, in io.Reader, 
 				return err
 			}
 		} else {
-			ev := c.Explain(line)
+			ev := c.Classify(reply.Evidence{Reply: line})
 			fmt.Fprintf(out, "%s\t%s\t%s\t%s\t%s\t%s\n", ev.Category, ev.Side, ev.Action, ev.Confidence, ev.Rule, strings.Join(ev.Matched, ", "))
 		}
 		if r.Buffered() == 0 {
@@ -198,13 +200,14 @@ func readLine(r *bufio.Reader) (string, error) {
 }
 
 // explainText prints one reply's meaning for a person, at most 80 columns.
-func explainText(w io.Writer, ev bounceimport.Event) {
+func explainText(w io.Writer, c *reply.Classifier, said string) {
+	ev := c.Classify(reply.Evidence{Reply: said})
 	row := func(key, value string) {
 		if value != "" {
 			wrap(w, fmt.Sprintf("%-12s", key), value)
 		}
 	}
-	row("reply", plain(ev.Reply))
+	row("reply", plain(said))
 	codes := ""
 	if ev.Code > 0 {
 		codes = fmt.Sprint(ev.Code)
@@ -399,12 +402,12 @@ func shortenLine(s string) string {
 	return s
 }
 
-func evaluate(ctx context.Context, c *bounceimport.Classifier, path string, out io.Writer, misses bool) error {
+func evaluate(ctx context.Context, c *reply.Classifier, path string, out io.Writer, misses bool) error {
 	rows, mails, err := readLabelled(path)
 	if err != nil {
 		return err
 	}
-	var all, on554 bounceimport.Evaluation
+	var all, on554 evaluation
 	recipients, found := 0, 0
 	events := map[string][]bounceimport.Event{} // of the mails
 	for i := range rows {
@@ -416,7 +419,7 @@ func evaluate(ctx context.Context, c *bounceimport.Classifier, path string, out 
 		if mails {
 			list, ok := events[r.file]
 			if !ok {
-				_, err := bounceimport.ReadPath(ctx, filepath.Join(filepath.Dir(path), r.file), bounceimport.Options{Classifier: c}, func(e *bounceimport.Event) error {
+				_, err := reader.ReadPath(ctx, filepath.Join(filepath.Dir(path), r.file), reader.Options{Classifier: c}, func(e *bounceimport.Event) error {
 					list = append(list, *e)
 					return nil
 				})
@@ -437,11 +440,12 @@ func evaluate(ctx context.Context, c *bounceimport.Classifier, path string, out 
 				ev.Class = bounceimport.Class{Category: "(no event)", Action: bounceimport.Ignore}
 			}
 		} else {
-			ev = c.Explain(r.reply)
+			v := c.Classify(reply.Evidence{Reply: r.reply})
+			ev = bounceimport.Event{Reply: r.reply, Code: v.Code, Class: v.Class}
 		}
-		same := all.Add(r.right, &ev.Class)
+		same := all.add(r.right, &ev.Class)
 		if is554(ev) {
-			on554.Add(r.right, &ev.Class)
+			on554.add(r.right, &ev.Class)
 		}
 		if misses && !same {
 			fmt.Fprintf(out, "%s:%d: %s, got %s %s (%s)\n    %s\n", path, r.line, r.right.Name, ev.Category, ev.Action, ev.Rule, plain(cmp.Or(r.reply, r.file+" "+ev.Reply)))
@@ -457,14 +461,14 @@ func evaluate(ctx context.Context, c *bounceimport.Classifier, path string, out 
 	line := func(what string, n, of int, n554, of554 int) {
 		fmt.Fprintf(out, "%-34s %-22s %s\n", what, share(n, of), share(n554, of554))
 	}
-	line("exact category", all.Right, all.Cases, on554.Right, on554.Cases)
-	line("suppress at once: found", all.Found, all.Suppress, on554.Found, on554.Suppress)
-	line("sender-side: wrongly suppressed", all.Wrong, all.Sender, on554.Wrong, on554.Sender)
-	line("other: suppressed too soon", all.TooSoon, all.Other, on554.TooSoon, on554.Other)
-	if list := all.Confusions(); len(list) > 0 {
+	line("exact category", all.right, all.cases, on554.right, on554.cases)
+	line("suppress at once: found", all.found, all.suppress, on554.found, on554.suppress)
+	line("sender-side: wrongly suppressed", all.wrong, all.sender, on554.wrong, on554.sender)
+	line("other: suppressed too soon", all.tooSoon, all.other, on554.tooSoon, on554.other)
+	if list := all.confusions(); len(list) > 0 {
 		fmt.Fprintf(out, "\n%6s  %-26s %s\n", "rows", "is", "was taken for")
 		for _, k := range list {
-			fmt.Fprintf(out, "%6d  %-26s %s\n", k.Cases, k.Right, k.Got)
+			fmt.Fprintf(out, "%6d  %-26s %s\n", k.cases, k.right, k.got)
 		}
 	}
 	return nil
@@ -514,7 +518,7 @@ address, "%" any IP address, "host:example.org" a host in that domain.`,
 			if err != nil {
 				return err
 			}
-			rules, err := bounceimport.ParseRules(args[0], string(src))
+			rules, err := reply.ParseRules(args[0], string(src))
 			if err != nil {
 				return withHint(err, "'winnow bounces test-rules --help' shows the form of a rule")
 			}
@@ -536,7 +540,7 @@ address, "%" any IP address, "host:example.org" a host in that domain.`,
 					replies = append(replies, line)
 				}
 			}
-			check := bounceimport.CheckRules(rules, replies)
+			check := reply.CheckRules(rules, replies)
 			out := bufio.NewWriter(e.stdout)
 			printCheck(out, &check)
 			if err := out.Flush(); err != nil {
@@ -551,7 +555,7 @@ address, "%" any IP address, "host:example.org" a host in that domain.`,
 	return cmd
 }
 
-func printCheck(w io.Writer, c *bounceimport.RuleCheck) {
+func printCheck(w io.Writer, c *reply.RuleCheck) {
 	for _, r := range c.Failed {
 		fmt.Fprintf(w, "FAIL  %s: %s does not decide its test, but %s (%s)\n", r.Place, r.Rule, r.Is.Rule, r.Is.Category)
 		wrap(w, "      ", plain(r.Reply))

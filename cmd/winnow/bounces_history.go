@@ -18,17 +18,18 @@ import (
 
 	"github.com/winnow-email/winnow/bounceimport"
 	"github.com/winnow-email/winnow/bounceimport/history"
+	"github.com/winnow-email/winnow/bounceimport/reader"
 	"github.com/winnow-email/winnow/internal/files"
 	"github.com/winnow-email/winnow/validate"
 )
 
 // readPath reads a bounce file, a folder or standard input ("-"), and says on
 // standard error what could not be used.
-func (e *env) readPath(ctx context.Context, path string, opt bounceimport.Options, yield func(*bounceimport.Event) error) (a bounceimport.Account, err error) {
+func (e *env) readPath(ctx context.Context, path string, opt reader.Options, yield func(*bounceimport.Event) error) (a reader.Account, err error) {
 	if path == "-" {
-		a, err = bounceimport.Read(ctx, e.stdin, "stdin", opt, yield)
+		a, err = reader.Read(ctx, e.stdin, "stdin", opt, yield)
 	} else {
-		a, err = bounceimport.ReadPath(ctx, path, opt, yield)
+		a, err = reader.ReadPath(ctx, path, opt, yield)
 	}
 	if err == nil {
 		e.noteAccount(&a)
@@ -88,7 +89,7 @@ towards a threshold that needs several.`,
 				}
 			}()
 			m := s.Begin(cmd.Context())
-			var accounts []bounceimport.Account
+			var accounts []reader.Account
 			for _, f := range files {
 				sum, err := fileHash(cmd.Context(), f)
 				if err != nil {
@@ -107,7 +108,7 @@ towards a threshold that needs several.`,
 			}
 			if asJSON {
 				return printJSON(e.stdout, struct {
-					Files []bounceimport.Account `json:"files"`
+					Files []reader.Account `json:"files"`
 					history.Counts
 				}{accounts, m.Counts})
 			}

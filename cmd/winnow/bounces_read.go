@@ -15,6 +15,7 @@ import (
 	"golang.org/x/text/width"
 
 	"github.com/winnow-email/winnow/bounceimport"
+	"github.com/winnow-email/winnow/bounceimport/reader"
 )
 
 func newBouncesReadCmd(e *env) *cobra.Command {
@@ -65,7 +66,7 @@ provider, meaning, fix.`,
 
 // readBounces prints the events of the files and what became of their records.
 // A file that cannot be read does not keep the others from being read.
-func readBounces(ctx context.Context, e *env, paths []string, opt bounceimport.Options, asJSON bool) error {
+func readBounces(ctx context.Context, e *env, paths []string, opt reader.Options, asJSON bool) error {
 	out := bufio.NewWriterSize(e.stdout, 1<<16)
 	columns := 0
 	if f, ok := e.stdout.(*os.File); ok && isTerminal(f) {
@@ -86,12 +87,12 @@ func readBounces(ctx context.Context, e *env, paths []string, opt bounceimport.O
 	}
 	var failed error
 	for _, p := range paths {
-		var a bounceimport.Account
+		var a reader.Account
 		var err error
 		if p == "-" {
-			a, err = bounceimport.Read(ctx, e.stdin, "stdin", opt, yield)
+			a, err = reader.Read(ctx, e.stdin, "stdin", opt, yield)
 		} else {
-			a, err = bounceimport.ReadPath(ctx, p, opt, yield)
+			a, err = reader.ReadPath(ctx, p, opt, yield)
 		}
 		if err := out.Flush(); err != nil {
 			return err
@@ -122,7 +123,7 @@ func readBounces(ctx context.Context, e *env, paths []string, opt bounceimport.O
 }
 
 // noteAccount says on standard error what became of a file's records.
-func noteAccount(e *env, a *bounceimport.Account) {
+func noteAccount(e *env, a *reader.Account) {
 	e.note("%s", plain(a.String()))
 	const most = 5
 	for i, p := range a.Problems {

@@ -12,7 +12,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/winnow-email/winnow/bounceimport"
+	"github.com/winnow-email/winnow/bounceimport/diagnosis"
 	"github.com/winnow-email/winnow/bounceimport/history"
+	"github.com/winnow-email/winnow/bounceimport/reader"
 	"github.com/winnow-email/winnow/export/summary"
 )
 
@@ -45,7 +47,7 @@ A history counts an address, category and day once; files count every event.`,
 			if err != nil {
 				return err
 			}
-			var d bounceimport.Diagnosis
+			var d diagnosis.Diagnosis
 			for _, s := range events {
 				c, err := parseChange(s)
 				if err != nil {
@@ -59,7 +61,7 @@ A history counts an address, category and day once; files count every event.`,
 					return usagef(cmd, "--since %s: want a date such as 2026-03-12 or 2026-03-12T09:00:00Z", since)
 				}
 			}
-			var accounts []bounceimport.Account
+			var accounts []reader.Account
 			for _, f := range files {
 				a, err := e.readPath(cmd.Context(), f, opt, func(ev *bounceimport.Event) error {
 					if ev.Time.Before(from) {
@@ -85,8 +87,8 @@ A history counts an address, category and day once; files count every event.`,
 			found := d.Findings()
 			if asJSON {
 				return printJSON(e.stdout, struct {
-					Sources []bounceimport.Account `json:"sources,omitempty"`
-					*bounceimport.Findings
+					Sources []reader.Account `json:"sources,omitempty"`
+					*diagnosis.Findings
 				}{accounts, found})
 			}
 			printFindings(e.stdout, found)
@@ -103,13 +105,13 @@ A history counts an address, category and day once; files count every event.`,
 }
 
 // parseChange reads DATE=TEXT.
-func parseChange(s string) (bounceimport.Change, error) {
+func parseChange(s string) (diagnosis.Change, error) {
 	date, what, _ := strings.Cut(s, "=")
 	t, err := parseTime(date)
 	if what = strings.TrimSpace(what); err != nil || what == "" {
-		return bounceimport.Change{}, fmt.Errorf("--event %q: want DATE=TEXT, for example 2026-03-12=\"new IP\"", s)
+		return diagnosis.Change{}, fmt.Errorf("--event %q: want DATE=TEXT, for example 2026-03-12=\"new IP\"", s)
 	}
-	return bounceimport.Change{Time: t, What: what}, nil
+	return diagnosis.Change{Time: t, What: what}, nil
 }
 
 // parseTime reads a date or a time as people write it on a command line.
@@ -122,7 +124,7 @@ func parseTime(s string) (t time.Time, err error) {
 	return t, err
 }
 
-func printFindings(w io.Writer, f *bounceimport.Findings) {
+func printFindings(w io.Writer, f *diagnosis.Findings) {
 	if f.Events == 0 {
 		fmt.Fprintln(w, "No events.")
 		return
@@ -203,7 +205,7 @@ func printFindings(w io.Writer, f *bounceimport.Findings) {
 }
 
 // printTable prints the categories by provider: the largest of both.
-func printTable(w io.Writer, counts []bounceimport.CategoryCount) {
+func printTable(w io.Writer, counts []diagnosis.CategoryCount) {
 	const columns, rows = 4, 15
 	byProvider, byCategory := map[string]int64{}, map[string]int64{}
 	cell := map[[2]string]int64{}
@@ -272,7 +274,7 @@ func print554(w io.Writer, n map[bounceimport.Side]int64) {
 	wrap(w, "  ", fmt.Sprintf("Of %s with code 554: %s.", plural(total, "reply", "replies"), strings.Join(parts, ", ")))
 }
 
-func printProblem(w io.Writer, i int, p *bounceimport.Problem) {
+func printProblem(w io.Writer, i int, p *diagnosis.Problem) {
 	fmt.Fprintf(w, "\n%d. %s: %s, %s %s\n", i, strings.ToUpper(p.Bucket), p.Category, thousands(p.N), replies(p.N))
 	if p.Meaning != "" {
 		wrap(w, "   says   ", p.Meaning)
@@ -299,7 +301,7 @@ func printProblem(w io.Writer, i int, p *bounceimport.Problem) {
 	}
 }
 
-func sinceText(o *bounceimport.Onset) string {
+func sinceText(o *diagnosis.Onset) string {
 	s := fmt.Sprintf("%s UTC: %d of %d events there from then on, %d of %d before", minute(o.Time), o.From.N, o.From.Of, o.Before.N, o.Before.Of)
 	if o.After != nil {
 		s += fmt.Sprintf("; %s \"%s\" (%s)", after(o.Time.Sub(o.After.Time)), o.After.What, minute(o.After.Time))
@@ -353,13 +355,13 @@ func percent(n, of int64) string {
 const maxClusters = 50
 
 // bounceSummary puts a diagnosis into the form of summary.json.
-func bounceSummary(f *bounceimport.Findings, sources []bounceimport.Account) *summary.BounceSummary {
+func bounceSummary(f *diagnosis.Findings, sources []reader.Account) *summary.BounceSummary {
 	s := &summary.BounceSummary{Events: f.Events, Classified: f.Classified, Newest: f.Newest, Oldest: f.Oldest, SenderSide: f.Sides[bounceimport.Sender],
 		Categories: []summary.BounceCount{}}
 	for _, c := range f.Categories {
 		s.Categories = append(s.Categories, summary.BounceCount{Category: c.Category, Bucket: c.Bucket, Side: string(c.Side), Action: string(c.Action), Provider: c.Provider, N: c.N})
 	}
-	fixes := func(list []bounceimport.Cluster) (out []summary.BounceFix) {
+	fixes := func(list []diagnosis.Cluster) (out []summary.BounceFix) {
 		for _, c := range list[:min(len(list), maxClusters)] {
 			out = append(out, summary.BounceFix{Template: c.Template, Category: c.Category, Bucket: c.Bucket, Provider: c.Provider, N: c.N,
 				First: c.First, Last: c.Last, Sample: c.Sample, Fix: c.Fix})
@@ -367,7 +369,7 @@ func bounceSummary(f *bounceimport.Findings, sources []bounceimport.Account) *su
 		return out
 	}
 	most := slices.Clone(f.FixFirst) // in the order of a diagnosis, a single reply may come first
-	slices.SortStableFunc(most, func(a, b bounceimport.Cluster) int { return cmp.Compare(b.N, a.N) })
+	slices.SortStableFunc(most, func(a, b diagnosis.Cluster) int { return cmp.Compare(b.N, a.N) })
 	s.Clusters, s.Unclassified = fixes(most), fixes(f.Unknown)
 	for _, in := range f.Incidents {
 		s.Incidents = append(s.Incidents, summary.Incident{Provider: in.Provider, From: in.From, To: in.To, N: in.N, Why: in.Why})

@@ -4,14 +4,14 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/winnow-email/winnow/bounceimport"
+	"github.com/winnow-email/winnow/bounceimport/reply"
 )
 
 // A reply is a stranger's text: it must not reach the terminal as it is.
 func TestExplainText(t *testing.T) {
-	var c bounceimport.Classifier
+	var c reply.Classifier
 	var b strings.Builder
-	explainText(&b, c.Explain("550 \x1b[31m user\u202e unknown\x07\r\n"+strings.Repeat("long ", 100)))
+	explainText(&b, &c, "550 \x1b[31m user\u202e unknown\x07\r\n"+strings.Repeat("long ", 100))
 	out := b.String()
 	if strings.ContainsAny(out, "\x1b\x07\r\u202e") {
 		t.Errorf("control characters in %q", out)

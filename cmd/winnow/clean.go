@@ -18,7 +18,9 @@ import (
 
 	"github.com/winnow-email/winnow"
 	"github.com/winnow-email/winnow/bounceimport"
+	"github.com/winnow-email/winnow/bounceimport/diagnosis"
 	"github.com/winnow-email/winnow/bounceimport/history"
+	"github.com/winnow-email/winnow/bounceimport/reader"
 	"github.com/winnow-email/winnow/export/report"
 	"github.com/winnow-email/winnow/export/summary"
 	"github.com/winnow-email/winnow/internal/files"
@@ -378,8 +380,8 @@ func (e *env) evidence(ctx context.Context, o *cleanOptions, now time.Time) (_ *
 		return nil, err
 	}
 	read.Now = now
-	var diagnosis bounceimport.Diagnosis
-	var accounts []bounceimport.Account
+	var diagnosis diagnosis.Diagnosis
+	var accounts []reader.Account
 	add := func(*bounceimport.Event) error { return nil }
 	done := func() error { return nil }
 	switch {
@@ -428,7 +430,7 @@ func (e *env) evidence(ctx context.Context, o *cleanOptions, now time.Time) (_ *
 const diagnosisDays = 90
 
 // noteAccount says what of a bounce file could not be used, in a few lines.
-func (e *env) noteAccount(a *bounceimport.Account) {
+func (e *env) noteAccount(a *reader.Account) {
 	if a.Malformed+a.Unmapped == 0 {
 		return
 	}

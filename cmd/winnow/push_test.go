@@ -14,8 +14,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/winnow-email/winnow/bounceimport"
 	"github.com/winnow-email/winnow/bounceimport/history"
+	"github.com/winnow-email/winnow/bounceimport/reader"
 )
 
 // mailgunFake is a Mailgun that keeps bounces, on loopback.
@@ -118,7 +118,7 @@ func TestPushCommand(t *testing.T) {
 		t.Fatal(err)
 	}
 	imp := store.Begin(context.Background())
-	_, err = bounceimport.ReadPath(context.Background(), "bounces.csv", bounceimport.Options{Now: time.Now()}, imp.Add)
+	_, err = reader.ReadPath(context.Background(), "bounces.csv", reader.Options{Now: time.Now()}, imp.Add)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -64,6 +64,17 @@ func plain(s string) bool {
 	return true
 }
 
+// Cut cuts s to at most n bytes, between characters.
+func Cut(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	for n > 0 && !utf8.RuneStart(s[n]) {
+		n--
+	}
+	return s[:n]
+}
+
 // Formula reports whether a spreadsheet could take s for a formula.
 func Formula(s string) bool {
 	if s == "" {

@@ -1,9 +1,10 @@
-package bounceimport
+package reader
 
 import (
-	"slices"
 	"strings"
 
+	"github.com/winnow-email/winnow/bounceimport"
+	"github.com/winnow-email/winnow/bounceimport/reply"
 	"github.com/winnow-email/winnow/internal/anytime"
 )
 
@@ -12,7 +13,7 @@ import (
 type jsonLayout struct {
 	name string
 	is   func(r *jsonRecord) bool
-	read func(d *reading, r *jsonRecord, e *Event) outcome
+	read func(d *reading, r *jsonRecord, e *bounceimport.Event) outcome
 }
 
 // jsonLayouts lists the known forms, the most telling first. Field names are
@@ -168,7 +169,7 @@ func (d *reading) jsonGeneric(r *jsonRecord, line int64) error {
 }
 
 // KumoMTA, log records (docs.kumomta.com, reference/log_record).
-func kumoEvent(d *reading, r *jsonRecord, e *Event) outcome {
+func kumoEvent(d *reading, r *jsonRecord, e *bounceimport.Event) outcome {
 	e.Recipient, e.Sender, e.Time, e.Verdict = r.get("recipient"), r.get("sender"), d.time(r.get("event_time", "timestamp")), r.get("bounce_classification")
 	e.Remote = strings.TrimSuffix(r.get("peer_address.name"), ".")
 	code, content := r.get("response.code"), r.get("response.content")
@@ -225,7 +226,7 @@ func feedbackHint(kind string) string {
 
 // SendGrid, Event Webhook (sendgrid-oai). "blocked" bounces are no verdict on
 // the address; the reply decides.
-func sendgridEvent(d *reading, r *jsonRecord, e *Event) outcome {
+func sendgridEvent(d *reading, r *jsonRecord, e *bounceimport.Event) outcome {
 	event, kind := r.get("event"), r.get("type")
 	e.Recipient, e.Time, e.MessageID = r.get("email"), d.time(r.get("timestamp")), strings.Trim(r.get("smtp-id"), "<>")
 	e.Reply, e.Status, e.Verdict = r.get("reason", "response"), statusOnly(r.get("status")), event
@@ -269,7 +270,7 @@ func sendgridEvent(d *reading, r *jsonRecord, e *Event) outcome {
 	return outcome{}
 }
 
-func sendgridSuppression(d *reading, r *jsonRecord, e *Event) outcome {
+func sendgridSuppression(d *reading, r *jsonRecord, e *bounceimport.Event) outcome {
 	row := sendgridRow{Status: r.get("status"), Reason: r.get("reason"), Email: r.get("email"), Created: r.get("created")}
 	if r.has("ip") && !r.has("reason") {
 		return row.complaint(d, e)
@@ -278,7 +279,7 @@ func sendgridSuppression(d *reading, r *jsonRecord, e *Event) outcome {
 }
 
 // Mailgun, webhooks, events API and logs (documentation.mailgun.com).
-func mailgunEvent(d *reading, r *jsonRecord, e *Event) outcome {
+func mailgunEvent(d *reading, r *jsonRecord, e *bounceimport.Event) outcome {
 	p := ""
 	if r.has("event-data.event") {
 		p = "event-data."
@@ -332,7 +333,7 @@ func mailgunEvent(d *reading, r *jsonRecord, e *Event) outcome {
 	return outcome{}
 }
 
-func mailgunSuppression(d *reading, r *jsonRecord, e *Event) outcome {
+func mailgunSuppression(d *reading, r *jsonRecord, e *bounceimport.Event) outcome {
 	row := mailgunRow{Address: r.get("address"), Code: r.get("code"), Error: r.get("error"), Created: r.get("created_at")}
 	return row.event(d, e)
 }
@@ -351,7 +352,7 @@ func sparkpostPrefix(r *jsonRecord) string {
 }
 
 // SparkPost, webhooks and events API (developers.sparkpost.com/api/events).
-func sparkpostEvent(d *reading, r *jsonRecord, e *Event) outcome {
+func sparkpostEvent(d *reading, r *jsonRecord, e *bounceimport.Event) outcome {
 	p := sparkpostPrefix(r)
 	event, class := r.get(p+"type"), r.get(p+"bounce_class")
 	e.Recipient, e.Time, e.MessageID = r.get(p+"raw_rcpt_to", p+"rcpt_to"), d.time(r.get(p+"timestamp", p+"event_time", p+"injection_time")), r.get(p+"message_id")
@@ -425,7 +426,7 @@ func sparkpostClass(class string) string {
 }
 
 // Mandrill, webhooks (mailchimp.com/developer/transactional).
-func mandrillEvent(d *reading, r *jsonRecord, e *Event) outcome {
+func mandrillEvent(d *reading, r *jsonRecord, e *bounceimport.Event) outcome {
 	event := r.get("event")
 	e.Recipient, e.Time, e.Sender, e.MessageID = r.get("msg.email", "reject.email"), d.time(r.get("ts", "msg.ts")), r.get("msg.sender"), r.get("msg._id", "_id")
 	e.Reply, e.Verdict = unSMTP(r.get("msg.diag")), event
@@ -477,7 +478,7 @@ func mandrillEvent(d *reading, r *jsonRecord, e *Event) outcome {
 }
 
 // Postmark, webhooks and bounce API (postmarkapp.com/developer/api/bounce-api, types).
-func postmarkEvent(d *reading, r *jsonRecord, e *Event) outcome {
+func postmarkEvent(d *reading, r *jsonRecord, e *bounceimport.Event) outcome {
 	kind := r.get("type")
 	e.Recipient, e.Time = r.get("email", "recipient"), d.time(r.get("bouncedat", "deliveredat", "receivedat", "changedat"))
 	e.Sender, e.MessageID, e.Verdict = r.get("from"), r.get("messageid"), kind
@@ -525,7 +526,7 @@ func postmarkEvent(d *reading, r *jsonRecord, e *Event) outcome {
 
 // postmarkReason translates a suppression reason. A "manual" suppression whose
 // origin is the recipient is an unsubscribe.
-func postmarkReason(e *Event, origin string) {
+func postmarkReason(e *bounceimport.Event, origin string) {
 	switch e.Verdict {
 	case "SpamComplaint":
 		e.Hint = "complaint"
@@ -539,14 +540,14 @@ func postmarkReason(e *Event, origin string) {
 	}
 }
 
-func postmarkSuppression(d *reading, r *jsonRecord, e *Event) outcome {
+func postmarkSuppression(d *reading, r *jsonRecord, e *bounceimport.Event) outcome {
 	e.Recipient, e.Time, e.Verdict = r.get("emailaddress"), d.time(r.get("createdat")), r.get("suppressionreason")
 	postmarkReason(e, r.get("origin"))
 	return outcome{}
 }
 
 // Amazon SES, account-level suppression list (sesv2 ListSuppressedDestinations; bulk files).
-func sesSuppression(d *reading, r *jsonRecord, e *Event) outcome {
+func sesSuppression(d *reading, r *jsonRecord, e *bounceimport.Event) outcome {
 	e.Recipient, e.Time, e.Verdict = r.get("emailaddress"), d.time(r.get("lastupdatetime")), r.get("reason")
 	if e.Hint = hintOf(e.Verdict); e.Hint == "" {
 		return unmapped("reason " + e.Verdict)
@@ -555,7 +556,7 @@ func sesSuppression(d *reading, r *jsonRecord, e *Event) outcome {
 }
 
 // Mailjet, event API (dev.mailjet.com/email/guides/webhooks).
-func mailjetEvent(d *reading, r *jsonRecord, e *Event) outcome {
+func mailjetEvent(d *reading, r *jsonRecord, e *bounceimport.Event) outcome {
 	event := r.get("event")
 	e.Recipient, e.Time, e.MessageID = r.get("email"), d.time(r.get("time")), r.get("message_guid", "messageid")
 	e.Reply, e.Verdict = r.get("smtp_reply", "comment"), event
@@ -624,7 +625,7 @@ func mailjetError(s string) string {
 }
 
 // Mailtrap, webhooks (api-docs.mailtrap.io).
-func mailtrapEvent(d *reading, r *jsonRecord, e *Event) outcome {
+func mailtrapEvent(d *reading, r *jsonRecord, e *bounceimport.Event) outcome {
 	event := r.get("event")
 	e.Recipient, e.Time, e.MessageID, e.Verdict = r.get("email"), d.time(r.get("timestamp")), r.get("message_id"), event
 	e.Reply, e.Code = withCode(r.get("response_code"), r.get("response", "reason"))
@@ -639,7 +640,7 @@ func mailtrapEvent(d *reading, r *jsonRecord, e *Event) outcome {
 	case "suspension":
 		e.Hint = "delayed"
 	case "reject":
-		if e.Hint = hintOf(e.Reply); !slices.Contains(final[:], e.Hint) {
+		if e.Hint = hintOf(e.Reply); !reply.Final(e.Hint) {
 			e.Hint = "esp_suppressed"
 		}
 		e.Reply = ""
@@ -656,7 +657,7 @@ func mailtrapEvent(d *reading, r *jsonRecord, e *Event) outcome {
 }
 
 // Brevo (Sendinblue), webhooks (developers.brevo.com).
-func brevoEvent(d *reading, r *jsonRecord, e *Event) outcome {
+func brevoEvent(d *reading, r *jsonRecord, e *bounceimport.Event) outcome {
 	event := r.get("event")
 	e.Recipient, e.Time, e.MessageID = r.get("email"), d.time(r.get("ts_event", "ts_epoch", "ts", "date")), strings.Trim(r.get("message-id", "messageid"), "<>")
 	e.Reply, e.Verdict = r.get("reason"), event
@@ -667,7 +668,7 @@ func brevoEvent(d *reading, r *jsonRecord, e *Event) outcome {
 		e.Hint = "esp_suppressed"
 	case "blocked": // Brevo did not try
 		e.Hint = "esp_suppressed"
-		if code, _ := replyCodes(e.Reply); code == 0 {
+		if code, _ := reply.Codes(e.Reply); code == 0 {
 			e.Verdict, e.Reply = event+"/"+e.Reply, ""
 		}
 	case "soft_bounce", "softbounces", "soft_bounces", "softbounce", "error":
@@ -689,7 +690,7 @@ func brevoEvent(d *reading, r *jsonRecord, e *Event) outcome {
 }
 
 // Resend, webhooks (resend.com/docs/dashboard/webhooks).
-func resendEvent(d *reading, r *jsonRecord, e *Event) outcome {
+func resendEvent(d *reading, r *jsonRecord, e *bounceimport.Event) outcome {
 	event := r.get("type")
 	e.Recipient, e.Sender, e.Time, e.MessageID = r.get("data.to"), cleanRecipient(r.get("data.from")), d.time(r.get("created_at", "data.created_at")), r.get("data.email_id")
 	e.Verdict = event
@@ -704,7 +705,7 @@ func resendEvent(d *reading, r *jsonRecord, e *Event) outcome {
 			e.Hint = "unknown"
 		}
 		if m := r.get("data.bounce.diagnosticcode", "data.bounce.message", "data.suppressed.message"); m != "" {
-			if code, status := replyCodes(m); code != 0 || status != "" {
+			if code, status := reply.Codes(m); code != 0 || status != "" {
 				e.Reply = unSMTP(m)
 			} else {
 				e.Verdict += ": " + m
@@ -725,7 +726,7 @@ func resendEvent(d *reading, r *jsonRecord, e *Event) outcome {
 }
 
 // MailerSend, webhooks (developers.mailersend.com).
-func mailersendEvent(d *reading, r *jsonRecord, e *Event) outcome {
+func mailersendEvent(d *reading, r *jsonRecord, e *bounceimport.Event) outcome {
 	event := strings.TrimPrefix(r.get("type"), "activity.")
 	e.Recipient, e.Time, e.MessageID, e.Sender = r.get("data.email.recipient.email"), d.time(r.get("created_at", "data.created_at")), r.get("data.email.message.id"), r.get("data.email.from")
 	e.Reply, e.Verdict = r.get("data.morph.reason", "data.morph.readable_reason"), event
@@ -751,14 +752,14 @@ func mailersendEvent(d *reading, r *jsonRecord, e *Event) outcome {
 }
 
 // Postal, webhooks (docs.postalserver.io/developer/webhooks).
-func postalEvent(d *reading, r *jsonRecord, e *Event) outcome {
+func postalEvent(d *reading, r *jsonRecord, e *bounceimport.Event) outcome {
 	event, status := r.get("event"), r.get("payload.status")
 	e.Recipient, e.Sender, e.MessageID = r.get("payload.message.to", "payload.original_message.to"), r.get("payload.message.from", "payload.original_message.from"), r.get("payload.message.message_id", "payload.original_message.message_id")
 	e.Time, e.Reply, e.Verdict = d.time(r.get("payload.timestamp", "timestamp")), r.get("payload.output"), event
 	if status != "" {
 		e.Verdict += "/" + status
 	}
-	if code, _ := replyCodes(e.Reply); code == 0 {
+	if code, _ := reply.Codes(e.Reply); code == 0 {
 		if dt := r.get("payload.details"); wordsIn(dt) > wordsIn(e.Reply) {
 			e.Reply = dt
 		}
@@ -781,7 +782,7 @@ func postalEvent(d *reading, r *jsonRecord, e *Event) outcome {
 }
 
 // Unisender Go, webhooks (godocs.unisender.ru).
-func unisenderEvent(d *reading, r *jsonRecord, e *Event) outcome {
+func unisenderEvent(d *reading, r *jsonRecord, e *bounceimport.Event) outcome {
 	status, why := r.get("event_data.status"), r.get("event_data.delivery_info.delivery_status")
 	e.Recipient, e.Time, e.MessageID = r.get("event_data.email"), d.time(r.get("event_data.event_time")), r.get("event_data.job_id")
 	e.Reply, e.Verdict = r.get("event_data.delivery_info.destination_response"), status
@@ -813,7 +814,7 @@ func unisenderEvent(d *reading, r *jsonRecord, e *Event) outcome {
 
 // GreenArrow, event notifications. bounce_all is for statistics; only
 // bounce_bad_address says that GreenArrow gives the address up.
-func greenarrowEvent(d *reading, r *jsonRecord, e *Event) outcome {
+func greenarrowEvent(d *reading, r *jsonRecord, e *bounceimport.Event) outcome {
 	event := r.get("event_type")
 	e.Recipient, e.Time, e.Reply = r.get("email"), d.time(r.get("event_time")), r.get("bounce_text", "bounce_reason")
 	e.Verdict = event

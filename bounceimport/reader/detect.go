@@ -1,4 +1,4 @@
-package bounceimport
+package reader
 
 import (
 	"archive/zip"

@@ -1,8 +1,10 @@
-package bounceimport
+package reader
 
 import (
 	"slices"
 	"strings"
+
+	"github.com/winnow-email/winnow/bounceimport/reply"
 )
 
 // scanned is what the text of a bounce says, whoever wrote it.
@@ -241,10 +243,10 @@ func scanText(b *bounce, failed string) scanned {
 	}
 	for i := range out.found {
 		r := &out.found[i]
-		if code, status := replyCodes(r.reply); code == 0 && status == "" && len(out.found) == 1 {
+		if code, status := reply.Codes(r.reply); code == 0 && status == "" && len(out.found) == 1 {
 			// What stands below the address may be about the message; a refusal with
 			// its codes above it is the reason.
-			if c, st := replyCodes(out.rest); c != 0 || st != "" {
+			if c, st := reply.Codes(out.rest); c != 0 || st != "" {
 				r.reply = out.rest
 			}
 		}
@@ -378,7 +380,7 @@ func recipientIn(t, low string) (addr string, rank int, text string) {
 	for n := 0; n < 3; n++ {
 		w, rest, ok := strings.Cut(s, " ")
 		w = strings.TrimSuffix(w, "-")
-		if !ok || !(len(w) == 3 && isDigit(w[0]) && isDigit(w[1]) && isDigit(w[2]) || statusLen(w) == len(w) && w != "" || strings.HasPrefix(w, "#")) {
+		if !ok || !(len(w) == 3 && isDigit(w[0]) && isDigit(w[1]) && isDigit(w[2]) || reply.Status(w) == w && w != "" || strings.HasPrefix(w, "#")) {
 			break
 		}
 		codes += w + " "

@@ -1,4 +1,4 @@
-package bounceimport
+package reader
 
 import (
 	"bytes"
@@ -10,12 +10,13 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/winnow-email/winnow/bounceimport"
 	"github.com/winnow-email/winnow/internal/anytime"
 )
 
 // seeds adds the files of the golden tests whose names begin with prefix.
 func seeds(f *testing.F, prefix string) {
-	files, _ := filepath.Glob(filepath.Join("..", "testdata", "bounces", "formats", prefix+"*"))
+	files, _ := filepath.Glob(filepath.Join("..", "..", "testdata", "bounces", "formats", prefix+"*"))
 	for _, name := range files {
 		if strings.HasSuffix(name, ".golden") {
 			continue
@@ -31,7 +32,7 @@ func seeds(f *testing.F, prefix string) {
 func readsSoundly(t *testing.T, data []byte) {
 	for round, events := 0, int64(0); round < 2; round++ {
 		var n int64
-		a, err := Read(t.Context(), bytes.NewReader(data), "fuzz", Options{Now: testNow}, func(e *Event) error {
+		a, err := Read(t.Context(), bytes.NewReader(data), "fuzz", Options{Now: testNow}, func(e *bounceimport.Event) error {
 			n++
 			if strings.IndexByte(e.Recipient, '@') < 0 {
 				t.Errorf("event for %q", e.Recipient)

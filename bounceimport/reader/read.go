@@ -1,4 +1,4 @@
-package bounceimport
+package reader
 
 import (
 	"context"
@@ -15,7 +15,10 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/winnow-email/winnow/bounceimport"
+	"github.com/winnow-email/winnow/bounceimport/reply"
 	"github.com/winnow-email/winnow/internal/anytime"
+	"github.com/winnow-email/winnow/internal/shown"
 	"golang.org/x/text/encoding/charmap"
 )
 
@@ -30,7 +33,7 @@ type Options struct {
 	Senders   []string             // domains that the returned message may be from
 	MessageID func(id string) bool // whether a message with this Message-ID was sent
 
-	Classifier *Classifier // nil: the embedded rules only
+	Classifier *reply.Classifier // nil: the embedded rules only
 }
 
 // Account says what became of the records of a source: every record that was
@@ -78,7 +81,7 @@ func (a *Account) count(why string, n int64) {
 	if a.Why == nil {
 		a.Why = make(map[string]int64)
 	}
-	if why = cutAt(why, 80); a.Why[why] == 0 && len(a.Why) >= maxWhys {
+	if why = shown.Cut(why, 80); a.Why[why] == 0 && len(a.Why) >= maxWhys {
 		why = "other reasons"
 	}
 	a.Why[why] += n
@@ -133,7 +136,7 @@ func (a *Account) String() string {
 
 // ReadPath reads a file, a directory with everything below it (a maildir, a
 // folder of mails or of webhook bodies), or standard input ("-"), as Read does.
-func ReadPath(ctx context.Context, path string, opt Options, yield func(*Event) error) (Account, error) {
+func ReadPath(ctx context.Context, path string, opt Options, yield func(*bounceimport.Event) error) (Account, error) {
 	if path == "-" {
 		return Read(ctx, os.Stdin, "stdin", opt, yield)
 	}
@@ -171,7 +174,7 @@ func isMaildir(dir string) bool {
 	return err == nil && err2 == nil
 }
 
-func readFile(ctx context.Context, path string, opt Options, yield func(*Event) error) (Account, error) {
+func readFile(ctx context.Context, path string, opt Options, yield func(*bounceimport.Event) error) (Account, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return Account{Name: path}, plainPathError(err)
@@ -194,7 +197,7 @@ func plainPathError(err error) error {
 // reading and is returned. Records that cannot be read are counted in the
 // account and never end it; an error means that r failed, or that nothing in it
 // looks like anything Read knows. name is used in Event.Source and in messages.
-func Read(ctx context.Context, r io.Reader, name string, opt Options, yield func(*Event) error) (Account, error) {
+func Read(ctx context.Context, r io.Reader, name string, opt Options, yield func(*bounceimport.Event) error) (Account, error) {
 	if opt.Location == nil {
 		opt.Location = time.UTC
 	}
@@ -211,10 +214,10 @@ func Read(ctx context.Context, r io.Reader, name string, opt Options, yield func
 type reading struct {
 	ctx   context.Context
 	opt   Options
-	yield func(*Event) error
+	yield func(*bounceimport.Event) error
 	acct  Account
 	name  string // of the source or member that is being read
-	ev    Event
+	ev    bounceimport.Event
 	src   []byte
 }
 
@@ -228,8 +231,8 @@ func (d *reading) record() error {
 }
 
 // event clears and returns the event that the reader is to fill.
-func (d *reading) event(format string) *Event {
-	d.ev = Event{Format: format}
+func (d *reading) event(format string) *bounceimport.Event {
+	d.ev = bounceimport.Event{Format: format}
 	return &d.ev
 }
 
@@ -247,7 +250,7 @@ func (d *reading) malformed(line int64, why string) {
 
 func (d *reading) problem(line int64, why string) {
 	if len(d.acct.Problems) < maxProblems {
-		d.acct.Problems = append(d.acct.Problems, d.name+":"+strconv.FormatInt(line, 10)+": "+cutAt(why, 80))
+		d.acct.Problems = append(d.acct.Problems, d.name+":"+strconv.FormatInt(line, 10)+": "+shown.Cut(why, 80))
 	}
 }
 
@@ -269,7 +272,7 @@ func (d *reading) emit(line int64) error {
 	e.Reply = utf8Text(e.Reply)
 	e.Recipient = cleanRecipient(e.Recipient)
 	if e.Code == 0 || e.Status == "" {
-		code, status := replyCodes(e.Reply)
+		code, status := reply.Codes(e.Reply)
 		if e.Code == 0 {
 			e.Code = code
 		}
@@ -314,117 +317,40 @@ func cleanRecipient(s string) string {
 	return s
 }
 
-// replyCodes finds the basic reply code and the enhanced status code (RFC 3463)
-// in a reply; 0 and "" when it holds none.
-func replyCodes(s string) (code int, status string) {
-	for i := 0; i+3 <= len(s); i++ {
-		c := s[i]
-		if c != '2' && c != '4' && c != '5' || i > 0 && s[i-1] < 0x80 && isWordByte(s[i-1]) {
-			continue
-		}
-		switch {
-		case s[i+1] == '.' && status == "":
-			if n := statusLen(s[i:]); n > 0 {
-				status = s[i : i+n]
-				i += n
-			}
-		case code == 0 && isDigit(s[i+1]) && isDigit(s[i+2]) && s[i+1] <= '6' &&
-			(i+3 == len(s) || s[i+3] == ' ' || s[i+3] == '-' || s[i+3] == '\t' || s[i+3] == '\n' || s[i+3] == '\r' || s[i+3] == ':' && (i+4 == len(s) || s[i+4] == ' ') || s[i+3] == '/' || s[i+3] == ',' || s[i+3] == ']' || s[i+3] == ')' || s[i+3] == '.' && (i+4 == len(s) || s[i+4] == ' ')):
-			if i > 0 && !codeMayFollow(s[:i]) {
-				continue
-			}
-			code = int(c-'0')*100 + int(s[i+1]-'0')*10 + int(s[i+2]-'0')
-			i += 2
-		}
-		if code != 0 && status != "" {
-			break
-		}
-	}
-	return code, status
-}
-
-// codeMayFollow tells whether a number at the end of before is a reply code
-// rather than a quantity or a part of a name ("port 587 ", "within 450 seconds").
-func codeMayFollow(before string) bool {
-	t := strings.TrimRight(before, " \t\r\n")
-	if t == "" {
-		return true
-	}
-	if t[len(t)-1] >= 0x80 { // Chinese and Japanese sentences end without a blank
-		return true
-	}
-	switch t[len(t)-1] {
-	case ':', ';', '(', '[', '<', '"', '\'', '|', '>', '#', '=', ',', '.', ')', '/', '-', '!', ']':
-		return true
-	}
-	w := t[strings.LastIndexAny(t, " \t\r\n")+1:]
-	switch strings.ToLower(w) {
-	case "said", "with", "error", "response", "reply", "code", "smtp", "esmtp", "status", "returned", "was", "is", "recipienterror", "undefined", "rejected", "host", "command", "failed":
-		return true
-	}
-	// An enhanced code before the basic one, as in "5.1.1 550 No such user".
-	return statusLen(w) == len(w) && len(w) > 0
-}
-
-// statusLen returns the length of the enhanced status code at the start of s, or 0.
-func statusLen(s string) int {
-	if len(s) < 5 || s[0] != '2' && s[0] != '4' && s[0] != '5' || s[1] != '.' {
-		return 0
-	}
-	i := 2
-	for part := 0; part < 2; part++ {
-		j := i
-		for i < len(s) && isDigit(s[i]) {
-			i++
-		}
-		if i == j || i-j > 3 {
-			return 0
-		}
-		if part == 0 {
-			if i == len(s) || s[i] != '.' {
-				return 0
-			}
-			i++
-		}
-	}
-	if i < len(s) && (isWordByte(s[i]) || s[i] == '.' && i+1 < len(s) && isDigit(s[i+1])) {
-		return 0 // an IP address or a version
-	}
-	return i
-}
-
-func isDigit(c byte) bool { return c >= '0' && c <= '9' }
-
-func isWordByte(c byte) bool {
-	return isDigit(c) || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '_' || c == '.' || c >= 0x80
-}
-
 // time reads a time of the source.
 func (d *reading) time(s string) time.Time { return anytime.Parse(s, d.opt.Location) }
 
-// classify sets the class of an event.
-func (d *reading) classify(e *Event) {
-	if e.Hint != "delayed" || e.Reply == "" {
-		d.opt.Classifier.Classify(e)
-		if e.Category == "delivered" && e.Hint != "delivered" && e.Hint != "" {
+// classify sets the class of an event, with its codes and its phase.
+func (d *reading) classify(e *bounceimport.Event) {
+	is := reply.Evidence{Reply: e.Reply, Code: e.Code, Status: e.Status, Phase: e.Phase, Remote: e.Remote, Recipient: e.Recipient, Hint: e.Hint}
+	v := d.verdict(is)
+	e.Class, e.Code, e.Status, e.Phase = v.Class, v.Code, v.Status, v.Phase
+}
+
+// verdict classifies evidence in the light of what the source says of it.
+func (d *reading) verdict(is reply.Evidence) reply.Verdict {
+	c := d.opt.Classifier
+	if is.Hint != "delayed" || is.Reply == "" {
+		v := c.Classify(is)
+		if v.Category == "delivered" && is.Hint != "delivered" && is.Hint != "" {
 			// The source reports a failure; the 2yz in its text is something else.
-			reply, code, status := e.Reply, e.Code, e.Status
-			e.Reply, e.Code, e.Status = "", 0, ""
-			d.opt.Classifier.Classify(e)
-			e.Reply, e.Code, e.Status = reply, code, status
+			v.Class = c.Classify(reply.Evidence{Phase: v.Phase, Remote: is.Remote, Recipient: is.Recipient, Hint: is.Hint}).Class
 		}
-		return
+		return v
 	}
 	// The server is still trying, which says nothing of the address, unless the
 	// reply names a cause that will not go away by trying.
-	e.Hint = ""
-	d.opt.Classifier.Classify(e)
-	e.Hint = "delayed"
+	cause := is
+	cause.Hint = ""
+	v := c.Classify(cause)
 	switch {
-	case e.Action == Report:
-	case e.Category == "mailbox_full", e.Category == "greylisted", e.Category == "recipient_rate":
-	case e.Action == SuppressNow && e.Code >= 500 && e.Confidence != "low":
+	case v.Action == bounceimport.Report:
+	case v.Category == "mailbox_full", v.Category == "greylisted", v.Category == "recipient_rate":
+	case v.Action == bounceimport.SuppressNow && v.Code >= 500 && v.Confidence != "low":
 	default:
-		d.opt.Classifier.Classify(e)
+		return c.Classify(is)
 	}
+	return v
 }
+
+func isDigit(c byte) bool { return c >= '0' && c <= '9' }

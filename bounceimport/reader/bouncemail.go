@@ -1,4 +1,4 @@
-package bounceimport
+package reader
 
 import (
 	"bufio"
@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"github.com/winnow-email/winnow/bounceimport"
 )
 
 // maxBlocks is how many recipients of one report are read.
@@ -219,8 +221,8 @@ func (d *reading) forwarded(original string) error {
 		return nil
 	}
 	e.Recipient, e.Verdict = original, "forwarded"
-	if e.Action == SuppressNow {
-		e.Action, e.Confidence = Count, "low"
+	if e.Action == bounceimport.SuppressNow {
+		e.Action, e.Confidence = bounceimport.Count, "low"
 	}
 	d.acct.Events++
 	return d.yield(e)
@@ -236,7 +238,7 @@ func (d *reading) mailed(line int64, b *bounce, r report, format, hint, verdict 
 }
 
 // envelope fills in what the mail as a whole says.
-func (d *reading) envelope(e *Event, b *bounce) {
+func (d *reading) envelope(e *bounceimport.Event, b *bounce) {
 	if v, ok := headerField(b.m.head, "date"); ok {
 		e.Time = d.time(v)
 	}

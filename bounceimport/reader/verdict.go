@@ -1,4 +1,4 @@
-package bounceimport
+package reader
 
 // hintOf translates the word by which a source names what happened into a
 // category of the taxonomy, for events that carry no reply to read. It knows

@@ -1,4 +1,4 @@
-package bounceimport
+package diagnosis
 
 import (
 	"fmt"
@@ -8,19 +8,21 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/winnow-email/winnow/bounceimport"
+	"github.com/winnow-email/winnow/bounceimport/reply"
 )
 
 // someReplies are the ordinary bounces of two weeks, and a problem of the
 // sender's authentication at Microsoft since the twelfth day, nine o'clock.
-func someReplies(seed uint64) []Event {
+func someReplies(seed uint64) []bounceimport.Event {
 	r := rand.New(rand.NewPCG(seed, 1))
-	var c Classifier
-	var list []Event
+	var c reply.Classifier
+	var list []bounceimport.Event
 	start := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
-	add := func(recipient, reply string, at time.Time) {
-		e := Event{Recipient: recipient, Reply: reply, Time: at, Source: fmt.Sprintf("a.csv:%d", len(list))}
-		c.Classify(&e)
-		list = append(list, e)
+	add := func(recipient, said string, at time.Time) {
+		v := c.Classify(reply.Evidence{Recipient: recipient, Reply: said})
+		list = append(list, bounceimport.Event{Recipient: recipient, Reply: said, Code: v.Code, Status: v.Status, Time: at, Source: fmt.Sprintf("a.csv:%d", len(list)), Class: v.Class})
 	}
 	domains := []string{"gmail.com", "gmail.com", "gmail.com", "outlook.com", "hotmail.com", "yahoo.com", "example.org", "example.net"}
 	for day := range 14 {
@@ -81,7 +83,7 @@ func TestDiagnosis(t *testing.T) {
 	if len(f.Unknown) == 0 || f.Unknown[0].Template != "554 zorglub failure code <n> at node <n>" {
 		t.Errorf("unclassified: %+v", f.Unknown)
 	}
-	if f.On554[Sender] == 0 || f.On554["unknown"] == 0 || f.On554[Recipient] != 0 {
+	if f.On554[bounceimport.Sender] == 0 || f.On554["unknown"] == 0 || f.On554[bounceimport.Recipient] != 0 {
 		t.Errorf("554: %v", f.On554)
 	}
 	if len(f.Timeline) == 0 || f.Timeline[0].Day != "2026-03-01" {
@@ -145,7 +147,7 @@ func TestDiagnosisEmpty(t *testing.T) {
 	if f := d.Findings(); f.Events != 0 || f.Problems == nil || f.Timeline == nil {
 		t.Errorf("%+v", f)
 	}
-	d.Add(&Event{Recipient: "no address", Reply: "554 no"})
+	d.Add(&bounceimport.Event{Recipient: "no address", Reply: "554 no"})
 	d.Findings()
 }
 
@@ -176,7 +178,7 @@ func TestSketch(t *testing.T) {
 // Memory is bounded: ever new wordings do not pile up.
 func TestDiagnosisBounded(t *testing.T) {
 	var d Diagnosis
-	e := Event{Recipient: "a@example.org", Time: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), Class: Class{Category: "unknown", Bucket: "unknown"}}
+	e := bounceimport.Event{Recipient: "a@example.org", Time: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), Class: bounceimport.Class{Category: "unknown", Bucket: "unknown"}}
 	word := func(i int) string {
 		b := []byte("aaaaaa")
 		for k := range b {

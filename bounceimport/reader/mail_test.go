@@ -1,4 +1,4 @@
-package bounceimport
+package reader
 
 import (
 	"bufio"
@@ -6,9 +6,11 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/winnow-email/winnow/bounceimport"
 )
 
-const mailData = "../../shared/data/bounces/mail"
+const mailData = "../../../shared/data/bounces/mail"
 
 // expectation is one line of expected.tsv.
 type expectation struct{ file, recipient, category, action string }
@@ -35,12 +37,12 @@ func expectations(t testing.TB) []expectation {
 // TestMailRecipients reads 380 real bounces and checks whom they are about.
 func TestMailRecipients(t *testing.T) {
 	want := expectations(t)
-	got := map[string][]Event{}
+	got := map[string][]bounceimport.Event{}
 	right, extra := 0, 0
 	for _, w := range want {
 		if _, ok := got[w.file]; !ok {
-			var l []Event
-			a, err := ReadPath(t.Context(), filepath.Join(mailData, w.file), Options{}, func(e *Event) error {
+			var l []bounceimport.Event
+			a, err := ReadPath(t.Context(), filepath.Join(mailData, w.file), Options{}, func(e *bounceimport.Event) error {
 				l = append(l, *e)
 				return nil
 			})
@@ -89,11 +91,11 @@ func TestMailRecipients(t *testing.T) {
 func TestMailClasses(t *testing.T) {
 	want := expectations(t)
 	var dead, found, sender, wrong, same int
-	events := map[string][]Event{}
+	events := map[string][]bounceimport.Event{}
 	for _, w := range want {
 		if _, ok := events[w.file]; !ok {
-			var l []Event
-			if _, err := ReadPath(t.Context(), filepath.Join(mailData, w.file), Options{}, func(e *Event) error {
+			var l []bounceimport.Event
+			if _, err := ReadPath(t.Context(), filepath.Join(mailData, w.file), Options{}, func(e *bounceimport.Event) error {
 				l = append(l, *e)
 				return nil
 			}); err != nil {
@@ -101,7 +103,7 @@ func TestMailClasses(t *testing.T) {
 			}
 			events[w.file] = l
 		}
-		var got Event
+		var got bounceimport.Event
 		for _, e := range events[w.file] {
 			if strings.EqualFold(e.Recipient, w.recipient) {
 				got = e
@@ -110,24 +112,24 @@ func TestMailClasses(t *testing.T) {
 		}
 		if got.Category == w.category {
 			same++
-		} else if testing.Verbose() && Action(w.action) != SuppressNow {
+		} else if testing.Verbose() && bounceimport.Action(w.action) != bounceimport.SuppressNow {
 			t.Logf("%s %s: got %s (%s, %s), want %s: %.300q %d %s hint %s", w.file, w.recipient, got.Category, got.Rule, got.Confidence, w.category, got.Reply, got.Code, got.Status, got.Hint)
 		}
-		switch Action(w.action) {
-		case SuppressNow:
+		switch bounceimport.Action(w.action) {
+		case bounceimport.SuppressNow:
 			dead++
-			if got.Action == SuppressNow {
+			if got.Action == bounceimport.SuppressNow {
 				found++
 			} else {
 				t.Logf("%s %s: MISSED: got %s (%s, %s), want %s: %.300q %d %s hint %s", w.file, w.recipient, got.Category, got.Rule, got.Confidence, w.category, got.Reply, got.Code, got.Status, got.Hint)
 			}
 		default:
-			if got.Action == SuppressNow {
+			if got.Action == bounceimport.SuppressNow {
 				t.Logf("%s %s: WRONG: got %s (%s), want %s: %.300q", w.file, w.recipient, got.Category, got.Rule, w.category, got.Reply)
 			}
-			if Action(w.action) == Report {
+			if bounceimport.Action(w.action) == bounceimport.Report {
 				sender++
-				if got.Action == SuppressNow {
+				if got.Action == bounceimport.SuppressNow {
 					wrong++
 				}
 			}

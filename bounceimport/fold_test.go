@@ -6,6 +6,9 @@ import (
 	"time"
 )
 
+// now is when the tests ask.
+var now = time.Date(2026, 3, 31, 0, 0, 0, 0, time.UTC)
+
 func TestFold(t *testing.T) {
 	day0 := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	at := func(category string, action Action, days ...int) []DayEvent {
@@ -86,11 +89,11 @@ func TestFold(t *testing.T) {
 func TestFoldManyDays(t *testing.T) {
 	var l []DayEvent
 	for n := range 100_000 {
-		when := testNow.Add(-time.Duration(n) * day)
+		when := now.Add(-time.Duration(n) * day)
 		l = append(l, DayEvent{Category: "network_error", Action: Count, Events: 1, First: when, Last: when},
 			DayEvent{Category: "user_unknown", Action: SuppressNow, Events: 1, First: when, Last: when})
 	}
-	if r := Fold(l, testNow); r.Action != SuppressNow || r.Events != 100_000 {
+	if r := Fold(l, now); r.Action != SuppressNow || r.Events != 100_000 {
 		t.Errorf("got %+v", r)
 	}
 }
@@ -101,54 +104,11 @@ func TestFoldWithoutTimes(t *testing.T) {
 	for range 20 {
 		l = append(l, DayEvent{Category: "mailbox_full", Action: Count, Events: 1})
 	}
-	if r := Fold(l, testNow); r.Action != Ignore || r.Events != 20 {
+	if r := Fold(l, now); r.Action != Ignore || r.Events != 20 {
 		t.Errorf("got %+v", r)
 	}
 	l = append(l, DayEvent{Category: "user_unknown", Action: SuppressNow})
-	if r := Fold(l, testNow); r.Action != SuppressNow || r.Category != "user_unknown" {
+	if r := Fold(l, now); r.Action != SuppressNow || r.Category != "user_unknown" {
 		t.Errorf("got %+v", r)
-	}
-}
-
-func TestLedger(t *testing.T) {
-	when := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	var l Ledger
-	add := func(to, category string, action Action, n int, reply string) {
-		e := Event{Recipient: to, Time: when.Add(time.Duration(n) * day), Reply: reply, Code: 550, Source: "b.csv:1", Class: Class{Category: category, Action: action}}
-		if err := l.Add(&e); err != nil {
-			t.Fatal(err)
-		}
-	}
-	add("Dead@Example.com", "user_unknown", SuppressNow, 0, "550 5.1.1\x1b[31m no\r\nsuch user")
-	for n := range 5 {
-		add("a@slow.example", "network_error", Count, n*6, "")
-		add("b@busy.example", "network_error", Count, n*6, "")
-	}
-	add("c@busy.example", "user_unknown", SuppressNow, 25, "550 5.1.1 no such user") // busy.example answers
-	add("not an address", "user_unknown", SuppressNow, 0, "")
-	got := map[string]Record{}
-	err := l.Records(t.Context(), when.Add(30*day), nil, func(key string, r Record) error { got[key] = r; return nil })
-	if err != nil {
-		t.Fatal(err)
-	}
-	if r := got["dead@example.com"]; r.Action != SuppressNow || r.Reply != "550 5.1.1 [31m no such user" || r.Source != "b.csv:1" {
-		t.Errorf("dead mailbox: %+v", r)
-	}
-	if r := got["@slow.example"]; r.Action != Count || r.Category != "network_error" {
-		t.Errorf("domain that never answers: %+v", r)
-	}
-	if r := got["@busy.example"]; r.Action == Count {
-		t.Errorf("domain that answers: %+v", r)
-	}
-	if _, ok := got["a@slow.example"]; ok {
-		t.Error("a time-out was held against an address")
-	}
-	if l.Foreign != 1 {
-		t.Errorf("%d recipients that are no addresses, want 1", l.Foreign)
-	}
-	got = map[string]Record{}
-	l.Records(t.Context(), when.Add(30*day), func(key string) bool { return key == "dead@example.com" }, func(key string, r Record) error { got[key] = r; return nil })
-	if len(got) != 1 {
-		t.Errorf("%d records for one wanted key", len(got))
 	}
 }

@@ -1,4 +1,7 @@
-package bounceimport
+// Package diagnosis says what bounces mean for the sender: whose side the trouble
+// is on, at which providers, since when, right after what, and what to check
+// first.
+package diagnosis
 
 import (
 	"cmp"
@@ -9,6 +12,9 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/winnow-email/winnow/bounceimport"
+	"github.com/winnow-email/winnow/bounceimport/reply"
 )
 
 // A Diagnosis collects what events say of the sender's whole set-up: which
@@ -23,15 +29,15 @@ type Diagnosis struct {
 	known     int64
 	oldest    time.Time
 	newest    time.Time
-	sides     map[Side]int64
-	on554     map[Side]int64
+	sides     map[bounceimport.Side]int64
+	on554     map[bounceimport.Side]int64
 	cells     map[cellKey]*tally
 	hours     map[hourKey]int64 // when, for onset and timeline
 	daily     bool              // hours holds days: there were too many hours
 	clusters  map[clusterKey]*cluster
 	buf       []byte
-	finder    IncidentFinder
-	providers Providers
+	finder    bounceimport.IncidentFinder
+	providers bounceimport.Providers
 }
 
 // Change is something the sender did: a new IP address, a new template.
@@ -42,7 +48,7 @@ type Change struct {
 
 type cellKey struct {
 	category string
-	action   Action // weak evidence of a category is only counted
+	action   bounceimport.Action // weak evidence of a category is only counted
 	provider string
 }
 
@@ -50,7 +56,7 @@ type cellKey struct {
 type tally struct {
 	cellKey
 	bucket      string
-	side        Side
+	side        bounceimport.Side
 	n           int64
 	first, last time.Time
 	recipients  sketch
@@ -84,9 +90,9 @@ const (
 
 // Add counts an event; it keeps no reference to e. Its error is always nil: the
 // signature is that of Read's yield.
-func (d *Diagnosis) Add(e *Event) error {
+func (d *Diagnosis) Add(e *bounceimport.Event) error {
 	if d.cells == nil {
-		d.sides, d.on554 = make(map[Side]int64), make(map[Side]int64)
+		d.sides, d.on554 = make(map[bounceimport.Side]int64), make(map[bounceimport.Side]int64)
 		d.cells, d.hours, d.clusters = make(map[cellKey]*tally), make(map[hourKey]int64), make(map[clusterKey]*cluster)
 	}
 	d.events++
@@ -100,7 +106,7 @@ func (d *Diagnosis) Add(e *Event) error {
 	d.sides[side]++
 	code := e.Code
 	if code == 0 { // a history keeps only the reply
-		code, _ = replyCodes(e.Reply)
+		code, _ = reply.Codes(e.Reply)
 	}
 	if code == 554 {
 		d.on554[side]++
@@ -109,13 +115,13 @@ func (d *Diagnosis) Add(e *Event) error {
 	k := cellKey{e.Category, e.Action, provider}
 	c := d.cells[k]
 	if c == nil {
-		k = cellKey{strings.Clone(e.Category), Action(strings.Clone(string(e.Action))), strings.Clone(provider)}
-		c = &tally{cellKey: k, bucket: strings.Clone(e.Bucket), side: Side(strings.Clone(string(e.Side)))}
+		k = cellKey{strings.Clone(e.Category), bounceimport.Action(strings.Clone(string(e.Action))), strings.Clone(provider)}
+		c = &tally{cellKey: k, bucket: strings.Clone(e.Bucket), side: bounceimport.Side(strings.Clone(string(e.Side)))}
 		d.cells[k] = c
 	}
 	c.n++
 	t := e.Time
-	if h := floorDiv(t.Unix(), 3600); h < firstHour || h >= endHour {
+	if !bounceimport.Credible(t) {
 		t = time.Time{} // a broken clock is no time
 	}
 	widen(&c.first, &c.last, t)
@@ -131,9 +137,9 @@ func (d *Diagnosis) Add(e *Event) error {
 		setOnly(&c.aSender, strings.TrimRight(e.Sender[i+1:], ">"), c.senders.n() == 1)
 	}
 	if !t.IsZero() {
-		h := hourKey{c, floorDiv(t.Unix(), 3600)}
+		h := hourKey{c, t.Unix() / 3600}
 		if d.daily {
-			h.hour -= mod(h.hour, 24)
+			h.hour -= h.hour % 24
 		}
 		d.hours[h]++
 		if len(d.hours) > maxHours && !d.daily {
@@ -141,7 +147,7 @@ func (d *Diagnosis) Add(e *Event) error {
 		}
 		d.finder.Add(provider, e.Category, t)
 	}
-	if side == Sender || side == "unknown" {
+	if side == bounceimport.Sender || side == "unknown" {
 		d.cluster(e, provider, t)
 	}
 	return nil
@@ -165,21 +171,19 @@ func setOnly(s *string, v string, only bool) {
 	}
 }
 
-func mod(a, b int64) int64 { return a - b*floorDiv(a, b) }
-
 // coarsen puts the hours of each day together.
 func (d *Diagnosis) coarsen() {
 	d.daily = true
 	days := make(map[hourKey]int64)
 	for k, n := range d.hours {
-		k.hour -= mod(k.hour, 24)
+		k.hour -= k.hour % 24
 		days[k] += n
 	}
 	d.hours = days
 }
 
 // cluster puts replies together that are alike but for names and numbers.
-func (d *Diagnosis) cluster(e *Event, provider string, t time.Time) {
+func (d *Diagnosis) cluster(e *bounceimport.Event, provider string, t time.Time) {
 	text := e.Reply
 	if text == "" {
 		text = e.Verdict
@@ -188,7 +192,7 @@ func (d *Diagnosis) cluster(e *Event, provider string, t time.Time) {
 		provider = "" // a wording that no rule knows is one thing to find out, wherever it came from
 	}
 	// A history masks local parts; they are the same template all the same.
-	k := clusterKey{e.Category, provider, Template(strings.ReplaceAll(text, "***@", "x@"))}
+	k := clusterKey{e.Category, provider, reply.Template(strings.ReplaceAll(text, "***@", "x@"))}
 	c := d.clusters[k]
 	if c == nil {
 		c = &cluster{bucket: strings.Clone(e.Bucket)}
@@ -201,7 +205,7 @@ func (d *Diagnosis) cluster(e *Event, provider string, t time.Time) {
 	}
 	// The sample is the first in time, then in the alphabet: no matter which came first.
 	if c.sample == "" || t.Equal(c.first) || !t.IsZero() && (c.first.IsZero() || t.Before(c.first)) {
-		d.buf = AppendMasked(d.buf[:0], text, local)
+		d.buf = reply.AppendMasked(d.buf[:0], text, local)
 		if c.sample == "" || !t.Equal(c.first) || string(d.buf) < c.sample {
 			c.sample, c.rule, c.fix = string(d.buf), strings.Clone(e.Rule), strings.Clone(e.Fix)
 		}
@@ -272,30 +276,30 @@ func (s *sketch) n() int64 {
 
 // Findings are what a Diagnosis comes to.
 type Findings struct {
-	Events     int64           `json:"events"`
-	Classified int64           `json:"classified"` // category other than unknown
-	Oldest     time.Time       `json:"oldest,omitzero"`
-	Newest     time.Time       `json:"newest,omitzero"`
-	Sides      map[Side]int64  `json:"sides"` // recipient, sender, transient, none, unknown
-	On554      map[Side]int64  `json:"replies_554,omitempty"`
-	Categories []CategoryCount `json:"categories"` // category x provider, most frequent first
-	Problems   []Problem       `json:"problems"`   // of the sender, in the order in which to look at them
-	Recipients []Problem       `json:"recipients"` // of the list: what cleaning takes care of
-	FixFirst   []Cluster       `json:"fix_first"`  // sender-side replies, alike put together, in the order of Problems
-	Unknown    []Cluster       `json:"unclassified"`
-	Incidents  []Incident      `json:"incidents"`
-	Timeline   []TimelinePoint `json:"timeline"`
-	Changes    []Change        `json:"changes,omitempty"`
+	Events     int64                       `json:"events"`
+	Classified int64                       `json:"classified"` // category other than unknown
+	Oldest     time.Time                   `json:"oldest,omitzero"`
+	Newest     time.Time                   `json:"newest,omitzero"`
+	Sides      map[bounceimport.Side]int64 `json:"sides"` // recipient, sender, transient, none, unknown
+	On554      map[bounceimport.Side]int64 `json:"replies_554,omitempty"`
+	Categories []CategoryCount             `json:"categories"` // category x provider, most frequent first
+	Problems   []Problem                   `json:"problems"`   // of the sender, in the order in which to look at them
+	Recipients []Problem                   `json:"recipients"` // of the list: what cleaning takes care of
+	FixFirst   []Cluster                   `json:"fix_first"`  // sender-side replies, alike put together, in the order of Problems
+	Unknown    []Cluster                   `json:"unclassified"`
+	Incidents  []bounceimport.Incident     `json:"incidents"`
+	Timeline   []TimelinePoint             `json:"timeline"`
+	Changes    []Change                    `json:"changes,omitempty"`
 }
 
 // CategoryCount is a cell of the table category x provider.
 type CategoryCount struct {
-	Category string `json:"category"`
-	Bucket   string `json:"bucket"`
-	Side     Side   `json:"side"`
-	Action   Action `json:"action"`
-	Provider string `json:"provider,omitempty"` // "" all that could not be told
-	N        int64  `json:"n"`
+	Category string              `json:"category"`
+	Bucket   string              `json:"bucket"`
+	Side     bounceimport.Side   `json:"side"`
+	Action   bounceimport.Action `json:"action"`
+	Provider string              `json:"provider,omitempty"` // "" all that could not be told
+	N        int64               `json:"n"`
 }
 
 // Cluster is a group of replies that are alike but for names and numbers.
@@ -379,11 +383,11 @@ func orderOf(bucket string) int {
 func (d *Diagnosis) Findings() *Findings {
 	f := &Findings{Events: d.events, Classified: d.known, Oldest: d.oldest, Newest: d.newest,
 		Sides: maps.Clone(d.sides), On554: maps.Clone(d.on554), Categories: []CategoryCount{}, Problems: []Problem{}, Recipients: []Problem{},
-		FixFirst: []Cluster{}, Unknown: []Cluster{}, Incidents: append([]Incident{}, d.finder.Find()...), Changes: slices.Clone(d.Changes)}
+		FixFirst: []Cluster{}, Unknown: []Cluster{}, Incidents: append([]bounceimport.Incident{}, d.finder.Find()...), Changes: slices.Clone(d.Changes)}
 	slices.SortStableFunc(f.Changes, func(a, b Change) int { return a.Time.Compare(b.Time) })
-	for _, in := range KnownIncidents() { // those that these events touch
+	for _, in := range bounceimport.KnownIncidents() { // those that these events touch
 		for k, c := range d.cells {
-			if k.provider == in.Provider && k.category == incidentCategory && !c.last.Before(in.From) && !c.first.After(in.To) {
+			if in.Concerns(k.provider, k.category) && !c.last.Before(in.From) && !c.first.After(in.To) {
 				for h, n := range d.hours {
 					if t := time.Unix(h.hour*3600, 0); h.cell == c && !t.Before(in.From.Truncate(time.Hour)) && t.Before(in.To) {
 						in.N += n
@@ -395,7 +399,7 @@ func (d *Diagnosis) Findings() *Findings {
 			}
 		}
 	}
-	slices.SortStableFunc(f.Incidents, func(a, b Incident) int {
+	slices.SortStableFunc(f.Incidents, func(a, b bounceimport.Incident) int {
 		return cmp.Or(a.From.Compare(b.From), cmp.Compare(a.Provider, b.Provider))
 	})
 	byCategory := make(map[string][]cellKey)
@@ -409,11 +413,11 @@ func (d *Diagnosis) Findings() *Findings {
 	d.clusterList(f)
 	for _, keys := range byCategory {
 		c := d.cells[keys[0]]
-		if c.side != Sender && c.side != Recipient || c.category == "unknown" {
+		if c.side != bounceimport.Sender && c.side != bounceimport.Recipient || c.category == "unknown" {
 			continue
 		}
 		p := d.problem(keys, f.Changes)
-		if c.side == Recipient {
+		if c.side == bounceimport.Recipient {
 			f.Recipients = append(f.Recipients, p)
 			continue
 		}
@@ -460,10 +464,10 @@ func (d *Diagnosis) timeline() []TimelinePoint {
 	type point struct{ n, hard int64 }
 	points := make(map[key]point)
 	for h, n := range d.hours {
-		k := key{floorDiv(h.hour, 24), h.cell.bucket, h.cell.provider}
+		k := key{h.hour / 24, h.cell.bucket, h.cell.provider}
 		p := points[k]
 		p.n += n
-		if h.cell.action == SuppressNow && h.cell.bucket == "recipient" {
+		if h.cell.action == bounceimport.SuppressNow && h.cell.bucket == "recipient" {
 			p.hard += n
 		}
 		points[k] = p
@@ -493,7 +497,7 @@ func (d *Diagnosis) problem(keys []cellKey, changes []Change) Problem {
 		return cmp.Or(cmp.Compare(d.cells[b].n, d.cells[a].n), cmp.Compare(a.provider, b.provider), cmp.Compare(a.action, b.action))
 	})
 	top := d.cells[keys[0]]
-	about, _ := LookupCategory(top.category)
+	about, _ := bounceimport.LookupCategory(top.category)
 	p := Problem{Category: top.category, Bucket: top.bucket, Meaning: about.Meaning, Fix: about.Fix}
 	var recipients, domains, senders sketch
 	for _, k := range keys {
@@ -536,7 +540,7 @@ func (d *Diagnosis) scope(p *Problem) string {
 	top := p.Providers[0]
 	var here, all int64 // events at that provider, and all
 	for k, c := range d.cells {
-		if c.side == None {
+		if c.side == bounceimport.None {
 			continue
 		}
 		all += c.n
@@ -640,7 +644,7 @@ func (d *Diagnosis) onset(keys []cellKey, changes []Change) (since *Onset, over 
 	}
 	for _, c := range changes {
 		// A change that is dated by its day counts for all of it.
-		if t := c.Time; !t.After(best.Time) && best.Time.Sub(t) <= 14*day {
+		if t := c.Time; !t.After(best.Time) && best.Time.Sub(t) <= 14*24*time.Hour {
 			c := c
 			best.After = &c
 		}

@@ -1,6 +1,6 @@
 //go:build unix
 
-package bounceimport
+package reader
 
 import (
 	"bytes"
@@ -10,6 +10,9 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/winnow-email/winnow/bounceimport"
+	"github.com/winnow-email/winnow/bounceimport/reply"
 )
 
 // cpuSeconds returns the CPU time of this process, user and system.
@@ -22,13 +25,13 @@ func cpuSeconds() float64 {
 // benchRead reads data over and over and reports records per CPU-second.
 func benchRead(b *testing.B, data []byte, unit string) {
 	b.Helper()
-	builtinSet() // the rules are compiled once a process
+	(*reply.Classifier)(nil).Classify(reply.Evidence{}) // the rules are compiled once a process
 	b.SetBytes(int64(len(data)))
 	b.ReportAllocs()
 	var n int64
 	start := cpuSeconds()
 	for b.Loop() {
-		a, err := Read(b.Context(), bytes.NewReader(data), "bench", Options{Now: testNow}, func(*Event) error { return nil })
+		a, err := Read(b.Context(), bytes.NewReader(data), "bench", Options{Now: testNow}, func(*bounceimport.Event) error { return nil })
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -45,7 +48,7 @@ func benchRead(b *testing.B, data []byte, unit string) {
 func BenchmarkMail(b *testing.B) {
 	files, _ := filepath.Glob(filepath.Join(mailData, "*.eml"))
 	if len(files) == 0 {
-		files, _ = filepath.Glob("../testdata/bounces/formats/mail_*.eml")
+		files, _ = filepath.Glob("../../testdata/bounces/formats/mail_*.eml")
 	}
 	var box []byte
 	for _, f := range files {
@@ -109,21 +112,4 @@ func BenchmarkLog(b *testing.B) {
 			i, fmt.Sprintf(benchReplies[i%len(benchReplies)], i))
 	}
 	benchRead(b, data.Bytes(), "rows/cpu-s")
-}
-
-// BenchmarkLedger adds events of distinct addresses and folds them.
-func BenchmarkLedger(b *testing.B) {
-	start, n := cpuSeconds(), 0
-	b.ReportAllocs()
-	for b.Loop() {
-		var l Ledger
-		for i := range 100_000 {
-			e := Event{Recipient: fmt.Sprintf("user%d@example%d.com", i, i%500), Time: testNow, Reply: benchReplies[0], Code: 550, Source: "bounces.csv:1",
-				Class: Class{Category: "user_unknown", Action: SuppressNow, Rule: "user-unknown"}}
-			l.Add(&e)
-		}
-		l.Records(b.Context(), testNow, nil, func(string, Record) error { return nil })
-		n += 100_000
-	}
-	b.ReportMetric(float64(n)/(cpuSeconds()-start), "events/cpu-s")
 }

@@ -1,4 +1,4 @@
-package bounceimport
+package reply
 
 import "strings"
 

@@ -1,8 +1,10 @@
-package bounceimport
+package reply
 
 import (
 	"fmt"
 	"strings"
+
+	"github.com/winnow-email/winnow/bounceimport"
 )
 
 // RuleCheck is what CheckRules found in a file of rules.
@@ -18,11 +20,11 @@ type RuleCheck struct {
 
 // RuleResult is one finding of a check.
 type RuleResult struct {
-	Place string // file:line
-	Rule  string // the rule that is checked
-	Reply string // or the words
-	Was   Class  // by the embedded rules
-	Is    Class  // with the rules of the file on top
+	Place string             // file:line
+	Rule  string             // the rule that is checked
+	Reply string             // or the words
+	Was   bounceimport.Class // by the embedded rules
+	Is    bounceimport.Class // with the rules of the file on top
 }
 
 // CheckRules checks rules against their own test lines, against each other, and
@@ -31,17 +33,14 @@ type RuleResult struct {
 func CheckRules(r *Rules, replies []string) RuleCheck {
 	before, after := &Classifier{}, &Classifier{User: r}
 	c := RuleCheck{Rules: len(r.rules)}
-	result := func(line int, ru *rule, e Event) RuleResult {
-		was, is := e, e
-		before.Classify(&was)
-		after.Classify(&is)
-		return RuleResult{fmt.Sprintf("%s:%d", r.name, line), ru.id, e.Reply, was.Class, is.Class}
+	result := func(line int, ru *rule, e Evidence) RuleResult {
+		return RuleResult{fmt.Sprintf("%s:%d", r.name, line), ru.id, e.Reply, before.Classify(e).Class, after.Classify(e).Class}
 	}
 	for i := range r.rules {
 		ru := &r.rules[i]
 		for _, f := range ru.tests {
 			c.Tests++
-			res := result(f.Line, ru, Event{Reply: f.Value})
+			res := result(f.Line, ru, Evidence{Reply: f.Value})
 			if res.Is.Rule != ru.id {
 				c.Failed = append(c.Failed, res)
 			} else if res.Was.Category != res.Is.Category {
@@ -70,7 +69,7 @@ func CheckRules(r *Rules, replies []string) RuleCheck {
 		}
 	}
 	for i, reply := range replies {
-		if res := result(0, &rule{}, Event{Reply: reply}); res.Was.Category != res.Is.Category {
+		if res := result(0, &rule{}, Evidence{Reply: reply}); res.Was.Category != res.Is.Category {
 			res.Place = fmt.Sprintf("reply %d", i+1)
 			c.Changed = append(c.Changed, res)
 		}
@@ -78,10 +77,10 @@ func CheckRules(r *Rules, replies []string) RuleCheck {
 	return c
 }
 
-// sample makes an event that a match line is meant for: the first of each of
+// sample makes evidence that a match line is meant for: the first of each of
 // its alternatives, under the conditions of its rule.
-func (r *rule) sample(p *pattern, sources ...*Rules) Event {
-	e := Event{Code: 550}
+func (r *rule) sample(p *pattern, sources ...*Rules) Evidence {
+	e := Evidence{Code: 550}
 	var words []string
 	for part := range strings.SplitSeq(p.src, " & ") {
 		if !strings.HasPrefix(strings.TrimSpace(part), "!") {

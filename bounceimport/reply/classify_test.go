@@ -1,14 +1,15 @@
-package bounceimport
+package reply
 
 import (
 	"bufio"
-	"encoding/csv"
 	"os"
 	"reflect"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/winnow-email/winnow/bounceimport"
 )
 
 // table reads a table of replies: a header, then reply, category, and more.
@@ -38,11 +39,11 @@ func replyTable(tb testing.TB, path string) [][2]string {
 
 func TestVectors(t *testing.T) {
 	var c Classifier
-	for _, r := range replyTable(t, "../testdata/bounces/vectors.tsv") {
-		if _, ok := LookupCategory(r[1]); !ok {
+	for _, r := range replyTable(t, "../../testdata/bounces/vectors.tsv") {
+		if _, ok := bounceimport.LookupCategory(r[1]); !ok {
 			t.Errorf("%q: no category %q", r[0], r[1])
 		}
-		if e := c.Explain(r[0]); e.Category != r[1] {
+		if e := c.Classify(Evidence{Reply: r[0]}); e.Category != r[1] {
 			t.Errorf("%q: got %s (rule %s, %q), want %s", r[0], e.Category, e.Rule, e.Matched, r[1])
 		}
 	}
@@ -53,26 +54,26 @@ func TestDevelopmentReplies(t *testing.T) {
 	var c Classifier
 	for _, prefix := range []string{"", "554"} {
 		suppress, found, sender, wrong := 0, 0, 0, 0
-		for _, r := range replyTable(t, "../../shared/data/bounces/replies_dev.tsv") {
+		for _, r := range replyTable(t, "../../../shared/data/bounces/replies_dev.tsv") {
 			if !strings.HasPrefix(r[0], prefix) {
 				continue
 			}
-			want, ok := LookupCategory(r[1])
+			want, ok := bounceimport.LookupCategory(r[1])
 			if !ok {
 				t.Fatalf("no category %q", r[1])
 			}
-			got := c.Explain(r[0])
+			got := c.Classify(Evidence{Reply: r[0]})
 			switch {
-			case want.Action == SuppressNow:
+			case want.Action == bounceimport.SuppressNow:
 				suppress++
-				if got.Action == SuppressNow {
+				if got.Action == bounceimport.SuppressNow {
 					found++
 				} else {
 					t.Logf("missed: %q is %s, got %s %s", r[0], r[1], got.Category, got.Action)
 				}
-			case want.Side == Sender:
+			case want.Side == bounceimport.Sender:
 				sender++
-				if got.Action == SuppressNow {
+				if got.Action == bounceimport.SuppressNow {
 					wrong++
 					t.Logf("wrongly suppressed: %q is %s, got %s", r[0], r[1], got.Category)
 				}
@@ -84,40 +85,6 @@ func TestDevelopmentReplies(t *testing.T) {
 		}
 		if float64(found) < 0.97*float64(suppress) || float64(wrong) > allowed*float64(sender) {
 			t.Errorf("replies %s...: %d of %d found, %d of %d wrongly suppressed", prefix, found, suppress, wrong, sender)
-		}
-	}
-}
-
-func TestTaxonomy(t *testing.T) {
-	f, err := os.Open("../../shared/data/bounces/taxonomy.tsv")
-	if err != nil {
-		t.Skip("skipped: no taxonomy.tsv")
-	}
-	defer f.Close()
-	r := csv.NewReader(f)
-	r.Comma, r.LazyQuotes, r.FieldsPerRecord = '\t', true, -1
-	rows, err := r.ReadAll()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(rows)-1 != len(taxonomy()) {
-		t.Errorf("%d categories, want %d", len(taxonomy()), len(rows)-1)
-	}
-	for _, row := range rows[1:] {
-		c, ok := LookupCategory(row[0])
-		if !ok || c.Bucket != row[1] || string(c.Action) != row[3] {
-			t.Errorf("%s: got %+v, want bucket %s, action %s", row[0], c, row[1], row[3])
-		}
-		if (row[2] == "sender") != (c.Side == Sender) {
-			t.Errorf("%s: side %s, but kind %s", row[0], c.Side, row[2])
-		}
-	}
-	for _, c := range taxonomy() {
-		if c.Side == Sender && (c.Action != Report || c.Fix == "") {
-			t.Errorf("%s is sender-side: want action report and a fix, got %+v", c.Name, c)
-		}
-		if c.Meaning == "" {
-			t.Errorf("%s has no meaning", c.Name)
 		}
 	}
 }
@@ -140,7 +107,7 @@ func TestRuleTests(t *testing.T) {
 	var c Classifier
 	for _, r := range builtin().rules {
 		for _, f := range r.tests {
-			if e := c.Explain(f.Value); e.Rule != r.id {
+			if e := c.Classify(Evidence{Reply: f.Value}); e.Rule != r.id {
 				t.Errorf("rules.txt:%d: decided by %s, not by %s", f.Line, e.Rule, r.id)
 			}
 		}
@@ -157,7 +124,7 @@ func TestMasking(t *testing.T) {
 		{"550 5.1.1 no such user (host rbl.mailbox-full.example.org)", "user_unknown"},
 		{"554 5.7.1 Relay access denied for user-unknown@no-such-user.example", "relay_denied"},
 	} {
-		if e := c.Explain(tc[0]); e.Category != tc[1] {
+		if e := c.Classify(Evidence{Reply: tc[0]}); e.Category != tc[1] {
 			t.Errorf("%q: got %s (%s, %q), want %s", tc[0], e.Category, e.Rule, e.Matched, tc[1])
 		}
 	}
@@ -165,8 +132,8 @@ func TestMasking(t *testing.T) {
 
 // The same reply gives the same class in every run and in every classifier.
 func TestDeterministic(t *testing.T) {
-	rows := replyTable(t, "../testdata/bounces/vectors.tsv")
-	var want []Class
+	rows := replyTable(t, "../../testdata/bounces/vectors.tsv")
+	var want []bounceimport.Class
 	for run := range 20 {
 		c := &Classifier{set: builtinSet()}
 		if run%5 == 0 {
@@ -181,7 +148,7 @@ func TestDeterministic(t *testing.T) {
 		}
 		c.once.Do(func() {})
 		for i, r := range rows {
-			e := c.Explain(r[0])
+			e := c.Classify(Evidence{Reply: r[0]})
 			if run == 0 {
 				want = append(want, e.Class)
 			} else if !reflect.DeepEqual(e.Class, want[i]) {
@@ -195,24 +162,23 @@ func TestDeterministic(t *testing.T) {
 func TestHints(t *testing.T) {
 	var c Classifier
 	for name, tc := range map[string]struct {
-		e        Event
+		e        Evidence
 		category string
-		action   Action
+		action   bounceimport.Action
 	}{
-		"codes in columns":         {Event{Code: 550, Status: "5.1.1"}, "user_unknown", SuppressNow},
-		"code and words":           {Event{Code: 554, Reply: "mailbox unavailable"}, "user_unknown", SuppressNow},
-		"nothing at all":           {Event{}, "unknown", Count},
-		"only the source's hint":   {Event{Hint: "esp_suppressed"}, "esp_suppressed", SuppressNow},
-		"words beat the hint":      {Event{Hint: "user_unknown", Reply: "550 5.7.1 blocked using zen.spamhaus.org"}, "ip_reputation", Report},
-		"a complaint is final":     {Event{Hint: "complaint", Reply: "550 user unknown"}, "complaint", SuppressNow},
-		"delayed is final":         {Event{Hint: "delayed", Reply: "450 4.1.1 user unknown"}, "delayed", Ignore},
-		"before RCPT":              {Event{Phase: "mail", Reply: "550 5.1.1 user unknown"}, "sender_rejected", Report},
-		"provider by remote":       {Event{Remote: "gmail-smtp-in.l.google.com", Reply: "550 5.7.27"}, "auth_failure", Report},
-		"no provider":              {Event{Reply: "550 5.7.27"}, "sender_rejected", Report},
-		"filter of a mobile phone": {Event{Recipient: "x@docomo.ne.jp", Phase: "data", Reply: "550 Unknown user"}, "recipient_blocked_sender", SuppressNow},
+		"codes in columns":         {Evidence{Code: 550, Status: "5.1.1"}, "user_unknown", bounceimport.SuppressNow},
+		"code and words":           {Evidence{Code: 554, Reply: "mailbox unavailable"}, "user_unknown", bounceimport.SuppressNow},
+		"nothing at all":           {Evidence{}, "unknown", bounceimport.Count},
+		"only the source's hint":   {Evidence{Hint: "esp_suppressed"}, "esp_suppressed", bounceimport.SuppressNow},
+		"words beat the hint":      {Evidence{Hint: "user_unknown", Reply: "550 5.7.1 blocked using zen.spamhaus.org"}, "ip_reputation", bounceimport.Report},
+		"a complaint is final":     {Evidence{Hint: "complaint", Reply: "550 user unknown"}, "complaint", bounceimport.SuppressNow},
+		"delayed is final":         {Evidence{Hint: "delayed", Reply: "450 4.1.1 user unknown"}, "delayed", bounceimport.Ignore},
+		"before RCPT":              {Evidence{Phase: "mail", Reply: "550 5.1.1 user unknown"}, "sender_rejected", bounceimport.Report},
+		"provider by remote":       {Evidence{Remote: "gmail-smtp-in.l.google.com", Reply: "550 5.7.27"}, "auth_failure", bounceimport.Report},
+		"no provider":              {Evidence{Reply: "550 5.7.27"}, "sender_rejected", bounceimport.Report},
+		"filter of a mobile phone": {Evidence{Recipient: "x@docomo.ne.jp", Phase: "data", Reply: "550 Unknown user"}, "recipient_blocked_sender", bounceimport.SuppressNow},
 	} {
-		e := tc.e
-		c.Classify(&e)
+		e := c.Classify(tc.e)
 		if e.Category != tc.category || e.Action != tc.action {
 			t.Errorf("%s: got %s %s (rule %s), want %s %s", name, e.Category, e.Action, e.Rule, tc.category, tc.action)
 		}
@@ -224,18 +190,18 @@ func TestClassify554(t *testing.T) {
 	var c Classifier
 	for _, tc := range []struct {
 		reply, category string
-		action          Action
+		action          bounceimport.Action
 	}{
-		{"554 5.7.1 security violation", "policy_block", Report},
-		{"554 5.7.1 client host blocked", "ip_reputation", Report},
-		{"554 message rejected for policy reasons", "policy_block", Report},
-		{"554 relay access denied", "relay_denied", Report},
-		{"554 6.6.0", "unknown", Count},
-		{"554 transaction failed", "policy_block", Report},
-		{"554 mailbox unavailable", "user_unknown", SuppressNow},
-		{"554 mailbox disabled", "mailbox_disabled", SuppressNow},
+		{"554 5.7.1 security violation", "policy_block", bounceimport.Report},
+		{"554 5.7.1 client host blocked", "ip_reputation", bounceimport.Report},
+		{"554 message rejected for policy reasons", "policy_block", bounceimport.Report},
+		{"554 relay access denied", "relay_denied", bounceimport.Report},
+		{"554 6.6.0", "unknown", bounceimport.Count},
+		{"554 transaction failed", "policy_block", bounceimport.Report},
+		{"554 mailbox unavailable", "user_unknown", bounceimport.SuppressNow},
+		{"554 mailbox disabled", "mailbox_disabled", bounceimport.SuppressNow},
 	} {
-		if e := c.Explain(tc.reply); e.Category != tc.category || e.Action != tc.action {
+		if e := c.Classify(Evidence{Reply: tc.reply}); e.Category != tc.category || e.Action != tc.action {
 			t.Errorf("%q: got %s %s (rule %s), want %s %s", tc.reply, e.Category, e.Action, e.Rule, tc.category, tc.action)
 		}
 	}
@@ -261,7 +227,7 @@ func TestCodes(t *testing.T) {
 		{"#5.1.0 smtp; 550 no", "5.1.0", "", 550},
 	} {
 		var c Classifier
-		if e := c.Explain(tc.reply); e.Code != tc.code || e.Status != tc.status || e.Phase != tc.phase {
+		if e := c.Classify(Evidence{Reply: tc.reply}); e.Code != tc.code || e.Status != tc.status || e.Phase != tc.phase {
 			t.Errorf("%q: got %d %q %q, want %d %q %q", tc.reply, e.Code, e.Status, e.Phase, tc.code, tc.status, tc.phase)
 		}
 	}
@@ -276,7 +242,7 @@ func TestMatchedIsReadable(t *testing.T) {
 		{"554 5.7.1 Client host [192.0.2.1] blocked using x", "client host % blocked"},
 		{"550 blocked, see https://www.spamhaus.org/query", "spamhaus.org"},
 	} {
-		if e := c.Explain(tc[0]); strings.Join(e.Matched, ", ") != tc[1] {
+		if e := c.Classify(Evidence{Reply: tc[0]}); strings.Join(e.Matched, ", ") != tc[1] {
 			t.Errorf("%q: matched %q, want %q", tc[0], e.Matched, tc[1])
 		}
 	}
@@ -312,10 +278,10 @@ func TestUserRules(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := &Classifier{User: r}
-	if e := c.Explain("550 5.1.1 User unknown in a blue moon"); e.Rule != "mine" || e.Action != Count || e.Meaning != "Our partner says so." {
+	if e := c.Classify(Evidence{Reply: "550 5.1.1 User unknown in a blue moon"}); e.Rule != "mine" || e.Action != bounceimport.Count || e.Meaning != "Our partner says so." {
 		t.Errorf("got %+v", e.Class)
 	}
-	if e := c.Explain("550 5.1.1 User unknown"); e.Category != "user_unknown" {
+	if e := c.Classify(Evidence{Reply: "550 5.1.1 User unknown"}); e.Category != "user_unknown" {
 		t.Errorf("got %+v", e.Class)
 	}
 }
@@ -336,21 +302,21 @@ func TestTemplate(t *testing.T) {
 }
 
 func FuzzClassify(f *testing.F) {
-	for _, r := range replyTable(f, "../testdata/bounces/vectors.tsv")[:60] {
+	for _, r := range replyTable(f, "../../testdata/bounces/vectors.tsv")[:60] {
 		f.Add(r[0])
 	}
 	f.Add("550-\xff\xfe 5.1.1 \x00 <a@b> \u3042")
 	f.Fuzz(func(t *testing.T, reply string) {
 		var c Classifier
-		e := c.Explain(reply)
-		k, ok := LookupCategory(e.Category)
+		e := c.Classify(Evidence{Reply: reply})
+		k, ok := bounceimport.LookupCategory(e.Category)
 		if !ok {
 			t.Fatalf("no category %q", e.Category)
 		}
-		if k.Side == Sender && e.Action != Report || e.Action == SuppressNow && e.Confidence == "low" {
+		if k.Side == bounceimport.Sender && e.Action != bounceimport.Report || e.Action == bounceimport.SuppressNow && e.Confidence == "low" {
 			t.Fatalf("%q: %+v", reply, e.Class)
 		}
-		if again := c.Explain(reply); !reflect.DeepEqual(e, again) {
+		if again := c.Classify(Evidence{Reply: reply}); !reflect.DeepEqual(e, again) {
 			t.Fatalf("%q: %+v, then %+v", reply, e, again)
 		}
 		Template(reply)
@@ -373,23 +339,21 @@ func FuzzParseRules(f *testing.F) {
 		}
 		c := &Classifier{set: compile(r)}
 		c.once.Do(func() {})
-		c.Explain("550 5.1.1 a c d e")
+		c.Classify(Evidence{Reply: "550 5.1.1 a c d e"})
 	})
 }
 
 // replies/cpu-s is the figure of speed.md: classifications per second of one
 // core, of replies that come again as they do in a bounce feed.
 func BenchmarkClassify(b *testing.B) {
-	rows := replyTable(b, "../testdata/bounces/vectors.tsv")
+	rows := replyTable(b, "../../testdata/bounces/vectors.tsv")
 	var c Classifier
-	c.Explain("")
+	c.Classify(Evidence{})
 	b.ReportAllocs()
 	b.ResetTimer()
 	start := cpuTime()
-	var e Event
 	for i := range b.N {
-		e = Event{Reply: rows[i%len(rows)][0]}
-		c.Classify(&e)
+		c.Classify(Evidence{Reply: rows[i%len(rows)][0]})
 	}
 	b.ReportMetric(float64(b.N)/(cpuTime()-start).Seconds(), "replies/cpu-s")
 }
@@ -405,15 +369,14 @@ func cpuTime() time.Duration {
 
 // BenchmarkClassifyNew is the same when no reply was seen before.
 func BenchmarkClassifyNew(b *testing.B) {
-	rows := replyTable(b, "../testdata/bounces/vectors.tsv")
+	rows := replyTable(b, "../../testdata/bounces/vectors.tsv")
 	set := builtinSet()
 	t := set.text()
 	b.ReportAllocs()
 	b.ResetTimer()
 	start := cpuTime()
-	var e Event
 	for i := range b.N {
-		e = Event{Reply: rows[i%len(rows)][0]}
+		e := Evidence{Reply: rows[i%len(rows)][0]}
 		t.normalise(e.Reply)
 		t.outer = set.outerProvider(t, &e)
 		set.classify(t, &e)

@@ -1,14 +1,15 @@
-package bounceimport
+package reader
 
 import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 
 	"github.com/gocarina/gocsv"
 
+	"github.com/winnow-email/winnow/bounceimport"
+	"github.com/winnow-email/winnow/bounceimport/reply"
 	"github.com/winnow-email/winnow/internal/anytime"
 	"github.com/winnow-email/winnow/internal/csvrows"
 )
@@ -76,7 +77,7 @@ func (d *reading) csv(r io.Reader) error {
 
 // readLayout returns a reader of rows of type R: gocsv fills them a few hundred
 // at a time, event turns each into the event.
-func readLayout[R any](event func(*R, *reading, *Event) outcome) func(*reading, *table) error {
+func readLayout[R any](event func(*R, *reading, *bounceimport.Event) outcome) func(*reading, *table) error {
 	return func(d *reading, t *table) error {
 		b := &rowBatch{t: t}
 		var rows []R
@@ -175,23 +176,23 @@ type sendgridRow struct {
 	Created string `csv:"created"`
 }
 
-func (r *sendgridRow) event(d *reading, e *Event) outcome {
+func (r *sendgridRow) event(d *reading, e *bounceimport.Event) outcome {
 	e.Recipient, e.Reply, e.Status, e.Time = r.Email, r.Reason, statusOnly(r.Status), d.time(r.Created)
 	// The lists of bounces and of blocks have the same columns, and blocks say
 	// nothing of the address: a reply that cannot be read is only counted.
 	e.Hint = "esp_suppressed"
-	if code, _ := replyCodes(r.Reason); code != 0 || strings.HasPrefix(e.Status, "4") {
+	if code, _ := reply.Codes(r.Reason); code != 0 || strings.HasPrefix(e.Status, "4") {
 		e.Hint = "unknown"
 	}
 	return outcome{}
 }
 
-func (r *sendgridRow) complaint(d *reading, e *Event) outcome {
+func (r *sendgridRow) complaint(d *reading, e *bounceimport.Event) outcome {
 	e.Recipient, e.Time, e.Verdict, e.Hint = r.Email, d.time(r.Created), "spam report", "complaint"
 	return outcome{}
 }
 
-func (r *sendgridRow) unsubscribe(d *reading, e *Event) outcome {
+func (r *sendgridRow) unsubscribe(d *reading, e *bounceimport.Event) outcome {
 	e.Recipient, e.Time, e.Verdict, e.Hint = r.Email, d.time(r.Created), "unsubscribe", "unsubscribe"
 	return outcome{}
 }
@@ -204,7 +205,7 @@ type mailgunRow struct {
 	Created string `csv:"created_at"`
 }
 
-func (r *mailgunRow) event(d *reading, e *Event) outcome {
+func (r *mailgunRow) event(d *reading, e *bounceimport.Event) outcome {
 	e.Recipient, e.Time, e.Hint = r.Address, d.time(r.Created), "esp_suppressed"
 	e.Reply, e.Code = withCode(r.Code, r.Error)
 	if h := mailgunCode(r.Code); h != "" {
@@ -226,12 +227,12 @@ func mailgunCode(code string) string {
 	return ""
 }
 
-func (r *mailgunRow) unsubscribe(d *reading, e *Event) outcome {
+func (r *mailgunRow) unsubscribe(d *reading, e *bounceimport.Event) outcome {
 	e.Recipient, e.Time, e.Verdict, e.Hint = r.Address, d.time(r.Created), "unsubscribe", "unsubscribe"
 	return outcome{}
 }
 
-func (r *mailgunRow) complaint(d *reading, e *Event) outcome {
+func (r *mailgunRow) complaint(d *reading, e *bounceimport.Event) outcome {
 	e.Recipient, e.Time, e.Verdict, e.Hint = r.Address, d.time(r.Created), "complaint", "complaint"
 	return outcome{}
 }
@@ -245,7 +246,7 @@ type sparkpostRow struct {
 	Updated     string `csv:"updated"`
 }
 
-func (r *sparkpostRow) event(d *reading, e *Event) outcome {
+func (r *sparkpostRow) event(d *reading, e *bounceimport.Event) outcome {
 	e.Recipient, e.Verdict, e.Hint = r.Recipient, r.Source, hintOf(r.Source)
 	if e.Time = d.time(r.Updated); e.Time.IsZero() {
 		e.Time = d.time(r.Created)
@@ -268,7 +269,7 @@ type mailchimpRow struct {
 	Reason   string `csv:"unsub_reason"`
 }
 
-func (r *mailchimpRow) event(d *reading, e *Event) outcome {
+func (r *mailchimpRow) event(d *reading, e *bounceimport.Event) outcome {
 	e.Recipient = r.Email
 	switch {
 	case r.Unsub != "":
@@ -294,7 +295,7 @@ type exchangeRow struct {
 	MessageID string `csv:"messageid"`
 }
 
-func (r *exchangeRow) event(d *reading, e *Event) outcome {
+func (r *exchangeRow) event(d *reading, e *bounceimport.Event) outcome {
 	e.Recipient, e.Sender, e.MessageID, e.Time, e.Verdict = r.Recipient, r.Sender, r.MessageID, d.time(r.Received), r.Status
 	switch string(foldWord(nil, r.Status)) {
 	case "failed":
@@ -314,7 +315,7 @@ type promioRow struct {
 	Status string `csv:"status"`
 }
 
-func (r *promioRow) event(d *reading, e *Event) outcome {
+func (r *promioRow) event(d *reading, e *bounceimport.Event) outcome {
 	e.Recipient, e.Time, e.Hint, e.Verdict = r.Mail, d.time(r.Time), "esp_suppressed", "blacklist status "+r.Status
 	return outcome{}
 }
@@ -335,7 +336,7 @@ type powermtaRow struct {
 	Report string `csv:"reportedrcpt"`
 }
 
-func (r *powermtaRow) event(d *reading, e *Event) outcome {
+func (r *powermtaRow) event(d *reading, e *bounceimport.Event) outcome {
 	e.Recipient, e.Sender, e.Time, e.Verdict, e.MessageID = r.Rcpt, r.Orig, d.time(r.Logged), r.Cat, r.Header
 	e.Status, e.Reply, e.Remote = statusOnly(r.Status), unSMTP(r.Diag), firstWord(r.Mta)
 	switch r.Type {
@@ -542,7 +543,7 @@ func (d *reading) generic(t *table) error {
 	}
 }
 
-func (d *reading) genericRow(cells []string, at *[columns]int, replies []int, plain bool, e *Event) outcome {
+func (d *reading) genericRow(cells []string, at *[columns]int, replies []int, plain bool, e *bounceimport.Event) outcome {
 	get := func(r column) string { return cell(cells, at[r]) }
 	e.Recipient, e.Time, e.Remote, e.Sender, e.MessageID = get(colRecipient), d.time(get(colTime)), firstWord(get(colRemote)), get(colSender), get(colMessageID)
 	if strings.IndexByte(e.Recipient, '@') < 0 {
@@ -561,10 +562,10 @@ func (d *reading) genericRow(cells []string, at *[columns]int, replies []int, pl
 		// A word where a text is expected is the source's verdict (Klaviyo:
 		// HARD_BOUNCE), unless it reads as a text too ("Mailbox full").
 		if h := hintOf(v); h != "" && len(v) < 40 {
-			if e.Hint == "" || e.Hint == "unknown" || slices.Contains(final[:], h) {
+			if e.Hint == "" || e.Hint == "unknown" || reply.Final(h) {
 				e.Hint = h
 			}
-			if slices.Contains(final[:], h) || h == "esp_suppressed" || h == "unknown" || !strings.Contains(v, " ") {
+			if reply.Final(h) || h == "esp_suppressed" || h == "unknown" || !strings.Contains(v, " ") {
 				words = v
 				continue
 			}
@@ -595,7 +596,7 @@ func (d *reading) genericRow(cells []string, at *[columns]int, replies []int, pl
 				if e.Verdict == "" {
 					e.Verdict = v
 				}
-			} else if c, _ := replyCodes(v); e.Reply == "" && (c != 0 || wordsIn(v) > 1) {
+			} else if c, _ := reply.Codes(v); e.Reply == "" && (c != 0 || wordsIn(v) > 1) {
 				e.Reply = v // a sentence; a word such as "active" is about the contact
 			}
 		}
@@ -615,7 +616,7 @@ func (d *reading) genericRow(cells []string, at *[columns]int, replies []int, pl
 	case isTrue(get(colBounced)) && (e.Hint == "" || e.Hint == "unknown"):
 		e.Hint = "esp_suppressed"
 	}
-	if code, _ := replyCodes(e.Reply); code >= 400 {
+	if code, _ := reply.Codes(e.Reply); code >= 400 {
 		// A server's refusal beside a word that tells of something else.
 		switch {
 		case e.Hint == "delivered":
@@ -662,7 +663,7 @@ func (d *reading) headerless(t *table) error {
 			case len(c) == 3 && e.Code == 0 && (c[0] == '4' || c[0] == '5'):
 				e.Code, _ = anytime.Digits(c)
 			default:
-				if code, status := replyCodes(c); (code != 0 || status != "") && len(c) > len(e.Reply) {
+				if code, status := reply.Codes(c); (code != 0 || status != "") && len(c) > len(e.Reply) {
 					e.Reply = c
 				} else {
 					extra++
@@ -705,22 +706,22 @@ func isTrue(s string) bool {
 // "5.1.1 (bad destination mailbox address)", or "".
 func statusOnly(s string) string {
 	s = strings.TrimSpace(s)
-	return s[:statusLen(s)]
+	return reply.Status(s)
 }
 
 // withCode puts a reply together whose basic code stands in a column of its own.
-func withCode(code, reply string) (string, int) {
+func withCode(code, text string) (string, int) {
 	n, ok := anytime.Digits(strings.TrimSpace(code))
 	if !ok || n < 200 || n > 599 {
-		return reply, 0 // 0, or a number of the ESP's own (Mailgun: 605, 607)
+		return text, 0 // 0, or a number of the ESP's own (Mailgun: 605, 607)
 	}
-	switch c, _ := replyCodes(reply); {
+	switch c, _ := reply.Codes(text); {
 	case c != 0:
-		return reply, c
-	case reply != "":
-		return strings.TrimSpace(code) + " " + reply, n
+		return text, c
+	case text != "":
+		return strings.TrimSpace(code) + " " + text, n
 	}
-	return reply, n
+	return text, n
 }
 
 // unSMTP cuts the type of a diagnostic off: "smtp;550 5.1.1 …" (RFC 3464 2.3.6).

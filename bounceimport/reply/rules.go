@@ -1,4 +1,4 @@
-package bounceimport
+package reply
 
 import (
 	"cmp"
@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/winnow-email/winnow/bounceimport"
 	"github.com/winnow-email/winnow/internal/stanza"
 )
 
@@ -24,7 +25,7 @@ type Rules struct {
 type rule struct {
 	id         string
 	line       int
-	category   int // index into the taxonomy
+	category   *bounceimport.Category
 	weight     int
 	confidence string
 	provider   string
@@ -81,7 +82,7 @@ type mark struct {
 type codeRule struct {
 	provider   string // "" for any
 	code       string // 5.1.1, 5.7.606-649, 550, 5xx
-	category   int
+	category   *bounceimport.Category
 	confidence string
 	line       int
 }
@@ -157,7 +158,7 @@ func (r *Rules) stanza(s stanza.Stanza, seen map[string]int) error {
 		return fail(head, "a stanza begins with id, provider, phase or follow-up, not %q", head.Key)
 	}
 
-	ru := rule{line: s.Line, category: -1, weight: -1}
+	ru := rule{line: s.Line, weight: -1}
 	for _, f := range s.Fields {
 		switch f.Key {
 		case "id":
@@ -170,7 +171,7 @@ func (r *Rules) stanza(s stanza.Stanza, seen map[string]int) error {
 			seen[f.Value] = f.Line
 			ru.id = f.Value
 		case "category":
-			if ru.category = categoryIndex(f.Value); ru.category < 0 {
+			if ru.category = category(f.Value); ru.category == nil {
 				return fail(f, "unknown category %q%s", f.Value, didYouMean(f.Value))
 			}
 		case "weight":
@@ -217,14 +218,13 @@ func (r *Rules) stanza(s stanza.Stanza, seen map[string]int) error {
 	}
 	head := s.Fields[0]
 	switch {
-	case ru.category < 0:
+	case ru.category == nil:
 		return fail(head, "rule %s has no category", ru.id)
 	case len(ru.patterns) == 0:
 		return fail(head, "rule %s has no match line", ru.id)
 	}
-	c := &taxonomy()[ru.category]
 	if ru.weight < 0 {
-		ru.weight = c.weight
+		ru.weight = ru.category.Weight
 	}
 	if ru.confidence == "" {
 		ru.confidence = "high"
@@ -236,14 +236,22 @@ func (r *Rules) stanza(s stanza.Stanza, seen map[string]int) error {
 	return nil
 }
 
+// category returns the category of a name, nil when there is none.
+func category(name string) *bounceimport.Category {
+	if c, ok := bounceimport.LookupCategory(name); ok {
+		return &c
+	}
+	return nil
+}
+
 func didYouMean(name string) string {
-	for _, c := range taxonomy() {
+	for _, c := range bounceimport.Categories() {
 		if strings.Contains(c.Name, name) || strings.Contains(name, c.Name) || strings.ReplaceAll(c.Name, "_", "") == strings.ReplaceAll(strings.ReplaceAll(name, "_", ""), "-", "") {
 			return fmt.Sprintf(" (did you mean %s?)", c.Name)
 		}
 	}
 	var names []string
-	for _, c := range taxonomy() {
+	for _, c := range bounceimport.Categories() {
 		names = append(names, c.Name)
 	}
 	return "; there are " + strings.Join(names, ", ")
@@ -543,11 +551,11 @@ func (r *Rules) parseCodes(name, src string) error {
 		if len(f) == 0 {
 			continue
 		}
-		c := codeRule{line: line, category: -1}
+		c := codeRule{line: line}
 		if len(f) >= 4 {
-			c.provider, c.code, c.category, c.confidence = strings.TrimPrefix(f[0], "*"), f[1], categoryIndex(f[2]), f[3]
+			c.provider, c.code, c.category, c.confidence = strings.TrimPrefix(f[0], "*"), f[1], category(f[2]), f[3]
 		}
-		if c.category < 0 {
+		if c.category == nil {
 			return fmt.Errorf("%s:%d: want provider, code, category, confidence, got %q", name, line, strings.TrimSpace(l))
 		}
 		r.codes = append(r.codes, c)

@@ -1,4 +1,4 @@
-package bounceimport
+package reader
 
 import (
 	"bytes"
@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/klauspost/compress/zstd"
+	"github.com/winnow-email/winnow/bounceimport"
+	"github.com/winnow-email/winnow/bounceimport/reply"
 	"github.com/winnow-email/winnow/internal/anytime"
 	"golang.org/x/text/encoding/unicode"
 )
@@ -28,11 +30,11 @@ var testNow = time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC)
 func readAll(t testing.TB, path string) (string, Account) {
 	t.Helper()
 	var out bytes.Buffer
-	a, err := ReadPath(context.Background(), path, Options{Now: testNow}, func(e *Event) error {
+	a, err := ReadPath(context.Background(), path, Options{Now: testNow}, func(e *bounceimport.Event) error {
 		plain := *e
-		plain.Class = Class{}
+		plain.Class = bounceimport.Class{}
 		b, err := json.Marshal(struct {
-			Event
+			bounceimport.Event
 			Hint  string `json:"hint,omitempty"`
 			Class string `json:"class,omitempty"`
 		}{plain, e.Hint, ""})
@@ -59,7 +61,7 @@ func readAll(t testing.TB, path string) (string, Account) {
 
 // TestFormats compares the events of one file per format with golden files.
 func TestFormats(t *testing.T) {
-	dir := filepath.Join("..", "testdata", "bounces", "formats")
+	dir := filepath.Join("..", "..", "testdata", "bounces", "formats")
 	files, err := os.ReadDir(dir)
 	if err != nil {
 		t.Fatal(err)
@@ -115,7 +117,7 @@ func TestReplyCodes(t *testing.T) {
 		{"[(0) example.com. [2606:2800:220:6d:26bf:1447:1097:aa7]:25: socket error]", 0, ""},
 		{"", 0, ""},
 	} {
-		if code, status := replyCodes(c.reply); code != c.code || status != c.status {
+		if code, status := reply.Codes(c.reply); code != c.code || status != c.status {
 			t.Errorf("%q: got %d %q, want %d %q", c.reply, code, status, c.code, c.status)
 		}
 	}
@@ -160,11 +162,11 @@ func TestParseTime(t *testing.T) {
 
 // TestLineEnds reads every mail with LF, CRLF and lone CR: nothing may differ.
 func TestLineEnds(t *testing.T) {
-	files, _ := filepath.Glob(filepath.Join("..", "testdata", "bounces", "formats", "mail_*.eml"))
+	files, _ := filepath.Glob(filepath.Join("..", "..", "testdata", "bounces", "formats", "mail_*.eml"))
 	more, _ := filepath.Glob(filepath.Join(mailData, "*.eml"))
 	events := func(b []byte) string {
 		var out strings.Builder
-		if _, err := Read(t.Context(), bytes.NewReader(b), "x", Options{Now: testNow}, func(e *Event) error {
+		if _, err := Read(t.Context(), bytes.NewReader(b), "x", Options{Now: testNow}, func(e *bounceimport.Event) error {
 			out.WriteString(e.Recipient + " " + e.Category + " " + e.Reply + "\n")
 			return nil
 		}); err != nil {
@@ -193,14 +195,14 @@ func TestLineEnds(t *testing.T) {
 // TestTruncated cuts every mail short at many places: no cut may invent a
 // recipient that the whole mail does not name.
 func TestTruncated(t *testing.T) {
-	files, _ := filepath.Glob(filepath.Join("..", "testdata", "bounces", "formats", "mail_*.eml"))
+	files, _ := filepath.Glob(filepath.Join("..", "..", "testdata", "bounces", "formats", "mail_*.eml"))
 	for _, f := range files {
 		b, err := os.ReadFile(f)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for n := len(b); n > 40; n -= 1 + n/40 {
-			_, err := Read(t.Context(), bytes.NewReader(b[:n]), "x", Options{Now: testNow}, func(e *Event) error {
+			_, err := Read(t.Context(), bytes.NewReader(b[:n]), "x", Options{Now: testNow}, func(e *bounceimport.Event) error {
 				if !bytes.Contains(bytes.ToLower(b), []byte(strings.ToLower(e.Recipient))) && !strings.HasSuffix(f, "verp.eml") {
 					t.Errorf("%s cut at %d: %q stands nowhere in it", filepath.Base(f), n, e.Recipient)
 				}
@@ -221,7 +223,7 @@ func TestDecompressionBomb(t *testing.T) {
 		z.Write(line)
 	}
 	z.Close()
-	_, err := Read(t.Context(), &packed, "bomb.gz", Options{}, func(*Event) error { return nil })
+	_, err := Read(t.Context(), &packed, "bomb.gz", Options{}, func(*bounceimport.Event) error { return nil })
 	if err == nil || !strings.Contains(err.Error(), "bomb.gz") {
 		t.Errorf("got %v", err)
 	}
@@ -232,7 +234,7 @@ func TestReadStops(t *testing.T) {
 	stop := errors.New("enough")
 	data := "email,reason\n" + strings.Repeat("a@example.com,550 5.1.1 gone\n", 5000)
 	n := 0
-	_, err := Read(t.Context(), strings.NewReader(data), "x", Options{}, func(*Event) error {
+	_, err := Read(t.Context(), strings.NewReader(data), "x", Options{}, func(*bounceimport.Event) error {
 		if n++; n == 3 {
 			return stop
 		}
@@ -243,7 +245,7 @@ func TestReadStops(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	n = 0
-	_, err = Read(ctx, strings.NewReader(data), "x", Options{}, func(*Event) error {
+	_, err = Read(ctx, strings.NewReader(data), "x", Options{}, func(*bounceimport.Event) error {
 		if n++; n == 3 {
 			cancel()
 		}
@@ -256,7 +258,7 @@ func TestReadStops(t *testing.T) {
 
 // A forged bounce is no evidence once the caller says what its own mail looks like.
 func TestForeignMail(t *testing.T) {
-	raw, err := os.ReadFile(filepath.Join("..", "testdata", "bounces", "formats", "mail_apachejames.eml"))
+	raw, err := os.ReadFile(filepath.Join("..", "..", "testdata", "bounces", "formats", "mail_apachejames.eml"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -271,7 +273,7 @@ func TestForeignMail(t *testing.T) {
 		{Options{MessageID: func(id string) bool { return id == "june-1@example.com" }}, 1},
 		{Options{MessageID: func(id string) bool { return false }}, 0},
 	} {
-		a, err := Read(t.Context(), bytes.NewReader(raw), "x", c.opt, func(*Event) error { return nil })
+		a, err := Read(t.Context(), bytes.NewReader(raw), "x", c.opt, func(*bounceimport.Event) error { return nil })
 		if err != nil || a.Events != c.want || a.Events+a.Ignored != 1 {
 			t.Errorf("%v: %s, %v", c.opt.Senders, a.String(), err)
 		}
@@ -297,7 +299,7 @@ func TestPacked(t *testing.T) {
 	}
 	for name, data := range map[string][]byte{"plain": plain, "gzip": gz.Bytes(), "zstd": zip.Bytes(), "utf-16": wide, "bom": append([]byte("\xef\xbb\xbf"), plain...)} {
 		n := 0
-		a, err := Read(t.Context(), bytes.NewReader(data), name, Options{}, func(e *Event) error {
+		a, err := Read(t.Context(), bytes.NewReader(data), name, Options{}, func(e *bounceimport.Event) error {
 			n++
 			if e.Recipient != "gone@example.org" || e.Category != "user_unknown" || e.Source != name+":1" {
 				t.Errorf("%s: %+v", name, e)
@@ -316,7 +318,7 @@ func TestAccountBounded(t *testing.T) {
 	for i := range 1000 {
 		fmt.Fprintf(&b, "{\"email\":\"a@example.org\",\"event\":\"new%d%s\",\"sg_event_id\":\"1\"}\n", i, strings.Repeat("x", 200))
 	}
-	a, err := Read(t.Context(), &b, "x", Options{}, func(*Event) error { return nil })
+	a, err := Read(t.Context(), &b, "x", Options{}, func(*bounceimport.Event) error { return nil })
 	if err != nil || a.Unmapped != 1000 || len(a.Why) > maxWhys+1 || len(a.Problems) != maxProblems {
 		t.Errorf("%v, %d reasons, %d problems, %d unmapped", err, len(a.Why), len(a.Problems), a.Unmapped)
 	}
@@ -325,7 +327,7 @@ func TestAccountBounded(t *testing.T) {
 // Columns of a contact list are no evidence.
 func TestContactList(t *testing.T) {
 	data := "email,name,status\na@example.org,Ann,active\nb@example.org,Bob,subscribed\n"
-	a, err := Read(t.Context(), strings.NewReader(data), "x", Options{}, func(e *Event) error {
+	a, err := Read(t.Context(), strings.NewReader(data), "x", Options{}, func(e *bounceimport.Event) error {
 		t.Errorf("event %+v", e)
 		return nil
 	})
@@ -338,7 +340,7 @@ func TestContactList(t *testing.T) {
 func TestVerdictAgainstReply(t *testing.T) {
 	data := "email,type,reason\na@example.org,sent,550 5.1.1 no such user\nb@example.org,spam,554 5.7.1 rejected as spam\nc@example.org,spam,\n"
 	want := map[string]string{"a@example.org": "user_unknown", "b@example.org": "spam_content", "c@example.org": "complaint"}
-	if _, err := Read(t.Context(), strings.NewReader(data), "x", Options{}, func(e *Event) error {
+	if _, err := Read(t.Context(), strings.NewReader(data), "x", Options{}, func(e *bounceimport.Event) error {
 		if e.Category != want[e.Recipient] {
 			t.Errorf("%s: got %s, want %s", e.Recipient, e.Category, want[e.Recipient])
 		}
@@ -371,7 +373,7 @@ func TestHostileMails(t *testing.T) {
 		"json":       "{\"" + strings.Repeat("k", 1<<20) + "\":{" + strings.TrimSuffix(line("\"a%d\":1,", 50_000), ",") + "}}",
 	} {
 		start := time.Now()
-		a, err := Read(t.Context(), strings.NewReader(data), name, Options{}, func(*Event) error { return nil })
+		a, err := Read(t.Context(), strings.NewReader(data), name, Options{}, func(*bounceimport.Event) error { return nil })
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 		}

@@ -1,4 +1,4 @@
-package bounceimport
+package reply
 
 import (
 	"bytes"
@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"github.com/winnow-email/winnow/bounceimport"
 )
 
 //go:embed rules.txt
@@ -69,11 +71,11 @@ type ruleSet struct {
 	groups   int
 	patterns []compiled // every match line of every rule
 	rules    []rule
-	classes  []Class        // rule -> the class it gives, without Matched
-	byHost   map[string]int // provider's host suffix -> provider
-	byDomain map[string]int // provider's recipient domain -> provider
-	names    []string       // provider names
-	exact    map[codeKey]*Class
+	classes  []bounceimport.Class // rule -> the class it gives, without Matched
+	byHost   map[string]int       // provider's host suffix -> provider
+	byDomain map[string]int       // provider's recipient domain -> provider
+	names    []string             // provider names
+	exact    map[codeKey]*bounceimport.Class
 	ranges   []codeRange
 	texts    sync.Pool // of *text
 }
@@ -128,7 +130,7 @@ type compiledTerm struct {
 }
 
 func compile(sources ...*Rules) *ruleSet {
-	s := &ruleSet{phrases: newPhraseSet(), byHost: map[string]int{}, byDomain: map[string]int{}, exact: map[codeKey]*Class{}}
+	s := &ruleSet{phrases: newPhraseSet(), byHost: map[string]int{}, byDomain: map[string]int{}, exact: map[codeKey]*bounceimport.Class{}}
 	var nodes []building
 	at := func(phrase string) *building {
 		node := s.phrases.add(phrase)
@@ -260,9 +262,9 @@ func compile(sources ...*Rules) *ruleSet {
 }
 
 // class makes what a rule gives.
-func (r *rule) class() Class {
-	c := &taxonomy()[r.category]
-	k := Class{Category: c.Name, Bucket: c.Bucket, Side: c.Side, Action: c.Action, Confidence: r.confidence,
+func (r *rule) class() bounceimport.Class {
+	c := r.category
+	k := bounceimport.Class{Category: c.Name, Bucket: c.Bucket, Side: c.Side, Action: c.Action, Confidence: r.confidence,
 		Rule: r.id, Provider: r.provider, Meaning: c.Meaning, Fix: c.Fix}
 	if r.meaning != "" {
 		k.Meaning = r.meaning
@@ -273,19 +275,25 @@ func (r *rule) class() Class {
 	return k
 }
 
-func (r *codeRule) class() Class {
-	c := &taxonomy()[r.category]
+func (r *codeRule) class() bounceimport.Class {
+	c := r.category
 	id := "code:" + r.code
 	if r.provider != "" {
 		id = "code:" + r.provider + ":" + r.code
 	}
-	return Class{Category: c.Name, Bucket: c.Bucket, Side: c.Side, Action: c.Action, Confidence: r.confidence,
+	return bounceimport.Class{Category: c.Name, Bucket: c.Bucket, Side: c.Side, Action: c.Action, Confidence: r.confidence,
 		Rule: id, Provider: r.provider, Meaning: c.Meaning, Fix: c.Fix}
 }
 
-// final are the categories that a source states and no reply can change: what
+// Final tells the categories that a source states and no reply can change: what
 // happened was not a refusal of the mail.
-var final = [...]string{"complaint", "unsubscribe", "not_spam", "delivered", "delayed", "auto_reply"}
+func Final(category string) bool {
+	switch category {
+	case "complaint", "unsubscribe", "not_spam", "delivered", "delayed", "auto_reply":
+		return true
+	}
+	return false
+}
 
 // text returns a scratch text; it goes back to s.texts.
 func (s *ruleSet) text() *text {
@@ -296,41 +304,53 @@ func (s *ruleSet) text() *text {
 		segs: make([]segment, 0, 8), memos: make([]memo, memos)}
 }
 
-// Classify fills e.Class from e.Reply, and e.Code, e.Status and e.Phase from the
-// reply where they are empty. Remote and the recipient's domain tell the
-// provider where the reply does not; Hint counts when there is no reply or the
-// reply says nothing, and always when it names an event that is no refusal
-// (complaint, unsubscribe, not_spam, delivered, delayed, auto_reply).
-func (c *Classifier) Classify(e *Event) {
+// Evidence is what a source recorded of one refusal. Any field may be empty.
+type Evidence struct {
+	Reply     string // what the remote server said, as received
+	Code      int    // basic reply code (RFC 5321 4.2); 0: the reply's
+	Status    string // enhanced status code (RFC 3463); "": the reply's
+	Phase     string // connect, ehlo, mail, rcpt, data; "": what the reply says of it
+	Remote    string // the host that replied: it tells the provider where the reply does not
+	Recipient string // the address: its domain tells the provider where neither does
+	// Hint is the category that the source states. It counts when the reply says
+	// nothing, and always when it is final (see Final).
+	Hint string
+}
+
+// Verdict is what evidence means: its class, with the codes and the phase, which
+// are the reply's where the evidence had none.
+type Verdict struct {
+	bounceimport.Class
+	Code   int
+	Status string
+	Phase  string
+}
+
+// Classify says what the evidence means.
+func (c *Classifier) Classify(e Evidence) Verdict {
 	s := c.rules()
 	t := s.text()
 	t.normalise(e.Reply)
-	if m := t.memo(s, e); m == nil {
-		s.classify(t, e)
+	t.outer = s.outerProvider(t, &e)
+	var v Verdict
+	if m := t.memo(&e); m == nil {
+		v = s.classify(t, &e)
 	} else if m.known {
-		m.fill(e)
+		v = m.verdict
 	} else {
-		s.classify(t, e)
-		m.keep(t.key, e)
+		v = s.classify(t, &e)
+		m.keep(t.key, &v)
 	}
 	s.texts.Put(t)
-}
-
-// Explain classifies one reply that is known by its text only.
-func (c *Classifier) Explain(reply string) Event {
-	e := Event{Reply: reply}
-	c.Classify(&e)
-	return e
+	return v
 }
 
 // memo is a reply that was classified before. Servers repeat themselves: once
 // addresses are masked, a feed of millions of bounces has some hundred texts.
 type memo struct {
-	key           []byte // everything that the class depends on
-	known         bool   // it is for the text at hand
-	code          int
-	status, phase string
-	class         Class
+	key     []byte // everything that the verdict depends on
+	known   bool   // it is for the text at hand
+	verdict Verdict
 }
 
 // A text remembers so many replies, with keys up to so many bytes.
@@ -339,10 +359,9 @@ const (
 	memoKey = 400
 )
 
-// memo returns the place for the text and the event, known when it is the same
+// memo returns the place for the text and the evidence, known when it is the same
 // as last time; nil when it is too long to remember.
-func (t *text) memo(s *ruleSet, e *Event) *memo {
-	t.outer = s.outerProvider(t, e)
+func (t *text) memo(e *Evidence) *memo {
 	k := append(t.key[:0], t.norm...)
 	for i := range t.segs {
 		g := &t.segs[i]
@@ -363,19 +382,16 @@ func (t *text) memo(s *ruleSet, e *Event) *memo {
 
 var memoSeed = maphash.MakeSeed()
 
-func (m *memo) keep(key []byte, e *Event) {
-	m.key = append(m.key[:0], key...)
-	// The status may be a part of the reply, which must not be held for it.
-	m.code, m.status, m.phase, m.class = e.Code, strings.Clone(e.Status), e.Phase, e.Class
-}
-
-func (m *memo) fill(e *Event) {
-	e.Code, e.Status, e.Phase, e.Class = m.code, m.status, m.phase, m.class
+func (m *memo) keep(key []byte, v *Verdict) {
+	m.key, m.verdict = append(m.key[:0], key...), *v
+	// The status may be a part of the reply, which must not be held for it; the
+	// phase may be one of the source's.
+	m.verdict.Status, m.verdict.Phase = strings.Clone(v.Status), strings.Clone(v.Phase)
 }
 
 // outerProvider tells the provider by the host that replied or the recipient's
 // domain, for replies that do not tell it themselves; -1 when neither does.
-func (s *ruleSet) outerProvider(t *text, e *Event) int {
+func (s *ruleSet) outerProvider(t *text, e *Evidence) int {
 	if e.Remote != "" {
 		if p := lookupSuffix(s.byHost, e.Remote); p >= 0 {
 			return p
@@ -391,7 +407,8 @@ func (s *ruleSet) outerProvider(t *text, e *Event) int {
 	return -1
 }
 
-func (s *ruleSet) classify(t *text, e *Event) {
+func (s *ruleSet) classify(t *text, e *Evidence) Verdict {
+	v := Verdict{Code: e.Code, Status: e.Status, Phase: e.Phase}
 	t.words = s.phrases.split(t.norm, t.words)
 	t.hits = s.phrases.find(t.words, t.hits)
 	inner, start, end := s.innermost(t)
@@ -411,18 +428,18 @@ func (s *ruleSet) classify(t *text, e *Event) {
 			}
 		}
 	}
-	if e.Code == 0 {
-		e.Code = seg.code
+	if v.Code == 0 {
+		v.Code = seg.code
 	}
-	if e.Status == "" {
-		e.Status = seg.status
+	if v.Status == "" {
+		v.Status = seg.status
 	}
 	code, status := seg.code, seg.status
 	if code == 0 {
-		code = e.Code
+		code = v.Code
 	}
-	if status == "" && (seg.code == 0 || e.Code == seg.code) {
-		status = e.Status
+	if status == "" && (seg.code == 0 || v.Code == seg.code) {
+		status = v.Status
 	}
 
 	t.seen.reset(s.groups)
@@ -454,22 +471,23 @@ func (s *ruleSet) classify(t *text, e *Event) {
 	if provider >= 0 {
 		name = s.names[provider]
 	}
-	if e.Phase == "" {
-		e.Phase = phases[phase]
+	if v.Phase == "" {
+		v.Phase = phases[phase]
 	}
 
-	e.Class = s.decide(t, start, end, &question{name, provider, e.Phase, code, status}, e.Hint)
-	if e.Provider == "" {
-		e.Provider = name
+	v.Class = s.decide(t, start, end, &question{name, provider, v.Phase, code, status}, e.Hint)
+	if v.Provider == "" {
+		v.Provider = name
 	}
-	if e.Hint != "" && slices.Contains(final[:], e.Hint) && e.Category != e.Hint {
-		e.Class = hinted(e.Hint, name)
+	if Final(e.Hint) && v.Category != e.Hint {
+		v.Class = hinted(e.Hint, name)
 	}
+	return v
 }
 
 // decide finds the class: words in the innermost reply, then words anywhere,
 // then codes, then what the source said.
-func (s *ruleSet) decide(t *text, start, end int32, q *question, hint string) Class {
+func (s *ruleSet) decide(t *text, start, end int32, q *question, hint string) bounceimport.Class {
 	provider, phase, code, status := q.provider, q.phase, q.code, q.status
 	if code/100 == 2 && (status == "" || status[0] == '2') {
 		k := hinted("delivered", provider)
@@ -483,15 +501,15 @@ func (s *ruleSet) decide(t *text, start, end int32, q *question, hint string) Cl
 		}
 	}
 	coded := s.byCode(q.index, code, status)
-	var k Class
+	var k bounceimport.Class
 	switch {
 	case best.rule >= 0 && !codeDecides(&s.classes[best.rule], best.weight, coded):
 		k = s.classes[best.rule]
 		k.Matched = s.matched(t, &best)
-		if k.Action == SuppressNow && len(t.segs) > 1 {
+		if k.Action == bounceimport.SuppressNow && len(t.segs) > 1 {
 			// A quoted reply may be about the sender: "Sender address rejected:
 			// undeliverable address: host x said: 550 user unknown".
-			if b := s.words(t, 0, start, q); b.rule >= 0 && b.weight >= senderWords && s.classes[b.rule].Side == Sender {
+			if b := s.words(t, 0, start, q); b.rule >= 0 && b.weight >= senderWords && s.classes[b.rule].Side == bounceimport.Sender {
 				k = s.classes[b.rule]
 				k.Matched = s.matched(t, &b)
 			}
@@ -504,7 +522,7 @@ func (s *ruleSet) decide(t *text, start, end int32, q *question, hint string) Cl
 		k = hinted("unknown", provider)
 		k.Rule, k.Confidence = "none", "low"
 	}
-	if k.Action != SuppressNow || k.Rule == "hint" {
+	if k.Action != bounceimport.SuppressNow || k.Rule == "hint" {
 		return k
 	}
 
@@ -513,7 +531,7 @@ func (s *ruleSet) decide(t *text, start, end int32, q *question, hint string) Cl
 	case phase == "connect" || phase == "ehlo" || phase == "mail":
 		// Before RCPT no server can mean the recipient.
 		if k.Bucket == "recipient" && k.Category != "esp_suppressed" {
-			c, _ := LookupCategory("sender_rejected")
+			c, _ := bounceimport.LookupCategory("sender_rejected")
 			k.Category, k.Bucket, k.Side, k.Action = c.Name, c.Bucket, c.Side, c.Action
 			k.Meaning, k.Fix = c.Meaning, c.Fix
 			k.Confidence = "medium"
@@ -522,8 +540,8 @@ func (s *ruleSet) decide(t *text, start, end int32, q *question, hint string) Cl
 		// A server that took RCPT and refuses the data may mean a filter.
 		k.Confidence = "medium"
 	}
-	if k.Action == SuppressNow && k.Confidence == "low" {
-		k.Action = Count
+	if k.Action == bounceimport.SuppressNow && k.Confidence == "low" {
+		k.Action = bounceimport.Count
 	}
 	return k
 }
@@ -536,25 +554,25 @@ const (
 )
 
 // codeDecides says whether a code tells more than the words do.
-func codeDecides(words *Class, weight int16, coded *Class) bool {
+func codeDecides(words *bounceimport.Class, weight int16, coded *bounceimport.Class) bool {
 	switch {
 	case coded == nil || coded.Category == "unknown":
 		return false
 	case coded.Confidence == "high":
 		// 5.1.8 and its like veto a suppression, whatever the words are.
-		return weight < generalWords || coded.Side == Sender && words.Action == SuppressNow && weight < 100
+		return weight < generalWords || coded.Side == bounceimport.Sender && words.Action == bounceimport.SuppressNow && weight < 100
 	case coded.Confidence == "medium":
 		return weight < weakWords && words.Confidence != "high"
 	}
 	return false
 }
 
-func hinted(category, provider string) Class {
-	c, ok := LookupCategory(category)
+func hinted(category, provider string) bounceimport.Class {
+	c, ok := bounceimport.LookupCategory(category)
 	if !ok {
-		c, _ = LookupCategory("unknown")
+		c, _ = bounceimport.LookupCategory("unknown")
 	}
-	return Class{Category: c.Name, Bucket: c.Bucket, Side: c.Side, Action: c.Action, Confidence: "medium",
+	return bounceimport.Class{Category: c.Name, Bucket: c.Bucket, Side: c.Side, Action: c.Action, Confidence: "medium",
 		Rule: "hint", Provider: provider, Meaning: c.Meaning, Fix: c.Fix}
 }
 
@@ -839,11 +857,11 @@ type codeRange struct {
 	provider int
 	status   statusRange
 	code     string
-	class    Class
+	class    bounceimport.Class
 }
 
 // byCode returns the class of the codes alone, nil when they say nothing.
-func (s *ruleSet) byCode(provider, basic int, status string) *Class {
+func (s *ruleSet) byCode(provider, basic int, status string) *bounceimport.Class {
 	for _, p := range [...]int{provider, -1} {
 		if k := s.exact[codeKey{p, packCode(status)}]; status != "" && k != nil {
 			return k

@@ -24,6 +24,9 @@ import (
 type Diagnosis struct {
 	// Changes are what the user did and when, to be set beside the onset of problems.
 	Changes []Change
+	// Incidents are those that are known from more than these events; what the
+	// events show themselves is found.
+	Incidents []bounceimport.Incident
 
 	events    int64
 	known     int64
@@ -383,25 +386,8 @@ func orderOf(bucket string) int {
 func (d *Diagnosis) Findings() *Findings {
 	f := &Findings{Events: d.events, Classified: d.known, Oldest: d.oldest, Newest: d.newest,
 		Sides: maps.Clone(d.sides), On554: maps.Clone(d.on554), Categories: []CategoryCount{}, Problems: []Problem{}, Recipients: []Problem{},
-		FixFirst: []Cluster{}, Unknown: []Cluster{}, Incidents: append([]bounceimport.Incident{}, d.finder.Find()...), Changes: slices.Clone(d.Changes)}
+		FixFirst: []Cluster{}, Unknown: []Cluster{}, Incidents: d.incidents(), Changes: slices.Clone(d.Changes)}
 	slices.SortStableFunc(f.Changes, func(a, b Change) int { return a.Time.Compare(b.Time) })
-	for _, in := range bounceimport.KnownIncidents() { // those that these events touch
-		for k, c := range d.cells {
-			if in.Concerns(k.provider, k.category) && !c.last.Before(in.From) && !c.first.After(in.To) {
-				for h, n := range d.hours {
-					if t := time.Unix(h.hour*3600, 0); h.cell == c && !t.Before(in.From.Truncate(time.Hour)) && t.Before(in.To) {
-						in.N += n
-					}
-				}
-				if in.N > 0 {
-					f.Incidents = append(f.Incidents, in)
-				}
-			}
-		}
-	}
-	slices.SortStableFunc(f.Incidents, func(a, b bounceimport.Incident) int {
-		return cmp.Or(a.From.Compare(b.From), cmp.Compare(a.Provider, b.Provider))
-	})
 	byCategory := make(map[string][]cellKey)
 	for k, c := range d.cells {
 		f.Categories = append(f.Categories, CategoryCount{k.category, c.bucket, c.side, k.action, k.provider, c.n})
@@ -436,6 +422,35 @@ func (d *Diagnosis) Findings() *Findings {
 	}
 	f.Timeline = d.timeline()
 	return f
+}
+
+// incidents returns those that were found before, those that the events show, and
+// of those that are known to all the ones that the events touch.
+func (d *Diagnosis) incidents() []bounceimport.Incident {
+	list := append([]bounceimport.Incident{}, d.Incidents...)
+	for _, in := range d.finder.Find() {
+		again := slices.ContainsFunc(d.Incidents, func(o bounceimport.Incident) bool {
+			return o.Provider == in.Provider && o.From.Before(in.To) && in.From.Before(o.To)
+		})
+		if !again {
+			list = append(list, in)
+		}
+	}
+	for _, in := range bounceimport.KnownIncidents() {
+		for h, n := range d.hours {
+			t := time.Unix(h.hour*3600, 0)
+			if in.Concerns(h.cell.provider, h.cell.category) && !t.Before(in.From.Truncate(time.Hour)) && t.Before(in.To) {
+				in.N += n
+			}
+		}
+		if in.N > 0 {
+			list = append(list, in)
+		}
+	}
+	slices.SortStableFunc(list, func(a, b bounceimport.Incident) int {
+		return cmp.Or(a.From.Compare(b.From), cmp.Compare(a.Provider, b.Provider))
+	})
+	return list
 }
 
 // clusterList adds the clusters to f, in the order in which to look at them.

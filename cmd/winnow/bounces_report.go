@@ -80,7 +80,7 @@ A history counts an address, category and day once; files count every event.`,
 					return err
 				}
 				defer s.Close()
-				if err := s.Events(cmd.Context(), from, d.Add); err != nil {
+				if err := s.Diagnose(cmd.Context(), &d, from, time.Time{}); err != nil {
 					return err
 				}
 			}

@@ -408,7 +408,7 @@ func (e *env) evidence(ctx context.Context, o *cleanOptions, now time.Time) (_ *
 		if len(o.bounces) > 0 {
 			imp := ev.store.Begin(ctx)
 			add, done = imp.Add, imp.Done
-		} else if err := ev.store.Events(ctx, now.AddDate(0, 0, -diagnosisDays), diagnosis.Add); err != nil {
+		} else if err := ev.store.Diagnose(ctx, &diagnosis, now.AddDate(0, 0, -diagnosisDays), time.Time{}); err != nil {
 			return nil, err
 		}
 	}

@@ -21,13 +21,22 @@
 //
 // A denial counts when the message is a reply to the query (id, QR, opcode,
 // question; as many records as its header says and not a byte more), RA is set,
-// the SOA record of a zone at or above the name stands in the authority section,
+// the SOA record of a zone that can deny the name stands in the authority section,
 // no Extended DNS Error says that it is stale or filtered, and the resolver has
-// passed its canaries: it finds mail hosts for domains known to have them (or the
-// null MX of example.com), and denies random names with proof. A resolver that
-// gives addresses for names that do not exist is not believed in the rest either,
-// mail hosts excepted. All else is Unknown: any rcode but NOERROR and NXDOMAIN,
-// timeouts, replies that do not fit, resolvers that contradict each other.
+// passed its canaries: it finds mail hosts for domains known to have them (for most,
+// or for one and the null MX of example.com), and denies random names with proof.
+// A zone can deny what is below its apex; of the apex, which exists, it can say only
+// that it has no such records. The root can deny only top-level domains that it does
+// not have. A zone below a registry's must show its SOA record to who asks for it:
+// a filter that makes up the proof denies that too. What bears the mark of a filter
+// (AdGuard's SOA record, a policy zone, 0.0.0.0 or :: for an address, 127.0.0.1 with
+// a TTL of seconds) proves nothing.
+//
+// A resolver that gives addresses or MX records for names that do not exist, a null
+// MX for a domain that takes mail, or mail hosts for example.com, is not believed in
+// the rest either, mail hosts excepted. All else is Unknown: any rcode but NOERROR
+// and NXDOMAIN, timeouts, replies that do not fit, resolvers that contradict each
+// other, more than 20 mail hosts of which the first 20 have no address.
 //
 // When more than 15% of 200 or more domains are condemned, a sample of them is
 // asked for once more over TCP, and one contradiction leaves all of them Unknown.
@@ -78,8 +87,12 @@
 //     many such resolvers agree (dns_split_horizon); one across the Internet decides.
 //   - Only a registry's NXDOMAIN is taken for all names below it: some servers deny
 //     a name and answer for one below it.
-//   - 0.0.0.0 and 127.0.0.1 are also what filters answer: they condemn only when the
+//   - A mail host with the address 0.0.0.0 or :: condemns nobody (Postfix would try
+//     itself, Exim refuse): so answer filters. One with 127.0.0.1 does, when the
 //     resolver proves the zone of the name.
+//   - Random names are asked for below example.com and invalid only (RFC 6761), where
+//     they are in no one's way; whether a top-level domain answers for every name is
+//     asked with a label that is reserved (RFC 5890 section 2.3.1).
 //
 // # Limitations
 //

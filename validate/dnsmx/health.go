@@ -242,7 +242,8 @@ type round struct {
 	big     int // canaries that have mail hosts
 	denied  []string
 	null    bool // example.com has its null MX
-	proved  bool // a random name below com or example.com was denied, with proof
+	proved  bool // a random name below example.com was denied, with proof
+	root    bool // or denied by the root
 	lie     string
 	bare    bool // a random name was denied without proof
 }
@@ -255,6 +256,12 @@ func (e *engine) canaries() []string {
 		return e.r.Canaries
 	}
 	return defaultCanaries
+}
+
+// ownRoot says whether the root denies a name below a top-level domain that the
+// root of the Internet has: so does a resolver with a root of its own.
+func (r *reply) ownRoot() bool {
+	return r.fail == failNone && r.ra && r.rcode == dns.RcodeNameError && r.soa == "."
 }
 
 func randomLabel() string {
@@ -294,30 +301,45 @@ func (e *engine) startRound(u *upstream) {
 		e.launch(a, u, u.asked)
 	}
 	for _, name := range e.canaries() {
-		ask1(name, dns.TypeMX, func(s state, _ *reply) {
+		ask1(name, dns.TypeMX, func(s state, r *reply) {
 			switch s {
 			case found:
 				ro.big++
+				if !slices.ContainsFunc(r.mx, func(m mx) bool { return m.host != "localhost" && !specialName(m.host) }) {
+					ro.lie = "gives no mail host for " + name + " that could be one"
+				}
+			case null:
+				ro.lie = "says that " + name + " takes no mail, which it does"
 			case nodata, nxdomain:
 				ro.denied = append(ro.denied, name)
+			case soft:
+				if r.ownRoot() {
+					ro.denied = append(ro.denied, name)
+				}
 			}
 		})
 	}
 	ask1("example.com", dns.TypeMX, func(s state, r *reply) {
-		if s == found {
-			ro.null = len(r.mx) == 1 && r.mx[0].host == "."
-			if !ro.null {
-				ro.lie = "gives mail hosts for example.com, which has none"
-			}
+		switch s {
+		case found:
+			ro.lie = "gives mail hosts for example.com, which has none"
+		case null:
+			ro.null = true
 		}
 	})
-	for _, zone := range []string{"com", "example.com", "invalid"} {
-		ask1(randomLabel()+"."+zone, dns.TypeA, func(s state, r *reply) {
+	// Names that do not exist: where nobody has to answer (RFC 6761 section 6.4), and
+	// in a zone that is there for the like and in no one's way (section 6.5).
+	for _, q := range []question{{".example.com", dns.TypeA}, {".example.com", dns.TypeMX}, {".invalid", dns.TypeA}} {
+		ask1(randomLabel()+q.name, q.typ, func(s state, r *reply) {
 			switch {
-			case s == found:
+			case s == found && q.typ == dns.TypeA:
 				ro.lie = "gives addresses for names that do not exist"
-			case s != soft && zone != "invalid": // that one is answered without asking anybody
+			case s == found, s == null:
+				ro.lie = "gives MX records for names that do not exist"
+			case s != soft && q.name != ".invalid": // that one is answered without asking anybody
 				ro.proved = true
+			case s == soft && q.name != ".invalid" && r.ownRoot():
+				ro.root = true
 			case s == soft && r.fail == failNone && (r.rcode == dns.RcodeNameError || r.rcode == dns.RcodeSuccess):
 				ro.bare = true
 			}
@@ -330,9 +352,9 @@ func (e *engine) endRound(u *upstream, ro *round) {
 	u.rounds++
 	u.since = u.queries
 	big := e.canaries()
-	sees := len(big) == 0 || 3*ro.big >= 2*len(big) || ro.null
+	sees := len(big) == 0 || 3*ro.big >= 2*len(big) || ro.null && ro.big > 0
 	u.ok = sees && ro.proved && ro.lie == ""
-	u.closed = (u.rounds == 1 || u.closed) && !sees && ro.proved && ro.lie == "" && len(ro.denied) == len(big)
+	u.closed = (u.rounds == 1 || u.closed) && !sees && (ro.proved || ro.root) && ro.lie == "" && len(ro.denied) == len(big)
 	u.wasOK = u.wasOK || u.ok
 	switch {
 	case ro.lie != "":

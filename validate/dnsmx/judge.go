@@ -22,9 +22,14 @@ const (
 	unasked  state = iota
 	soft           // nothing is known
 	found          // records of the asked type
+	null           // a null MX and no other (RFC 7505)
 	nodata         // the name exists without such records, proved
 	nxdomain       // the name does not exist, proved
 )
+
+// denies says whether a state speaks against the domain. A null MX does, and
+// needs no other proof than itself.
+func (s state) denies() bool { return s >= null }
 
 // classify says what one reply amounts to: a state and, when that is soft, the
 // code of the reason. A negative answer counts only when it is proved
@@ -73,15 +78,40 @@ func (r *reply) classify(q question) (state, string) {
 		if r.rcode != dns.RcodeSuccess {
 			return soft, "dns_bad_reply" // records of a name that does not exist
 		}
+		if len(r.mx) > 0 && !slices.ContainsFunc(r.mx, func(m mx) bool { return m.host != "." }) {
+			return null, ""
+		}
 		return found, ""
 	}
-	if !r.ra || r.soa == "" || staleEDE(r.ede) {
+	switch {
+	case r.filter:
+		return soft, "dns_filtered"
+	case !r.proves(q):
 		return soft, "dns_negative_unproven"
-	}
-	if r.rcode == dns.RcodeNameError {
+	case r.rcode == dns.RcodeNameError:
 		return nxdomain, ""
 	}
 	return nodata, ""
+}
+
+// proves says whether an empty reply carries the proof that a denial needs: it
+// comes from a recursive resolver, is not stale, and holds the SOA record of a
+// zone that can deny the name.
+func (r *reply) proves(q question) bool {
+	name := r.last(q)
+	switch {
+	case !r.ra || r.soa == "" || staleEDE(r.ede):
+		return false
+	case r.soa == ".":
+		// The root knows of the top-level domains only, and which of them there are.
+		return r.rcode == dns.RcodeNameError && !isTopLevel(name[strings.LastIndexByte(name, '.')+1:])
+	case r.soa == name:
+		// The apex of a zone exists (RFC 2308 section 2.1): a reply that denies the name
+		// by the zone of that name contradicts itself. That the apex has no records of
+		// one type is what every zone says (section 2.2).
+		return r.rcode != dns.RcodeNameError
+	}
+	return true
 }
 
 // distrust holds the resolvers whose denials are not believed, with the code of
@@ -105,7 +135,7 @@ func merge(q question, replies []reply, d distrust) finding {
 	for i := range replies {
 		r := &replies[i]
 		s, code := r.classify(q)
-		if why := d[r.server]; why != "" && (s == nodata || s == nxdomain) {
+		if why := d[r.server]; why != "" && s.denies() {
 			if f.state != unasked {
 				continue // another resolver was asked too
 			}
@@ -135,7 +165,7 @@ type judgement struct {
 	code   string
 	mx     []string
 	notes  []string   // warning codes
-	rests  []question // the denials that a condemning verdict rests on
+	rests  []question // what a condemning verdict rests on, to be asked once more
 	used   []question // the questions that the verdict is drawn from, in order
 	looked []question // all questions that were looked at
 	ttl    uint32     // seconds
@@ -157,6 +187,10 @@ func judge(domain string, look func(question) []reply, d distrust) judgement {
 		return judgement{need: j.need}
 	}
 	if verdictOf(j.code) == validate.DoesNotAccept {
+		j.zones()
+		if len(j.need) > 0 {
+			return judgement{need: j.need}
+		}
 		j.believe()
 	}
 	if verdictOf(j.code) != validate.DoesNotAccept {
@@ -187,6 +221,40 @@ func (j *judging) believe() {
 	}
 }
 
+// zones checks the zones whose SOA records prove the denials: a zone that denies
+// names exists, and shows its SOA record to who asks for it. A filter that makes
+// up the proof for a name it blocks denies that too. Registries are not asked.
+func (j *judging) zones() {
+	used, rests, ttl := j.used, j.rests, j.ttl
+	for _, q := range rests {
+		f := merge(q, j.look(q), j.distrust)
+		if f.state != nodata && f.state != nxdomain || !strings.Contains(f.r.soa, ".") || f.r.soa == "." {
+			continue
+		}
+		zone := j.find(f.r.soa, dns.TypeSOA)
+		switch {
+		case zone.state == unasked, zone.code == "dns_not_recorded":
+			continue
+		case j.distrust[zone.r.server] != "":
+			j.code = j.distrust[zone.r.server]
+			continue
+		case zone.state == found:
+			continue
+		case zone.state == soft:
+			j.code = zone.code
+			continue
+		}
+		// Some servers of a world of their own show no SOA record at all: from them
+		// nothing follows.
+		switch tld := j.find(f.r.soa[strings.LastIndexByte(f.r.soa, '.')+1:], dns.TypeSOA); {
+		case tld.state == unasked, tld.state.denies() && j.distrust[tld.r.server] == "", tld.code == "dns_not_recorded":
+		default:
+			j.code = "dns_negative_unproven"
+		}
+	}
+	j.used, j.rests, j.ttl = used, rests, ttl
+}
+
 // find returns the finding on a question; one not asked yet becomes a need.
 func (j *judging) find(name string, typ uint16) finding {
 	q := question{name, typ}
@@ -199,7 +267,7 @@ func (j *judging) find(name string, typ uint16) finding {
 	j.used = append(j.used, q)
 	j.looked = append(j.looked, q)
 	switch f.state {
-	case nodata, nxdomain:
+	case null, nodata, nxdomain:
 		j.rests = append(j.rests, q)
 		j.ttl = min(j.ttl, f.r.ttl)
 	case found:
@@ -230,6 +298,9 @@ func (j *judging) run() {
 		if len(f.r.chain) > 0 {
 			j.code = "domain_cname_dangling"
 		}
+	case null:
+		// The preference is not looked at: 0 is what RFC 7505 asks for, not what it means.
+		j.code = "domain_null_mx"
 	case found:
 		j.mailHosts(f.r)
 	case nodata:
@@ -237,44 +308,52 @@ func (j *judging) run() {
 	}
 }
 
+// A domain may name as many mail hosts as a message holds, and each is a question
+// or two to somebody else's servers. Who sends mail tries a handful (RFC 5321
+// section 5.1 lets a client bound the number it tries).
+const (
+	maxHosts     = 20
+	maxUncertain = 4 // hosts whose addresses could not be found out: more would not help
+)
+
+// hosts returns the MX records in order of preference.
+func (r *reply) hosts() []mx {
+	h := slices.Clone(r.mx)
+	slices.SortFunc(h, func(a, b mx) int { return cmp.Or(cmp.Compare(a.pref, b.pref), strings.Compare(a.host, b.host)) })
+	return h
+}
+
 // mailHosts judges a domain with MX records.
 func (j *judging) mailHosts(r *reply) {
-	hosts := slices.Clone(r.mx)
-	slices.SortFunc(hosts, func(a, b mx) int { return cmp.Or(cmp.Compare(a.pref, b.pref), strings.Compare(a.host, b.host)) })
-	seen := map[string]bool{}
-	if len(hosts) == 1 {
-		seen = nil // the usual case needs no set
-	}
 	null := false
-	for _, h := range hosts {
+	for _, h := range r.hosts() {
 		switch {
 		case h.host == ".":
 			null = true
-		case seen == nil || !seen[h.host]:
+		case !slices.Contains(j.mx, h.host):
 			j.mx = append(j.mx, h.host)
-			if seen != nil {
-				seen[h.host] = true
-			}
+		}
+		if len(j.mx) > maxHosts {
+			break
 		}
 	}
 	if null {
-		// RFC 7505 section 3: no other MX record may stand beside it. The
-		// preference is not looked at: 0 is what the RFC asks for, not what it means.
-		j.code = "domain_null_mx"
-		if len(j.mx) > 0 {
-			j.code = "mx_null_mixed"
-		}
+		// RFC 7505 section 3: no other MX record may stand beside it.
+		j.code = "mx_null_mixed"
 		return
 	}
 	var n [literal + 1]int
-	for _, h := range j.mx {
+	for i, h := range j.mx {
+		if i == maxHosts {
+			j.code = "dns_too_many_hosts"
+			return
+		}
 		k := j.host(h)
 		if len(j.need) > 0 {
 			return
 		}
 		n[k]++
-		switch k {
-		case usable:
+		if k == usable {
 			if n[dead]+n[toSelf]+n[inside]+n[special] > 0 {
 				j.note("mx_ok_partial")
 			}
@@ -286,7 +365,11 @@ func (j *judging) mailHosts(r *reply) {
 			j.accept("mx_ok", dns.TypeMX)
 			return
 		}
+		if n[uncertain] == maxUncertain {
+			break
+		}
 	}
+	j.rests = append(j.rests, question{j.domain, dns.TypeMX}) // that these are all its hosts
 	switch total := len(j.mx) - n[special]; {
 	case n[filtered] > 0 && n[uncertain] == 0:
 		j.code = "dns_filtered"
@@ -365,6 +448,10 @@ func (j *judging) addresses(name string) (hostKind, finding) {
 		}
 		return usable, aaaa
 	}
+	if hasUnspecified(a) || hasUnspecified(aaaa) {
+		// 0.0.0.0 and :: are what filters answer for a name that they block.
+		return filtered, a
+	}
 	if a.state == soft || aaaa.state == soft {
 		for _, f := range []finding{a, aaaa} {
 			if f.state == soft && f.code != "dns_filtered" {
@@ -390,10 +477,14 @@ func (j *judging) addresses(name string) (hostKind, finding) {
 		for _, ip := range f.r.addrs {
 			self = self && reachOf(ip) == loopback
 		}
+		j.rests = append(j.rests, question{name, typeOf(f.r.addrs[0])})
 	}
 	if self {
-		// A filtering resolver answers 0.0.0.0 or 127.0.0.1 for what it blocks. One that
-		// does not filter the name can prove its zone.
+		// A filtering resolver answers 127.0.0.1 for what it blocks, from local data that
+		// hardly lives. One that does not filter the name can prove its zone.
+		if f.r.ttl <= maxLocalTTL {
+			return filtered, f
+		}
 		soa := j.find(name, dns.TypeSOA)
 		switch soa.state {
 		case unasked:
@@ -407,7 +498,22 @@ func (j *judging) addresses(name string) (hostKind, finding) {
 	return inside, f
 }
 
+// maxLocalTTL is the TTL, in seconds, up to which an address of this machine is
+// taken for a filter's: dnsmasq gives 0, Pi-hole 2, AdGuard 10.
+const maxLocalTTL = 10
+
 func isGlobal(a netip.Addr) bool { return reachOf(a) == global }
+
+func hasUnspecified(f finding) bool {
+	return f.state == found && slices.ContainsFunc(f.r.addrs, func(a netip.Addr) bool { return a.Unmap().IsUnspecified() })
+}
+
+func typeOf(a netip.Addr) uint16 {
+	if a.Is4() {
+		return dns.TypeA
+	}
+	return dns.TypeAAAA
+}
 
 // implicit judges a domain that is proved to have no MX record.
 func (j *judging) implicit() {
@@ -454,7 +560,7 @@ func (j *judging) accept(code string, typ uint16) {
 	if wild.state == unasked {
 		return
 	}
-	if wild.state == nodata || wild.state == nxdomain {
+	if wild.state == nodata || wild.state == nxdomain || wild.code == "dns_not_recorded" {
 		j.used = j.used[:len(j.used)-1] // says nothing of the domain
 		j.rests = rests
 		j.code = code
@@ -479,26 +585,14 @@ func (j *judging) accept(code string, typ uint16) {
 	}
 }
 
-// probeName returns a name directly below tld that nobody has: 26 letters that
-// depend on tld alone, so that a recording of a run can be judged again.
-func probeName(tld string) string {
-	h := uint64(14695981039346656037) // FNV-1a
-	for i := range len(tld) {
-		h = (h ^ uint64(tld[i])) * 1099511628211
-	}
-	var b [26]byte
-	for i := range b {
-		h ^= h << 13 // xorshift
-		h ^= h >> 7
-		h ^= h << 17
-		b[i] = 'a' + byte(h>>32%26)
-	}
-	return string(b[:]) + "." + tld
-}
+// probeName returns a name directly below tld that nobody can have: a label with
+// hyphens in its third and fourth place that is no A-label is reserved (RFC 5890
+// section 2.3.1), and no registry gives it away.
+func probeName(tld string) string { return "zz--nobody." + tld }
 
 // answer makes the Answer that goes out.
 func (j *judgement) answer(domain string, look func(question) []reply, d distrust) validate.Answer {
-	a := validate.Answer{Domain: domain, Verdict: verdictOf(j.code), Reason: j.code, Detail: Explain(j.code), MX: j.mx, Warnings: j.notes}
+	a := validate.Answer{Domain: domain, Verdict: verdictOf(j.code), Reason: j.code, Detail: Explain(j.code), MX: j.mx[:min(len(j.mx), maxHosts)], Warnings: j.notes}
 	for _, h := range j.mx {
 		if p, _ := lists.MXProvider(h); p != "" { // of the most preferred host that is known
 			a.Provider = p
@@ -513,6 +607,9 @@ func (j *judgement) answer(domain string, look func(question) []reply, d distrus
 		f := merge(q, look(q), d)
 		if f.r == nil {
 			continue
+		}
+		if len(a.Evidence) == maxEvidence {
+			break
 		}
 		e := validate.Evidence{What: f.describe(q), From: f.r.from()}
 		if f.r.when != 0 {
@@ -534,8 +631,13 @@ func (r *reply) from() string {
 	return r.server + "/" + viaNames[r.via]
 }
 
-// maxShown bounds how many records of an answer are shown.
-const maxShown = 8
+// maxShown bounds how many records of an answer are shown, and maxEvidence how
+// many answers of a domain: what a stranger writes into his zone is not to fill
+// the user's files.
+const (
+	maxShown    = 8
+	maxEvidence = 12
+)
 
 // describe says in one line what was found.
 func (f finding) describe(q question) string {
@@ -568,10 +670,8 @@ func (f finding) describe(q question) string {
 		show()
 	}
 	switch s {
-	case found:
-		hosts := slices.Clone(r.mx)
-		slices.SortFunc(hosts, func(a, b mx) int { return cmp.Or(cmp.Compare(a.pref, b.pref), strings.Compare(a.host, b.host)) })
-		for _, m := range hosts {
+	case found, null:
+		for _, m := range r.hosts() {
 			add(func() {
 				b = strconv.AppendUint(b, uint64(m.pref), 10)
 				b = append(b, ' ')

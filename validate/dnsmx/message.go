@@ -60,11 +60,12 @@ type reply struct {
 	fail   fail
 	when   int64 // Unix seconds
 
-	rcode uint16
-	ra    bool
-	ede   int16  // Extended DNS Error (RFC 8914); -1: none
-	soa   string // owner of the SOA record of a negative answer, "" when there is none
-	ttl   uint32 // seconds that the answer may be kept
+	rcode  uint16
+	ra     bool
+	ede    int16  // Extended DNS Error (RFC 8914); -1: none
+	soa    string // owner of the SOA record of a negative answer, "" when there is none
+	filter bool   // that SOA record is the mark of a filter
+	ttl    uint32 // seconds that the answer may be kept
 
 	chain []string // what the name is an alias of, in order
 	loop  bool     // the chain does not end
@@ -175,9 +176,11 @@ func parseReply(b, query []byte, q question) (r reply, ok bool) {
 				name = follow(&r, q, answers)
 			}
 			// RFC 2308 section 2: the SOA of the zone that the name is in.
+			soa := rr.(*dns.SOA)
+			r.filter = r.filter || isFilter(hostName(soa.Ns))
 			if owner := hostName(h.Name); below(name, owner) {
 				r.soa = owner
-				r.ttl = min(r.ttl, h.Ttl, rr.(*dns.SOA).Minttl) // RFC 2308 section 5
+				r.ttl = min(r.ttl, h.Ttl, soa.Minttl) // RFC 2308 section 5
 			}
 		}
 	}
@@ -213,14 +216,28 @@ func parseReply(b, query []byte, q question) (r reply, ok bool) {
 			}
 		}
 		r.stray = owned == 0 // every record is somebody else's
+		if len(r.mx) > maxMX {
+			r.mx = r.hosts()[:maxMX]
+		}
 		if len(r.mx) > 0 || len(r.addrs) > 0 || r.other > 0 {
-			r.soa = ""
+			r.soa, r.filter = "", false
 		}
 	}
 	if r.ttl == 1<<31 {
 		r.ttl = 0
 	}
 	return r, true
+}
+
+// maxMX bounds how many MX records are kept: more than are ever looked at.
+const maxMX = 4 * maxHosts
+
+// isFilter says whether an SOA record with this MNAME was made by a filter for a
+// name that it blocks: AdGuard and what is built like it write the first, response
+// policy zones call themselves by the second.
+func isFilter(mname string) bool {
+	first, _, _ := strings.Cut(mname, ".")
+	return first == "fake-for-negative-caching" || strings.Contains("."+mname+".", ".rpz.")
 }
 
 // maxChain bounds the aliases that are followed.

@@ -3,6 +3,8 @@ package dnsmx
 import (
 	"net/netip"
 	"strings"
+
+	"golang.org/x/net/publicsuffix"
 )
 
 // specialTLDs never name a mail domain on the public Internet: RFC 6761,
@@ -62,6 +64,12 @@ func specialName(name string) bool {
 		}
 	}
 	return false
+}
+
+// isTopLevel says whether a label is a top-level domain that is known to exist.
+func isTopLevel(label string) bool {
+	_, icann := publicsuffix.PublicSuffix(label)
+	return icann
 }
 
 // below says whether name is zone or below it; "." is above everything.

@@ -38,6 +38,7 @@ var reasons = []reason{
 	{"mx_null_mixed", validate.Unknown, "a null MX beside other mail hosts: some senders bounce, some deliver"},
 	{"mx_ip_literal", validate.Unknown, "the MX record holds an IP address: some senders deliver, some refuse"},
 	{"mx_address_unknown", validate.Unknown, "the addresses of the mail hosts could not be found out"},
+	{"dns_too_many_hosts", validate.Unknown, "the domain names so many mail hosts that not all are looked at, and the first ones have no address"},
 	{"dns_split_horizon", validate.Unknown, "only private addresses, seen from a private resolver: the Internet may see others"},
 	{"dns_servfail", validate.Unknown, "the resolver could not find out (SERVFAIL)"},
 	{"dns_dnssec_bogus", validate.Unknown, "the resolver does not believe the domain's DNSSEC signatures"},

@@ -68,6 +68,9 @@ func appendReply(b []byte, q question, n int, r *reply) []byte {
 		b = append(b, " soa="...)
 		b = append(b, r.soa...)
 	}
+	if r.filter {
+		b = append(b, " filter"...)
+	}
 	if r.loop {
 		b = append(b, " loop"...)
 	}
@@ -216,6 +219,8 @@ func (t *Tape) line(line string, names map[string]string) error {
 		switch {
 		case f == "ra":
 			r.ra = true
+		case f == "filter":
+			r.filter = true
 		case f == "loop":
 			r.loop = true
 		case f == "stray":

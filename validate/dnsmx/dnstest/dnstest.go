@@ -11,13 +11,14 @@
 //	! slow.com     MX timeout
 //	! *            A  refused
 //
-// The fields are name (or * for all names), type (or * for all types) and
-// behaviour; the first line that fits decides. What the text does not hold is
-// answered like a resolver of the public Internet would: NODATA or NXDOMAIN
-// with the SOA record of the zone, and a few domains that the canaries of
-// package dnsmx ask for exist in every zone (see Defaults).
+// The fields are name (or * for all names, or *.acme.com for acme.com and all
+// below), type (or * for all types) and behaviour; the first line that fits
+// decides. What the text does not hold is answered like a resolver of the public
+// Internet would: NODATA or NXDOMAIN with the SOA record of the zone, and a few
+// domains that the canaries of package dnsmx ask for exist in every zone (see
+// Defaults).
 //
-// Behaviours:
+// Behaviours that fail:
 //
 //	servfail refused formerr notimp nxdomain   that rcode, no records
 //	timeout       no reply
@@ -26,6 +27,7 @@
 //	garbage       two bytes, nothing else
 //	echo          the query itself comes back (QR=0)
 //	empty         NOERROR, no records, no SOA
+//	referral      NOERROR, the NS records of the root, no SOA (a lame server)
 //	nosoa         the true answer without its authority section
 //	lying         NOERROR, ANCOUNT=5, no records
 //	wrongid       the true answer under another id
@@ -33,24 +35,37 @@
 //	wrongowner    the true records, owned by another name
 //	nora          the true answer with RA=0
 //	noedns        FORMERR to a query with EDNS, the true answer without
+//	once=OTHER    the behaviour OTHER for the first query, then the truth
+//	truth         the true answer
+//
+// Behaviours that deny what there is, or give what there is not:
+//
+//	deny          NXDOMAIN with the SOA record of the root, as a private root would
+//	gone          NXDOMAIN with the SOA record of the top-level domain: a lie without a flaw
+//	nothing       NODATA with the SOA record of the top-level domain
+//	selfdeny      NXDOMAIN with an SOA record of the denied name itself
+//	selfempty     NODATA with an SOA record of the name itself
+//	adguard       selfdeny, with the MNAME that AdGuard writes
+//	adguardempty  selfempty, with that MNAME
+//	zonedeny      NXDOMAIN with the SOA record of the registered domain, as Technitium does
+//	rpz           NXDOMAIN with the SOA record of a policy zone, which is not above the name
+//	nullmx        MX 0 . for MX, the truth for the rest
+//	mx=HOST       MX 10 HOST for MX, the truth for the rest
+//	host=ADDRESS  the address for A or AAAA, the truth for the rest
+//	zero          0.0.0.0 for A, :: for AAAA, the truth for the rest
 //	a=ADDRESS     the address for A (or AAAA), an empty answer for the rest
 //	nx=ADDRESS    the same for names that do not exist (NXDOMAIN rewriting)
-//	deny          NXDOMAIN with the SOA record of the root, as a private root would
-//	once=OTHER    the behaviour OTHER for the first query, then the truth
 //
-// An ede=N after a behaviour adds the Extended DNS Error N (RFC 8914);
-// flaky=N makes the line fit N percent of the queries only.
+// An ede=N after a behaviour adds the Extended DNS Error N (RFC 8914), ttl=N sets
+// the TTL of what it answers; flaky=N makes the line fit N percent of the queries
+// only.
 package dnstest
 
 import (
-	"bufio"
-	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
 	"net"
-	"net/netip"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -59,21 +74,7 @@ import (
 	"github.com/miekg/dns"
 )
 
-// Defaults is the zone text that every server holds below its own: the names
-// that the canaries ask for.
-const Defaults = `
-.                 NS  a.root-servers.net.
-example.com.      SOA ns.icann.org. noc.dns.icann.org. 1 7200 3600 1209600 3600
-example.com.      MX  0 .
-gmail.com.        MX  5 gmail-smtp-in.l.google.com.
-outlook.com.      MX  5 outlook-com.olc.protection.outlook.com.
-yahoo.com.        MX  1 mta5.am0.yahoodns.net.
-gmail-smtp-in.l.google.com.              A 142.250.4.26
-outlook-com.olc.protection.outlook.com.  A 52.101.8.36
-mta5.am0.yahoodns.net.                   A 67.195.204.72
-`
-
-// Server is a running server.
+// Server is a resolver; New and Start give it sockets.
 type Server struct {
 	Addr string // host:port, the same for UDP and TCP
 
@@ -83,22 +84,11 @@ type Server struct {
 
 	mu      sync.Mutex
 	tcpOnly bool
-	names   map[string]map[uint16][]dns.RR // lower case, with final dot
-	parents map[string]bool                // names that exist because something below them does
-	rules   []rule
+	zone    *zone
 	queries []string
+	times   []time.Time
 	counts  map[string]int
 	rng     *rand.Rand
-}
-
-type rule struct {
-	name  string // "*" for all
-	typ   uint16 // 0 for all
-	what  string
-	arg   string
-	ede   int // -1: none
-	flaky int // percent
-	spent *bool
 }
 
 // Start starts a server on the zone text and stops it when the test ends.
@@ -112,17 +102,22 @@ func Start(tb testing.TB, zone string) *Server {
 	return s
 }
 
+// Offline returns a server without sockets: it is asked by Exchange alone.
+func Offline(zone string) (*Server, error) {
+	s := &Server{counts: map[string]int{}, rng: rand.New(rand.NewPCG(1, 2))}
+	return s, s.Load(zone)
+}
+
 // New starts a server on the zone text. Close stops it.
 func New(zone string) (*Server, error) {
-	s := &Server{counts: map[string]int{}, rng: rand.New(rand.NewPCG(1, 2))}
-	if err := s.Load(zone); err != nil {
+	s, err := Offline(zone)
+	if err != nil {
 		return nil, err
 	}
 	// A port that is free for both protocols takes a few tries on a busy machine.
 	var pc net.PacketConn
 	var l net.Listener
 	for range 50 {
-		var err error
 		if l, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
 			return nil, err
 		}
@@ -155,101 +150,16 @@ func (s *Server) Close() {
 }
 
 // Load replaces what the server holds by the zone text.
-func (s *Server) Load(zone string) error {
-	names := map[string]map[uint16][]dns.RR{}
-	parents := map[string]bool{}
-	var rules []rule
-	var records strings.Builder
-	sc := bufio.NewScanner(strings.NewReader(zone))
-	for n := 1; sc.Scan(); n++ {
-		line := sc.Text()
-		if !strings.HasPrefix(line, "!") {
-			records.WriteString(line)
-			records.WriteByte('\n')
-			continue
-		}
-		records.WriteByte('\n') // keep the line numbers of the parser's errors
-		r, err := parseRule(strings.Fields(line[1:]))
-		if err != nil {
-			return fmt.Errorf("dnstest: line %d: %v", n, err)
-		}
-		rules = append(rules, r)
-	}
-	for _, text := range []string{records.String(), Defaults} {
-		own := text != Defaults
-		zp := dns.NewZoneParser(strings.NewReader(text), ".", "zone")
-		zp.SetDefaultTTL(3600)
-		given := map[string]bool{}
-		for k := range names {
-			given[k] = true
-		}
-		for rr, ok := zp.Next(); ok; rr, ok = zp.Next() {
-			name := strings.ToLower(rr.Header().Name)
-			if !own && given[name] {
-				continue // the test's own idea of the name stands
-			}
-			if names[name] == nil {
-				names[name] = map[uint16][]dns.RR{}
-			}
-			names[name][rr.Header().Rrtype] = append(names[name][rr.Header().Rrtype], rr)
-			for off, end := dns.NextLabel(name, 0); !end; off, end = dns.NextLabel(name, off) {
-				parents[name[off:]] = true
-			}
-			parents["."] = true
-		}
-		if err := zp.Err(); err != nil {
-			return fmt.Errorf("dnstest: %v", err)
-		}
+func (s *Server) Load(text string) error {
+	z, err := parseZone(text)
+	if err != nil {
+		return fmt.Errorf("dnstest: %v", err)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.names, s.parents, s.rules = names, parents, rules
+	s.zone = z
 	return nil
 }
-
-func parseRule(f []string) (rule, error) {
-	r := rule{ede: -1, flaky: 100, spent: new(bool)}
-	if len(f) < 3 {
-		return r, fmt.Errorf("want: ! name type behaviour")
-	}
-	r.name = f[0]
-	if r.name != "*" {
-		r.name = strings.ToLower(dns.Fqdn(r.name))
-	}
-	if f[1] != "*" {
-		t, ok := dns.StringToType[strings.ToUpper(f[1])]
-		if !ok {
-			return r, fmt.Errorf("no such type: %s", f[1])
-		}
-		r.typ = t
-	}
-	for _, w := range f[2:] {
-		key, val, has := strings.Cut(w, "=")
-		var err error
-		switch {
-		case key == "ede" && has:
-			r.ede, err = strconv.Atoi(val)
-		case key == "flaky" && has:
-			r.flaky, err = strconv.Atoi(val)
-		case r.what == "":
-			r.what, r.arg = key, val
-			if key == "a" || key == "nx" {
-				_, err = netip.ParseAddr(val)
-			} else if name := w; !slices.Contains(behaviours, strings.TrimPrefix(name, "once=")) {
-				err = fmt.Errorf("no such behaviour: %s", w)
-			}
-		default:
-			err = fmt.Errorf("unexpected: %s", w)
-		}
-		if err != nil {
-			return r, err
-		}
-	}
-	return r, nil
-}
-
-var behaviours = []string{"servfail", "refused", "formerr", "notimp", "nxdomain", "timeout", "truncated", "tcpdead",
-	"garbage", "echo", "empty", "nosoa", "lying", "wrongid", "wrongname", "wrongowner", "nora", "noedns", "deny", "truth"}
 
 // Queries returns the questions received so far, in order, as "name type" with
 // the name in lower case and without its final dot, and "/tcp" behind those
@@ -258,6 +168,13 @@ func (s *Server) Queries() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.queries)
+}
+
+// Times returns when each of the Queries came.
+func (s *Server) Times() []time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.times)
 }
 
 // Count returns how often the question was received, over UDP and TCP.
@@ -276,22 +193,32 @@ func (s *Server) TCPOnly() {
 
 // Fixed gives the server another zone text to answer queries over TCP from, as a
 // resolver does that was repaired meanwhile. Call it before the first query.
-func (s *Server) Fixed(zone string) error {
-	s.overTCP = &Server{counts: map[string]int{}, rng: s.rng}
-	return s.overTCP.Load(zone)
+func (s *Server) Fixed(zone string) (err error) {
+	s.overTCP, err = Offline(zone)
+	return err
 }
 
 // ServeDNS answers one query.
 func (s *Server) ServeDNS(w dns.ResponseWriter, q *dns.Msg) {
-	if _, udp := w.RemoteAddr().(*net.UDPAddr); !udp && s.overTCP != nil {
-		s.overTCP.ServeDNS(w, q)
-		return
+	_, udp := w.RemoteAddr().(*net.UDPAddr)
+	switch reply, hangUp := s.Exchange(q, udp); {
+	case hangUp:
+		w.Close()
+	case reply != nil:
+		w.Write(reply)
+	}
+}
+
+// Exchange answers one query without a socket: nil is no reply, and hangUp says
+// that a connection is to be closed.
+func (s *Server) Exchange(q *dns.Msg, udp bool) (reply []byte, hangUp bool) {
+	if !udp && s.overTCP != nil {
+		return s.overTCP.Exchange(q, udp)
 	}
 	if len(q.Question) != 1 {
-		w.WriteMsg(new(dns.Msg).SetRcode(q, dns.RcodeFormatError))
-		return
+		b, _ := new(dns.Msg).SetRcode(q, dns.RcodeFormatError).Pack()
+		return b, false
 	}
-	_, udp := w.RemoteAddr().(*net.UDPAddr)
 	name, typ := strings.ToLower(q.Question[0].Name), q.Question[0].Qtype
 	s.mu.Lock()
 	key := strings.TrimSuffix(name, ".") + " " + dns.TypeToString[typ]
@@ -300,205 +227,12 @@ func (s *Server) ServeDNS(w dns.ResponseWriter, q *dns.Msg) {
 		key += "/tcp"
 	}
 	s.queries = append(s.queries, key)
-	what, arg, ede := s.behaviour(name, typ)
-	m := s.answer(q, name, typ)
+	s.times = append(s.times, time.Now())
+	c := cast{zone: s.zone, q: q, name: name, typ: typ, udp: udp}
+	c.rule = s.zone.rule(name, typ, s.rng)
 	cut := s.tcpOnly && udp
 	s.mu.Unlock()
-
-	if opt := q.IsEdns0(); opt != nil {
-		m.SetEdns0(1232, false)
-		if ede >= 0 {
-			o := m.IsEdns0()
-			o.Option = append(o.Option, &dns.EDNS0_EDE{InfoCode: uint16(ede)})
-		}
-	}
-	if cut {
-		m.Answer, m.Ns, m.Truncated = nil, nil, true
-		what = ""
-	}
-	rcode := func(c int) {
-		m.Answer, m.Ns = nil, nil
-		m.Rcode = c
-	}
-	switch what {
-	case "servfail":
-		rcode(dns.RcodeServerFailure)
-	case "refused":
-		rcode(dns.RcodeRefused)
-	case "formerr":
-		rcode(dns.RcodeFormatError)
-		m.Extra = nil
-	case "notimp":
-		rcode(dns.RcodeNotImplemented)
-	case "nxdomain":
-		rcode(dns.RcodeNameError)
-	case "timeout":
-		return
-	case "truncated", "tcpdead":
-		if udp {
-			m.Answer, m.Ns = nil, nil
-			m.Truncated = true
-		} else if what == "tcpdead" {
-			w.Close()
-			return
-		}
-	case "garbage":
-		w.Write([]byte{1, 2})
-		return
-	case "echo":
-		w.WriteMsg(q)
-		return
-	case "empty":
-		rcode(dns.RcodeSuccess)
-	case "nosoa":
-		m.Ns = nil
-	case "lying":
-		rcode(dns.RcodeSuccess)
-		b, err := m.Pack()
-		if err != nil {
-			return
-		}
-		binary.BigEndian.PutUint16(b[6:], 5)
-		w.Write(b)
-		return
-	case "wrongid":
-		m.Id ^= 0x5555
-	case "wrongname":
-		m.Question = []dns.Question{{Name: "other.example.net.", Qtype: typ, Qclass: dns.ClassINET}}
-	case "wrongowner":
-		for i, rr := range m.Answer {
-			m.Answer[i] = dns.Copy(rr)
-			m.Answer[i].Header().Name = "other.example.net."
-		}
-	case "nora":
-		m.RecursionAvailable = false
-	case "noedns":
-		if q.IsEdns0() != nil {
-			rcode(dns.RcodeFormatError)
-			m.Extra = nil
-		}
-	case "deny":
-		rcode(dns.RcodeNameError)
-		m.Ns = []dns.RR{soaOf(".")}
-	case "a", "nx":
-		if what == "nx" && m.Rcode != dns.RcodeNameError {
-			break
-		}
-		ip := netip.MustParseAddr(arg)
-		m.Rcode, m.Answer, m.Ns = dns.RcodeSuccess, nil, nil
-		if typ == dns.TypeA && ip.Is4() {
-			m.Answer = []dns.RR{&dns.A{Hdr: dns.RR_Header{Name: q.Question[0].Name, Rrtype: typ, Class: dns.ClassINET, Ttl: 60}, A: ip.AsSlice()}}
-		} else if typ == dns.TypeAAAA && ip.Is6() {
-			m.Answer = []dns.RR{&dns.AAAA{Hdr: dns.RR_Header{Name: q.Question[0].Name, Rrtype: typ, Class: dns.ClassINET, Ttl: 60}, AAAA: ip.AsSlice()}}
-		}
-	}
-	size := dns.MaxMsgSize
-	if udp {
-		size = dns.MinMsgSize
-		if opt := q.IsEdns0(); opt != nil {
-			size = int(opt.UDPSize())
-		}
-	}
-	m.Truncate(size)
-	b, err := m.Pack()
-	if err != nil {
-		return
-	}
-	w.Write(b)
-}
-
-// behaviour returns how the question is to be answered. The caller holds s.mu.
-func (s *Server) behaviour(name string, typ uint16) (what, arg string, ede int) {
-	for _, r := range s.rules {
-		if r.name != "*" && r.name != name || r.typ != 0 && r.typ != typ {
-			continue
-		}
-		if r.flaky < 100 && s.rng.IntN(100) >= r.flaky {
-			continue
-		}
-		if r.what == "once" {
-			if *r.spent {
-				continue
-			}
-			*r.spent = true
-			return r.arg, "", r.ede
-		}
-		return r.what, r.arg, r.ede
-	}
-	return "truth", "", -1
-}
-
-// answer makes the true answer. The caller holds s.mu.
-func (s *Server) answer(q *dns.Msg, name string, typ uint16) *dns.Msg {
-	m := new(dns.Msg).SetReply(q)
-	m.RecursionAvailable = true
-	seen := map[string]bool{}
-	for {
-		sets, exists := s.names[name]
-		if !exists && !s.parents[name] {
-			for off, end := dns.NextLabel(name, 0); !end; off, end = dns.NextLabel(name, off) {
-				if w, ok := s.names["*."+name[off:]]; ok {
-					sets, exists = w, true
-					break
-				}
-				if s.parents[name[off:]] {
-					break // the closest encloser has no wildcard (RFC 4592 section 3.3.1)
-				}
-			}
-		}
-		own := func(rrs []dns.RR) []dns.RR {
-			out := make([]dns.RR, len(rrs))
-			for i, rr := range rrs {
-				out[i] = dns.Copy(rr)
-				out[i].Header().Name = name
-			}
-			return out
-		}
-		if rrs := sets[typ]; len(rrs) > 0 {
-			m.Answer = append(m.Answer, own(rrs)...)
-			return m
-		}
-		if cn := sets[dns.TypeCNAME]; len(cn) > 0 {
-			m.Answer = append(m.Answer, own(cn)...)
-			if seen[name] || len(m.Answer) > 12 {
-				return m
-			}
-			seen[name] = true
-			name = strings.ToLower(cn[0].(*dns.CNAME).Target)
-			continue
-		}
-		if !exists && !s.parents[name] {
-			m.Rcode = dns.RcodeNameError
-		}
-		m.Ns = []dns.RR{s.soa(name)}
-		return m
-	}
-}
-
-// soa returns the SOA record of the zone that name is in: the closest one of
-// the text, else one of the name's second level, else of its top level when
-// nothing there exists (as a registry would answer).
-func (s *Server) soa(name string) dns.RR {
-	labels := dns.SplitDomainName(name)
-	apex := func(i int) string { return dns.Fqdn(strings.Join(labels[i:], ".")) }
-	for i := range labels {
-		if rr := s.names[apex(i)][dns.TypeSOA]; len(rr) > 0 {
-			return rr[0]
-		}
-	}
-	owner := "."
-	if n := len(labels); n > 0 {
-		owner = apex(n - 1)
-		if n > 1 {
-			if second := apex(n - 2); s.parents[second] || s.names[second] != nil {
-				owner = second
-			}
-		}
-	}
-	return soaOf(owner)
-}
-
-func soaOf(owner string) dns.RR {
-	return &dns.SOA{Hdr: dns.RR_Header{Name: owner, Rrtype: dns.TypeSOA, Class: dns.ClassINET, Ttl: 3600},
-		Ns: "ns." + strings.TrimPrefix(owner, "."), Mbox: "hostmaster." + strings.TrimPrefix(owner, "."), Serial: 1, Refresh: 7200, Retry: 3600, Expire: 1209600, Minttl: 3600}
+	c.m = c.zone.answer(q, name, typ)
+	c.play(cut)
+	return c.raw, c.hangUp
 }

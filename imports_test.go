@@ -12,7 +12,7 @@ import (
 // The rooms of the house and what each may import: imports run one way. A
 // third-party module stands where it has its home, and nowhere else.
 var mayImport = map[string][]string{
-	"winnow/internal/shown":         {},
+	"winnow/internal/shown":         {"golang.org/x/text"},
 	"winnow/internal/anytime":       {},
 	"winnow/internal/stanza":        {},
 	"winnow/internal/files":         {"github.com/gofrs/flock"},

@@ -2,14 +2,15 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"hash/maphash"
-	"os"
 	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
 	"github.com/winnow-email/winnow/bounceimport/reader"
+	"github.com/winnow-email/winnow/internal/files"
 )
 
 // bounceFlags are the flags about reading bounces, the same for all commands that do.
@@ -25,9 +26,9 @@ func (b *bounceFlags) add(f *pflag.FlagSet) {
 	f.StringVar(&b.sent, "sent-ids", "", "use bounce mails only when the returned message has a Message-ID of this `FILE`,\none a line")
 }
 
-func (b *bounceFlags) options() (opt reader.Options, err error) {
+func (b *bounceFlags) options(ctx context.Context) (opt reader.Options, err error) {
 	opt.Senders = b.senders
-	if opt.Classifier, err = loadRules(b.rules); err != nil {
+	if opt.Classifier, err = loadRules(ctx, b.rules); err != nil {
 		return opt, err
 	}
 	if b.zone != "" {
@@ -36,7 +37,7 @@ func (b *bounceFlags) options() (opt reader.Options, err error) {
 		}
 	}
 	if b.sent != "" {
-		opt.MessageID, err = readMessageIDs(b.sent)
+		opt.MessageID, err = readMessageIDs(ctx, b.sent)
 	}
 	return opt, err
 }
@@ -44,8 +45,8 @@ func (b *bounceFlags) options() (opt reader.Options, err error) {
 // readMessageIDs returns whether a Message-ID is in a file. It holds 8 bytes and
 // the table for each: what is asked for comes from strangers who do not know the
 // seed of the hash.
-func readMessageIDs(path string) (func(id string) bool, error) {
-	f, err := os.Open(path)
+func readMessageIDs(ctx context.Context, path string) (func(id string) bool, error) {
+	f, err := files.Open(ctx, path)
 	if err != nil {
 		return nil, err
 	}

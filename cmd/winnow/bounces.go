@@ -17,6 +17,7 @@ import (
 	"github.com/winnow-email/winnow/bounceimport"
 	"github.com/winnow-email/winnow/bounceimport/reader"
 	"github.com/winnow-email/winnow/bounceimport/reply"
+	"github.com/winnow-email/winnow/internal/files"
 )
 
 // bouncesCommands are the constructors of the commands under bounces, in the
@@ -54,11 +55,11 @@ repair what the reply names).`,
 
 // loadRules returns a classifier with the rules of a file on top, or the
 // embedded rules alone when path is empty.
-func loadRules(path string) (*reply.Classifier, error) {
+func loadRules(ctx context.Context, path string) (*reply.Classifier, error) {
 	if path == "" {
 		return &reply.Classifier{}, nil
 	}
-	src, err := os.ReadFile(path)
+	src, err := files.ReadAll(ctx, path, 16<<20)
 	if err != nil {
 		return nil, err
 	}
@@ -93,7 +94,7 @@ confidence, rule, matched, provider, meaning, fix, code, status, phase).
   cut -f3 bounces.tsv | winnow bounces explain - --json`,
 		Args: usageArgs(cobra.MinimumNArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := loadRules(rulesFile)
+			c, err := loadRules(cmd.Context(), rulesFile)
 			if err != nil {
 				return err
 			}
@@ -285,7 +286,7 @@ compared.`,
   winnow bounces eval --misses mail/expected.tsv`,
 		Args: usageArgs(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := loadRules(rulesFile)
+			c, err := loadRules(cmd.Context(), rulesFile)
 			if err != nil {
 				return err
 			}

@@ -8,8 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -59,91 +57,27 @@ towards a threshold that needs several.`,
   winnow bounces import maildir/ mail.log.gz --history winnow.db
   zcat old.json.gz | winnow bounces import - --history winnow.db`,
 		Args: usageArgs(cobra.MinimumNArgs(1)),
-		RunE: func(cmd *cobra.Command, files []string) (err error) {
+		RunE: func(cmd *cobra.Command, files []string) error {
 			if path == "" {
 				return usagef(cmd, "--history FILE is missing: the history to add to")
 			}
-			for _, f := range files { // before anything is made
-				if _, err := os.Stat(f); f != "-" && err != nil {
-					return namedError(err)
-				}
-				if sameFile(f, path) {
-					return usagef(cmd, "%s is the history itself", f)
-				}
-				// Reading an open SQLite file beside SQLite takes its locks away (POSIX).
-				if f != "-" && inside(path, f) {
-					return usagef(cmd, "the history %s lies in %s, which is to be read: put it beside the folder, not into it", path, f)
-				}
-			}
-			opt, err := read.options()
+			accounts, counts, err := e.importBounces(cmd.Context(), files, path, &read)
 			if err != nil {
-				return err
-			}
-			s, err := history.Create(path)
-			if err != nil {
-				return err
-			}
-			defer func() {
-				if e := s.Close(); err == nil {
-					err = e
-				}
-			}()
-			m := s.Begin(cmd.Context())
-			var accounts []reader.Account
-			for _, f := range files {
-				sum, err := fileHash(cmd.Context(), f)
-				if err != nil {
-					return namedError(err)
-				}
-				a, err := e.readPath(cmd.Context(), f, opt, m.Add)
-				if err != nil {
-					// What is whole stays: importing again completes it.
-					return errors.Join(err, m.Done())
-				}
-				accounts = append(accounts, a)
-				m.AddFile(history.File{Name: a.Name, SHA256: sum, Format: a.Format, Records: a.Read})
-			}
-			if err := m.Done(); err != nil {
 				return err
 			}
 			if asJSON {
 				return printJSON(e.stdout, struct {
 					Files []reader.Account `json:"files"`
 					history.Counts
-				}{accounts, m.Counts})
+				}{accounts, counts})
 			}
-			for i := range accounts {
-				fmt.Fprintln(e.stdout, accounts[i].String())
-			}
-			printImport(e.stdout, path, m.Counts)
-			return nil
+			return printImport(e.stdout, path, accounts, counts)
 		},
 	}
 	cmd.Flags().StringVar(&path, "history", "", "the `FILE` to add to, made when missing")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the account as JSON")
 	read.add(cmd.Flags())
 	return cmd
-}
-
-func printImport(w io.Writer, path string, c history.Counts) {
-	fmt.Fprintf(w, "%s: %s, ", path, plural(c.Events, "event", "events"))
-	if c.Changed == 0 {
-		fmt.Fprintln(w, "nothing new")
-	} else {
-		fmt.Fprintf(w, "%s new or changed\n", plural(c.Changed, "row", "rows"))
-	}
-	for _, l := range []struct {
-		n    int64
-		what string
-	}{
-		{c.Ignored, "say nothing of an address (delays, auto-replies, greylisting)"},
-		{c.Foreign, "have no address that a list could hold"},
-		{c.Forgotten, "are of addresses that were forgotten: not stored"},
-	} {
-		if l.n > 0 {
-			fmt.Fprintf(w, "  %d %s\n", l.n, l.what)
-		}
-	}
 }
 
 func newBouncesShowCmd(e *env) *cobra.Command {
@@ -402,7 +336,7 @@ new history.`,
   winnow bounces reclassify --history winnow.db --rules my-rules.txt`,
 		Args: usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
-			c, err := loadRules(rules)
+			c, err := loadRules(cmd.Context(), rules)
 			if err != nil {
 				return err
 			}
@@ -526,7 +460,7 @@ all. "-o -" writes to standard output.`,
 			if format != "csv" && format != "jsonl" {
 				return usagef(cmd, "--format %s: csv or jsonl", format)
 			}
-			if sameFile(out, path) {
+			if files.Same(out, path) {
 				return usagef(cmd, "%s is the history itself", out)
 			}
 			s, err := historyOf(cmd, path)
@@ -673,50 +607,6 @@ func maskAddress(s string) string {
 	return string(r[0]) + "***" + s[i:]
 }
 
-// fileHash returns the SHA-256 of a regular file, "" for folders and pipes.
-func fileHash(ctx context.Context, name string) (string, error) {
-	if name == "-" {
-		return "", nil
-	}
-	if st, err := os.Stat(name); err != nil || !st.Mode().IsRegular() {
-		return "", err
-	}
-	sum, _, err := files.Hash(ctx, name)
-	return sum, err
-}
-
-func sameFile(a, b string) bool {
-	x, err1 := os.Stat(a)
-	y, err2 := os.Stat(b)
-	return err1 == nil && err2 == nil && os.SameFile(x, y)
-}
-
-// inside says whether a file lies in a folder or below it.
-func inside(file, folder string) bool {
-	a, err1 := filepath.Abs(file)
-	b, err2 := filepath.Abs(folder)
-	if err1 != nil || err2 != nil {
-		return false
-	}
-	for dir := filepath.Dir(a); ; dir = filepath.Dir(dir) {
-		if dir == b || sameFile(dir, b) {
-			return true
-		}
-		if dir == filepath.Dir(dir) {
-			return false
-		}
-	}
-}
-
-// namedError says "name: what" where os says "stat name: what".
-func namedError(err error) error {
-	var p *os.PathError
-	if errors.As(err, &p) {
-		return fmt.Errorf("%s: %w", p.Path, p.Err)
-	}
-	return err
-}
-
 // writePrivate writes a file that only its owner can read and that appears
 // whole or not at all; "-" is standard output.
 func writePrivate(stdout io.Writer, name, own string, write func(io.Writer) error) error {
@@ -741,11 +631,4 @@ func writePrivate(stdout io.Writer, name, own string, write func(io.Writer) erro
 		return err
 	}
 	return f.Commit()
-}
-
-func printJSON(w io.Writer, v any) error {
-	enc := json.NewEncoder(w)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	return enc.Encode(v)
 }

@@ -52,7 +52,7 @@ provider, meaning, fix.`,
   zcat events.json.gz | winnow bounces read - --json`,
 		Args: usageArgs(cobra.MinimumNArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			opt, err := read.options()
+			opt, err := read.options(cmd.Context())
 			if err != nil {
 				return err
 			}

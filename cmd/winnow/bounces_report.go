@@ -43,7 +43,7 @@ A history counts an address, category and day once; files count every event.`,
 			if len(files) == 0 && path == "" {
 				return usagef(cmd, "nothing to report on: name bounce files, --history FILE, or both")
 			}
-			opt, err := read.options()
+			opt, err := read.options(cmd.Context())
 			if err != nil {
 				return err
 			}

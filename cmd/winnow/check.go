@@ -160,7 +160,7 @@ func (c *checker) run(ctx context.Context, e *env, args []string) error {
 
 // input answers the addresses of r.
 func (c *checker) input(ctx context.Context, out *bufio.Writer, r io.Reader) error {
-	in := bufio.NewReaderSize(untilDone(ctx, r), 1<<16)
+	in := bufio.NewReaderSize(r, 1<<16)
 	end := byte('\n')
 	if c.nul {
 		end = 0

@@ -4,9 +4,7 @@ import (
 	"bytes"
 	"context"
 	"io"
-	"strings"
 	"testing"
-	"testing/iotest"
 	"time"
 )
 
@@ -30,18 +28,5 @@ func TestCheckIsInterrupted(t *testing.T) {
 		}
 	case <-time.After(10 * time.Second):
 		t.Fatal("check still waits")
-	}
-}
-
-func TestUntilDone(t *testing.T) {
-	text := strings.Repeat("line\n", 50_000)
-	for _, r := range []io.Reader{strings.NewReader(text), iotest.OneByteReader(strings.NewReader(text[:500])), iotest.DataErrReader(strings.NewReader(text))} {
-		b, err := io.ReadAll(untilDone(context.Background(), r))
-		if err != nil || string(b) != text[:len(b)] || len(b)%500 != 0 || len(b) == 0 {
-			t.Errorf("%d octets, %v", len(b), err)
-		}
-	}
-	if _, err := io.ReadAll(untilDone(context.Background(), iotest.ErrReader(io.ErrClosedPipe))); err != io.ErrClosedPipe {
-		t.Errorf("%v", err)
 	}
 }

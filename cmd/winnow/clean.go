@@ -55,6 +55,14 @@ type cleanOptions struct {
 	noDNS           bool
 	dns             dnsOptions
 	lists           listsOptions
+
+	emptyPatterns []string // of a job: patterns of bounce files that match nothing
+}
+
+// reads returns the files that the options name to be read.
+func (o *cleanOptions) reads() []string {
+	return slices.Concat(o.bounces, o.suppress, o.allow,
+		[]string{o.history, o.read.rules, o.read.sent, o.hmacKeyFile, o.applyFixes, o.dns.replay, o.dns.table})
 }
 
 func newCleanCmd(e *env) *cobra.Command {
@@ -177,7 +185,7 @@ func (o *cleanOptions) limits() (report.Limits, error) {
 // it comes with the error that carries the exit code.
 func (e *env) clean(ctx context.Context, o *cleanOptions, lists []string, limits report.Limits) (*winnow.Summary, error) {
 	if o.metrics != "" { // before the run, not when it is done
-		if err := files.MayReplace(o.metrics, report.MetricsMark); err != nil {
+		if err := files.MayReplace(o.metrics, report.MetricsMark, append(o.reads(), lists...)...); err != nil {
 			return nil, err
 		}
 	}
@@ -189,19 +197,19 @@ func (e *env) clean(ctx context.Context, o *cleanOptions, lists []string, limits
 	if err != nil {
 		code = codeOf(ctx, err)
 	}
-	if merr := writeMetrics(o.metrics, s, o.jobName, code); merr != nil {
+	if merr := writeMetrics(o.metrics, append(o.reads(), lists...), s, o.jobName, code); merr != nil {
 		return s, errors.Join(err, merr)
 	}
 	return s, err
 }
 
 // writeMetrics replaces a textfile at once: the collector may read at any time.
-func writeMetrics(path string, s *winnow.Summary, job string, code int) error {
+func writeMetrics(path string, inputs []string, s *winnow.Summary, job string, code int) error {
 	var b bytes.Buffer
 	if err := report.Metrics(&b, s, job, code); err != nil {
 		return err
 	}
-	w, err := files.Create(path, report.MetricsMark)
+	w, err := files.Create(path, report.MetricsMark, inputs...)
 	if err == nil {
 		err = w.Chmod(0o644) // others read it, and it holds no addresses
 	}
@@ -228,7 +236,7 @@ func (e *env) cleanLists(ctx context.Context, o *cleanOptions, lists []string, l
 		return nil, err
 	}
 	if o.hmacKeyFile != "" {
-		if job.HMACKey, err = readKey(o.hmacKeyFile); err != nil {
+		if job.HMACKey, err = files.ReadSecret(ctx, o.hmacKeyFile); err != nil {
 			return nil, err
 		}
 	}
@@ -375,7 +383,7 @@ func (e *env) evidence(ctx context.Context, o *cleanOptions, now time.Time) (_ *
 	if len(o.bounces) == 0 && o.history == "" {
 		return ev, nil
 	}
-	read, err := o.read.options()
+	read, err := o.read.options(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -455,24 +463,4 @@ func parseSize(s string) (int64, error) {
 		return 0, fmt.Errorf("%q is not a size like 512M or 2G", s)
 	}
 	return int64(n * float64(unit)), nil
-}
-
-// readKey reads a secret from a file that only its owner may read.
-func readKey(path string) ([]byte, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, err
-	}
-	if info.Mode().Perm()&0o077 != 0 {
-		return nil, withHint(fmt.Errorf("%s can be read by others (mode %04o)", path, info.Mode().Perm()), "chmod 600 %s", path)
-	}
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
-	key := bytes.TrimRight(b, "\r\n")
-	if len(key) == 0 {
-		return nil, fmt.Errorf("%s is empty", path)
-	}
-	return key, nil
 }

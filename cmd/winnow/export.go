@@ -13,15 +13,82 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/winnow-email/winnow/bounceimport"
 	"github.com/winnow-email/winnow/bounceimport/history"
 	"github.com/winnow-email/winnow/export/esp"
+	"github.com/winnow-email/winnow/internal/files"
+	"github.com/winnow-email/winnow/internal/shown"
 )
 
+// exportOptions is all that an export can be told, by flags or by a job file.
+type exportOptions struct {
+	esp.Options
+	to, from, history, out string
+	include, keyFile       string
+	said                   []string // what a job file says beside, as flags
+}
+
+// reads returns the files that an export reads beside the run.
+func (o *exportOptions) reads() []string { return []string{o.Since, o.Against, o.keyFile} }
+
+// addFlags defines the flags that say what leaves and how.
+func (o *exportOptions) addFlags(f *pflag.FlagSet) {
+	f.StringVar(&o.include, "include", "", "let these leave too: soft, disposable, role, typo, stale")
+	f.StringVar(&o.Since, "since", "", "write only what is new since `LAST`: an earlier run, export or file;\nwhat was released since then goes to released.csv")
+	f.StringVar(&o.Against, "against", "", "write only what is missing from `CURRENT`, the provider's own export;\nwhat it suppresses and this run delivers goes to conflicts.csv")
+	f.StringVar(&o.Column, "column", "", "the address column of LAST and CURRENT, by name or number\n(default: found by header and content)")
+	f.StringVar(&o.keyFile, "hmac-key-file", "", "the key for --to hmac, in a file that only you can read")
+}
+
+// target checks the words among the options and returns the provider.
+func (o *exportOptions) target() (*esp.Target, error) {
+	if o.to == "" {
+		return nil, &usageError{err: errors.New("--to TARGET is missing")}
+	}
+	t, err := esp.Find(o.to)
+	if err == nil {
+		o.Include, err = esp.ParseInclude(o.include)
+	}
+	if err != nil {
+		return nil, &usageError{err: err}
+	}
+	return t, nil
+}
+
+// export writes the files of a provider and prints what was written.
+func (e *env) export(ctx context.Context, o *exportOptions) error {
+	t, err := o.target()
+	if err != nil {
+		return err
+	}
+	o.Version = versionString()
+	if o.keyFile != "" {
+		if o.HMACKey, err = files.ReadSecret(ctx, o.keyFile); err != nil {
+			return err
+		}
+	}
+	src, done, err := openSuppressions(ctx, o.from, o.history)
+	if err != nil {
+		return err
+	}
+	defer done()
+	rep, err := esp.Write(ctx, o.out, t, src, o.Options)
+	if err != nil {
+		return err
+	}
+	if err := e.print(func(w io.Writer) { printExport(w, t, rep, o.out) }); err != nil {
+		return fmt.Errorf("%s is written, but what it holds could not be printed: %w", o.out, err)
+	}
+	if o.Against != "" && src.Kept == nil {
+		e.note("conflicts are not looked for: only a run directory tells whom you deliver to")
+	}
+	return nil
+}
+
 func newExportCmd(e *env) *cobra.Command {
-	var to, from, past, out, include, keyFile string
-	var o esp.Options
+	var o exportOptions
 	cmd := &cobra.Command{
 		Use:   "export --to TARGET {--from RUN | --history FILE} -o DIR",
 		Short: "Write suppressions as import files of a provider",
@@ -48,48 +115,21 @@ Targets:
   winnow export --to hmac --hmac-key-file key -o esp --from out`,
 		Args: usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			t, err := findTarget(cmd, to)
-			if err != nil {
+			if _, err := o.target(); err != nil {
 				return err
 			}
-			if out == "" {
+			if o.out == "" {
 				return usagef(cmd, "-o DIR is missing: the directory to write")
 			}
-			o.Version = versionString()
-			if o.Include, err = esp.ParseInclude(include); err != nil {
-				return usagef(cmd, "%v", err)
-			}
-			if keyFile != "" {
-				if o.HMACKey, err = readKey(keyFile); err != nil {
-					return err
-				}
-			}
-			src, done, err := openSuppressions(cmd, from, past)
-			if err != nil {
-				return err
-			}
-			defer done()
-			rep, err := esp.Write(cmd.Context(), out, t, src, o)
-			if err != nil {
-				return err
-			}
-			printExport(e.stdout, t, rep, out)
-			if o.Against != "" && src.Kept == nil {
-				e.note("conflicts are not looked for: only a run directory tells whom you deliver to")
-			}
-			return nil
+			return e.export(cmd.Context(), &o)
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&to, "to", "", "the `TARGET`, one of those below")
-	f.StringVar(&from, "from", "", "the directory of a `RUN` ('winnow clean -o RUN')")
-	f.StringVar(&past, "history", "", "the `FILE` of 'winnow bounces import', instead of a run")
-	f.StringVarP(&out, "output", "o", "", "the `DIR` to write; an earlier export in it is replaced")
-	f.StringVar(&include, "include", "", "let these leave too: soft, disposable, role, typo, stale")
-	f.StringVar(&o.Since, "since", "", "write only what is new since `LAST`: an earlier run, export or file;\nwhat was released since then goes to released.csv")
-	f.StringVar(&o.Against, "against", "", "write only what is missing from `CURRENT`, the provider's own export;\nwhat it suppresses and this run delivers goes to conflicts.csv")
-	f.StringVar(&o.Column, "column", "", "the address column of LAST and CURRENT, by name or number\n(default: found by header and content)")
-	f.StringVar(&keyFile, "hmac-key-file", "", "the key for --to hmac, in a file that only you can read")
+	f.StringVar(&o.to, "to", "", "the `TARGET`, one of those below")
+	f.StringVar(&o.from, "from", "", "the directory of a `RUN` ('winnow clean -o RUN')")
+	f.StringVar(&o.history, "history", "", "the `FILE` of 'winnow bounces import', instead of a run")
+	f.StringVarP(&o.out, "output", "o", "", "the `DIR` to write; an earlier export in it is replaced")
+	o.addFlags(f)
 	return cmd
 }
 
@@ -99,38 +139,27 @@ func targetHelp(want func(*esp.Target) bool) string {
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	for _, t := range esp.Targets() {
 		if want(t) {
-			fmt.Fprintf(w, "  %s\t%s\n", t.Name, t.Title)
+			shown.Fprintf(w, "  %s\t%s\n", t.Name, t.Title)
 		}
 	}
 	w.Flush()
 	return strings.TrimRight(b.String(), "\n")
 }
 
-func findTarget(cmd *cobra.Command, name string) (*esp.Target, error) {
-	if name == "" {
-		return nil, usagef(cmd, "--to TARGET is missing")
-	}
-	t, err := esp.Find(name)
-	if err != nil {
-		return nil, usagef(cmd, "%v", err)
-	}
-	return t, nil
-}
-
 // openSuppressions opens what is to be exported: a run, or a history. done
 // closes it.
-func openSuppressions(cmd *cobra.Command, from, past string) (src *esp.Source, done func(), err error) {
+func openSuppressions(ctx context.Context, from, past string) (src *esp.Source, done func(), err error) {
 	switch {
 	case from == "" && past == "":
-		return nil, nil, usagef(cmd, "--from RUN is missing: the directory that 'winnow clean -o RUN' wrote")
+		return nil, nil, &usageError{err: errors.New("--from RUN is missing: the directory that 'winnow clean -o RUN' wrote")}
 	case from != "" && past != "":
-		return nil, nil, usagef(cmd, "--from and --history exclude each other")
+		return nil, nil, &usageError{err: errors.New("--from and --history exclude each other")}
 	case past != "":
 		store, err := history.Open(past)
 		if err != nil {
 			return nil, nil, err
 		}
-		hashed, err := store.Hashed(cmd.Context())
+		hashed, err := store.Hashed(ctx)
 		if err != nil {
 			store.Close()
 			return nil, nil, err
@@ -164,7 +193,7 @@ func eachOfHistory(ctx context.Context, h bounceimport.Source, now time.Time, yi
 }
 
 func printExport(w io.Writer, t *esp.Target, r *esp.Report, dir string) {
-	fmt.Fprintf(w, "%s: %s for %s\n", dir, plural(r.Written, "address", "addresses"), t.Title)
+	shown.Fprintf(w, "%s: %s for %s\n", dir, shown.Plural(r.Written, "address", "addresses"), t.Title)
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, f := range r.Files {
 		if f.What == "" {
@@ -174,17 +203,17 @@ func printExport(w io.Writer, t *esp.Target, r *esp.Report, dir string) {
 		if f.Records != f.Addresses {
 			rows = fmt.Sprintf(" in %d rows", f.Records)
 		}
-		fmt.Fprintf(tw, "  %s\t%s%s\t%s\n", f.Name, plural(f.Addresses, "address", "addresses"), rows, f.What)
+		shown.Fprintf(tw, "  %s\t%s%s\t%s\n", f.Name, shown.Plural(f.Addresses, "address", "addresses"), rows, f.What)
 	}
 	tw.Flush()
 	printLeft(w, r)
 	if r.Written > 0 {
-		fmt.Fprintf(w, "\nTo import (%s):\n", t.Title)
+		shown.Fprintf(w, "\nTo import (%s):\n", t.Title)
 		for i, s := range t.Steps {
-			wrap(w, fmt.Sprintf("  %d. ", i+1), s)
+			shown.Wrap(w, fmt.Sprintf("  %d. ", i+1), s)
 		}
 		if t.Docs != "" {
-			fmt.Fprintf(w, "  See %s\n", t.Docs)
+			shown.Fprintf(w, "  See %s\n", t.Docs)
 		}
 	}
 	printKnow(w, t, r)
@@ -195,16 +224,16 @@ func printKnow(w io.Writer, t *esp.Target, r *esp.Report) {
 	if t.Scope == "file" && t.Beside == "" && r.Formulas == 0 {
 		return
 	}
-	fmt.Fprintln(w)
-	fmt.Fprintln(w, "Know before:")
+	shown.Fprintf(w, "\n")
+	shown.Fprintf(w, "Know before:\n")
 	if t.Scope != "file" {
-		wrap(w, "  ", t.Caps.String())
+		shown.Wrap(w, "  ", t.Caps.String())
 	}
 	if t.Beside != "" {
-		wrap(w, "  ", strings.ToUpper(t.Beside[:1])+t.Beside[1:]+".")
+		shown.Wrap(w, "  ", strings.ToUpper(t.Beside[:1])+t.Beside[1:]+".")
 	}
 	if r.Formulas > 0 {
-		wrap(w, "  ", fmt.Sprintf("A spreadsheet takes %s for a formula: do not open and save these files in one.", plural(r.Formulas, "address", "addresses")))
+		shown.Wrap(w, "  ", fmt.Sprintf("A spreadsheet takes %s for a formula: do not open and save these files in one.", shown.Plural(r.Formulas, "address", "addresses")))
 	}
 }
 
@@ -213,11 +242,11 @@ func printLeft(w io.Writer, r *esp.Report) {
 	if r.Written == r.Entries {
 		return
 	}
-	fmt.Fprintf(w, "\nNot written, of %s:\n", plural(r.Entries, "entry", "entries"))
+	shown.Fprintf(w, "\nNot written, of %s:\n", shown.Plural(r.Entries, "entry", "entries"))
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	line := func(n int64, format string, args ...any) {
 		if n > 0 {
-			fmt.Fprintf(tw, "%d\t  %s\n", n, fmt.Sprintf(format, args...))
+			shown.Fprintf(tw, "%d\t  %s\n", n, fmt.Sprintf(format, args...))
 		}
 	}
 	for _, k := range slices.Sorted(maps.Keys(r.CannotHold)) {
@@ -234,38 +263,12 @@ func printLeft(w io.Writer, r *esp.Report) {
 	line(r.Unchanged, "not new (--since)")
 	tw.Flush()
 	if r.Released > 0 {
-		fmt.Fprintf(w, "Released since then: %d, in released.csv. Take them off there by hand if you want to.\n", r.Released)
+		shown.Fprintf(w, "Released since then: %d, in released.csv. Take them off there by hand if you want to.\n", r.Released)
 	}
 	if r.Gone > 0 {
-		fmt.Fprintf(w, "No longer known here: %d; they stay suppressed there.\n", r.Gone)
+		shown.Fprintf(w, "No longer known here: %d; they stay suppressed there.\n", r.Gone)
 	}
 	if r.Conflicts > 0 {
-		fmt.Fprintf(w, "Suppressed there, delivered here: %d, in conflicts.csv. Look before you send.\n", r.Conflicts)
+		shown.Fprintf(w, "Suppressed there, delivered here: %d, in conflicts.csv. Look before you send.\n", r.Conflicts)
 	}
-}
-
-func plural(n int64, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %s", n, many)
-}
-
-// wrap prints text behind a label, in lines of at most 80 columns; words that
-// are longer stay whole, so that commands can be copied.
-func wrap(w io.Writer, label, text string) {
-	indent := strings.Repeat(" ", len(label))
-	line := label
-	empty := true
-	for word := range strings.FieldsSeq(text) {
-		if !empty && len(line)+1+len(word) > 80 {
-			fmt.Fprintln(w, line)
-			line, empty = indent, true
-		}
-		if !empty {
-			line += " "
-		}
-		line, empty = line+word, false
-	}
-	fmt.Fprintln(w, line)
 }

@@ -3,13 +3,11 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
-	"golang.org/x/term"
 
 	"github.com/winnow-email/winnow"
 )
@@ -44,12 +42,7 @@ func (b *progress) stop() {
 
 func (b *progress) show(w io.Writer, p *winnow.Progress) {
 	const every = 200 * time.Millisecond
-	newBar := func() *progressbar.ProgressBar {
-		return progressbar.NewOptions64(1, progressbar.OptionSetWriter(w), progressbar.OptionSetWidth(20),
-			progressbar.OptionSetPredictTime(true), progressbar.OptionThrottle(every/2), progressbar.OptionClearOnFinish(),
-			progressbar.OptionSetTheme(progressbar.Theme{Saucer: "#", SaucerPadding: ".", BarStart: "[", BarEnd: "]"}))
-	}
-	bar, asking := newBar(), false
+	bar, asking := newBar(w, 1), false
 	started := time.Now()
 	tick := time.NewTicker(every)
 	defer tick.Stop()
@@ -65,7 +58,7 @@ func (b *progress) show(w io.Writer, p *winnow.Progress) {
 		// When all rows are read and only the DNS is waited for, the bar counts domains.
 		if waiting := p.Phase() == "asking the DNS"; waiting != asking {
 			_ = bar.Clear()
-			bar, asking = newBar(), waiting
+			bar, asking = newBar(w, 1), waiting
 		}
 		phase := p.Phase()
 		if doing := b.doing.Load(); doing != nil && phase == "starting" {
@@ -93,6 +86,13 @@ func (b *progress) show(w io.Writer, p *winnow.Progress) {
 	}
 }
 
+// newBar returns a bar that ends at total.
+func newBar(w io.Writer, total int64, more ...progressbar.Option) *progressbar.ProgressBar {
+	return progressbar.NewOptions64(total, append(more, progressbar.OptionSetWriter(w), progressbar.OptionSetWidth(20),
+		progressbar.OptionSetPredictTime(true), progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionClearOnFinish(),
+		progressbar.OptionSetTheme(progressbar.Theme{Saucer: "#", SaucerPadding: ".", BarStart: "[", BarEnd: "]"}))...)
+}
+
 // count prints n in a few columns: 999, 12.3k, 4.56M.
 func count(n int64) string {
 	switch {
@@ -102,17 +102,4 @@ func count(n int64) string {
 		return fmt.Sprintf("%.1fk", float64(n)/1e3)
 	}
 	return fmt.Sprintf("%.2fM", float64(n)/1e6)
-}
-
-// terminalOf returns the width of a terminal and whether it takes colours: 80
-// and false for anything else.
-func terminalOf(w io.Writer) (width int, color bool) {
-	width = 80
-	if !isTerminal(w) {
-		return width, false
-	}
-	if n, _, err := term.GetSize(int(w.(*os.File).Fd())); err == nil && n > 0 {
-		width = min(max(n, 60), 120)
-	}
-	return width, os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -16,13 +17,74 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/winnow-email/winnow/export/esp"
+	"github.com/winnow-email/winnow/internal/shown"
 )
 
+// pushOptions is all that a push can be told.
+type pushOptions struct {
+	esp.PushOptions
+	to, from, history, include, keyFile string
+	asJSON                              bool
+}
+
+// target checks the options and returns the provider.
+func (o *pushOptions) target() (*esp.Target, error) {
+	x := exportOptions{to: o.to, include: o.include}
+	t, err := x.target()
+	if err != nil {
+		return nil, err
+	}
+	o.Include = x.Include
+	for _, a := range o.Allow {
+		if a != "creates-contacts" && a != "destructive" {
+			return nil, &usageError{err: fmt.Errorf("--allow takes creates-contacts and destructive, not %q", a)}
+		}
+	}
+	if o.MaxNew < 0 || o.MaxPercent < 0 || o.MaxPercent > 100 {
+		return nil, &usageError{err: errors.New("--max-new takes a count and --max-percent a share up to 100")}
+	}
+	return t, nil
+}
+
+// push sends to a provider and prints the balance.
+func (e *env) push(ctx context.Context, o *pushOptions) error {
+	t, err := o.target()
+	if err != nil {
+		return err
+	}
+	if o.Key, err = esp.Keys(o.keyFile, os.Getenv); err != nil {
+		return err
+	}
+	src, done, err := openSuppressions(ctx, o.from, o.history)
+	if err != nil {
+		return err
+	}
+	defer done()
+	if o.Journal == "" {
+		o.Journal = filepath.Clean(o.from+o.history) + ".push" + string(filepath.Separator) + t.Name + "-" + fileName(o.Scope)
+	}
+	o.Note = func(s string) { e.note("%s", s) }
+	o.Progress = e.pushProgress()
+	b, err := esp.Push(ctx, t, src, o.PushOptions)
+	return e.reportPush(t, b, o.asJSON, err)
+}
+
+// pushProgress returns what shows on a terminal how far a push is; nil elsewhere.
+func (e *env) pushProgress() func(done, total int64) {
+	if !isTerminal(e.stderr) {
+		return nil
+	}
+	var bar *progressbar.ProgressBar
+	return func(done, total int64) {
+		if bar == nil {
+			bar = newBar(e.stderr, total, progressbar.OptionShowCount())
+		}
+		_ = bar.Set64(done) // what a terminal does not show cannot be helped
+	}
+}
+
 func newPushCmd(e *env) *cobra.Command {
-	var to, from, past, include, keyFile, journal string
-	var allow []string
-	var asJSON bool
-	var o esp.PushOptions
+	var o pushOptions
 	cmd := &cobra.Command{
 		Use:   "push --to TARGET {--from RUN | --history FILE} [--yes]",
 		Short: "Send suppressions to a provider's API",
@@ -47,64 +109,24 @@ Targets, what --scope names there, and where the key is looked for:
   winnow push --to mailgun --scope mg.example.com --base-url https://api.eu.mailgun.net --from out --yes`,
 		Args: usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			t, err := findTarget(cmd, to)
-			if err != nil {
-				return err
-			}
-			if o.Include, err = esp.ParseInclude(include); err != nil {
-				return usagef(cmd, "%v", err)
-			}
-			for _, a := range allow {
-				if a != "creates-contacts" && a != "destructive" {
-					return usagef(cmd, "--allow takes creates-contacts and destructive, not %q", a)
-				}
-			}
-			if o.MaxNew < 0 || o.MaxPercent < 0 || o.MaxPercent > 100 {
-				return usagef(cmd, "--max-new takes a count and --max-percent a share up to 100")
-			}
-			if o.Key, err = esp.Keys(keyFile, os.Getenv); err != nil {
-				return err
-			}
-			src, done, err := openSuppressions(cmd, from, past)
-			if err != nil {
-				return err
-			}
-			defer done()
-			o.Allow, o.Journal = allow, journal
-			if journal == "" {
-				o.Journal = filepath.Clean(from+past) + ".push" + string(filepath.Separator) + t.Name + "-" + fileName(o.Scope)
-			}
-			o.Note = func(s string) { e.note("%s", s) }
-			if isTerminal(e.stderr) {
-				var bar *progressbar.ProgressBar
-				o.Progress = func(done, total int64) {
-					if bar == nil {
-						bar = progressbar.NewOptions64(total, progressbar.OptionSetWriter(e.stderr), progressbar.OptionSetWidth(20), progressbar.OptionShowCount(),
-							progressbar.OptionSetPredictTime(true), progressbar.OptionThrottle(200*time.Millisecond), progressbar.OptionClearOnFinish(),
-							progressbar.OptionSetTheme(progressbar.Theme{Saucer: "#", SaucerPadding: ".", BarStart: "[", BarEnd: "]"}))
-					}
-					_ = bar.Set64(done) // what a terminal does not show cannot be helped
-				}
-			}
-			b, err := esp.Push(cmd.Context(), t, src, o)
-			return reportPush(e, t, b, asJSON, err)
+			return e.push(cmd.Context(), &o)
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&to, "to", "", "the `TARGET`, one of those above")
-	f.StringVar(&from, "from", "", "the directory of a `RUN` ('winnow clean -o RUN')")
-	f.StringVar(&past, "history", "", "the `FILE` of 'winnow bounces import', instead of a run")
+	f.StringVar(&o.to, "to", "", "the `TARGET`, one of those above")
+	f.StringVar(&o.from, "from", "", "the directory of a `RUN` ('winnow clean -o RUN')")
+	f.StringVar(&o.history, "history", "", "the `FILE` of 'winnow bounces import', instead of a run")
 	f.StringVar(&o.Scope, "scope", "", "the sending domain, stream, audience … that the entries are for")
 	f.BoolVar(&o.Yes, "yes", false, "send; without it nothing is changed")
-	f.StringVar(&include, "include", "", "let these leave too: soft, disposable, role, typo, stale")
+	f.StringVar(&o.include, "include", "", "let these leave too: soft, disposable, role, typo, stale")
 	f.Int64Var(&o.MaxNew, "max-new", 0, "send nothing when more than `N` entries are new (0: no limit)")
 	f.Float64Var(&o.MaxPercent, "max-percent", 25, "send nothing when more than `P` percent of the list is new (0: no limit)")
-	f.StringSliceVar(&allow, "allow", nil, "allow what the target does beside: creates-contacts, destructive")
+	f.StringSliceVar(&o.Allow, "allow", nil, "allow what the target does beside: creates-contacts, destructive")
 	f.BoolVar(&o.Verify, "verify", false, "ask for the list again afterwards, also where the answers are clear")
-	f.StringVar(&keyFile, "key-file", "", "read the keys from a private `FILE` instead of the environment")
+	f.StringVar(&o.keyFile, "key-file", "", "read the keys from a private `FILE` instead of the environment")
 	f.StringVar(&o.BaseURL, "base-url", "", "the `URL` of the API, for other regions and your own servers")
-	f.BoolVar(&asJSON, "json", false, "print the balance as JSON")
-	f.StringVar(&journal, "journal", "", "the `DIR` of the journal (default RUN.push/TARGET-SCOPE)")
+	f.BoolVar(&o.asJSON, "json", false, "print the balance as JSON")
+	f.StringVar(&o.Journal, "journal", "", "the `DIR` of the journal (default RUN.push/TARGET-SCOPE)")
 	return cmd
 }
 
@@ -120,8 +142,8 @@ func pushHelp() string {
 		if scope == "" {
 			scope = "-"
 		}
-		fmt.Fprintf(w, "  %s\t%s\n", t.Name, scope)
-		fmt.Fprintf(w, "  \t%s\n", strings.Join(t.KeyNames, ", "))
+		shown.Fprintf(w, "  %s\t%s\n", t.Name, scope)
+		shown.Fprintf(w, "  \t%s\n", strings.Join(t.KeyNames, ", "))
 	}
 	w.Flush()
 	return strings.TrimRight(b.String(), "\n")
@@ -142,17 +164,19 @@ func fileName(s string) string {
 }
 
 // reportPush prints the balance and turns it into an exit code.
-func reportPush(e *env, t *esp.Target, b *esp.Balance, asJSON bool, err error) error {
+func (e *env) reportPush(t *esp.Target, b *esp.Balance, asJSON bool, err error) error {
 	var brake *esp.BrakeError
 	var nokey *esp.NoKeyError
 	var cut *esp.InterruptedError
 	if b != nil && (err == nil || b.Sent+b.Rejected+b.Unknown > 0) {
+		var perr error
 		if asJSON {
-			if err := printJSON(e.stdout, b); err != nil {
-				return err
-			}
+			perr = printJSON(e.stdout, b)
 		} else {
-			printPush(e.stdout, t, b)
+			perr = e.print(func(w io.Writer) { printPush(w, t, b) })
+		}
+		if perr != nil {
+			return errors.Join(err, fmt.Errorf("the balance could not be printed: %w", perr))
 		}
 	}
 	switch {
@@ -173,7 +197,7 @@ func reportPush(e *env, t *esp.Target, b *esp.Balance, asJSON bool, err error) e
 		return err
 	}
 	if b.Unknown > 0 {
-		return withHint(fmt.Errorf("it is not known of %s whether they arrived", plural(b.Unknown, "entry", "entries")),
+		return withHint(fmt.Errorf("it is not known of %s whether they arrived", shown.Plural(b.Unknown, "entry", "entries")),
 			"run the same command again: it asks what is there and sends the rest")
 	}
 	return nil
@@ -181,19 +205,19 @@ func reportPush(e *env, t *esp.Target, b *esp.Balance, asJSON bool, err error) e
 
 func printPush(w io.Writer, t *esp.Target, b *esp.Balance) {
 	if b.DryRun {
-		fmt.Fprintf(w, "%s: %s would be sent (dry run, nothing was changed)\n", t.Title, plural(b.Written, "entry", "entries"))
+		shown.Fprintf(w, "%s: %s would be sent (dry run, nothing was changed)\n", t.Title, shown.Plural(b.Written, "entry", "entries"))
 	} else {
-		fmt.Fprintf(w, "%s: %s sent\n", t.Title, plural(b.Sent, "entry", "entries"))
+		shown.Fprintf(w, "%s: %s sent\n", t.Title, shown.Plural(b.Sent, "entry", "entries"))
 	}
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	line := func(n int64, always bool, format string, args ...any) {
 		if n > 0 || always {
-			fmt.Fprintf(tw, "%d\t  %s\n", n, fmt.Sprintf(format, args...))
+			shown.Fprintf(tw, "%d\t  %s\n", n, fmt.Sprintf(format, args...))
 		}
 	}
 	line(b.Entries, true, "entries in %s", b.Source)
 	if b.DryRun {
-		line(b.Written, true, "new: would be sent in %s%s", plural(b.Calls, "call", "calls"), atLeast(b.Least))
+		line(b.Written, true, "new: would be sent in %s%s", shown.Plural(b.Calls, "call", "calls"), atLeast(b.Least))
 	} else {
 		line(b.Sent, true, "sent")
 	}
@@ -215,18 +239,18 @@ func printPush(w io.Writer, t *esp.Target, b *esp.Balance) {
 	}
 	tw.Flush()
 	for _, l := range b.Lists {
-		fmt.Fprintf(w, "See %s\n", l)
+		shown.Fprintf(w, "See %s\n", l)
 	}
 	for _, n := range b.Notes {
-		wrap(w, "Note: ", n)
+		shown.Wrap(w, "Note: ", n)
 	}
 	if b.Resumed {
-		fmt.Fprintln(w, "This went on with a push that had been cut off.")
+		shown.Fprintf(w, "This went on with a push that had been cut off.\n")
 	}
 	if b.Stopped != "" {
-		wrap(w, "With --yes it would stop: ", b.Stopped)
+		shown.Wrap(w, "With --yes it would stop: ", b.Stopped)
 	} else if b.DryRun && b.Written > 0 && !b.Offline {
-		fmt.Fprintln(w, "Send it with --yes.")
+		shown.Fprintf(w, "Send it with --yes.\n")
 	}
 	if b.DryRun {
 		printKnow(w, t, &b.Report)

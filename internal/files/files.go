@@ -11,6 +11,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 )
 
 // RunMark is the file that makes a folder a run folder. Such a folder stays as its
@@ -48,5 +49,62 @@ func Hash(ctx context.Context, path string) (sum string, size int64, err error) 
 		if ctx.Err() != nil {
 			return "", 0, ctx.Err()
 		}
+	}
+}
+
+// There returns an error unless there is something at path.
+func There(path string) error {
+	if _, err := os.Stat(path); err != nil {
+		return inputError(path, err)
+	}
+	return nil
+}
+
+// Regular reports whether there is a regular file at path.
+func Regular(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular()
+}
+
+// Same reports whether two paths name one file, or would if it were there.
+func Same(a, b string) bool {
+	x, err1 := os.Stat(a)
+	y, err2 := os.Stat(b)
+	if err1 == nil && err2 == nil {
+		return os.SameFile(x, y)
+	}
+	return err1 != nil && err2 != nil && real(a) == real(b)
+}
+
+// Inside reports whether a file lies, or would lie, in a folder or below it.
+func Inside(file, folder string) bool {
+	dir, within := filepath.Dir(real(file)), real(folder)
+	for {
+		if dir == within || Same(dir, within) {
+			return true
+		}
+		up := filepath.Dir(dir)
+		if up == dir {
+			return false
+		}
+		dir = up
+	}
+}
+
+// real returns the absolute path, with the links of as much of it as is there resolved.
+func real(path string) string {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return path
+	}
+	rest := ""
+	for at := abs; ; at = filepath.Dir(at) {
+		if found, err := filepath.EvalSymlinks(at); err == nil {
+			return filepath.Join(found, rest)
+		}
+		if at == filepath.Dir(at) {
+			return abs
+		}
+		rest = filepath.Join(filepath.Base(at), rest)
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"syscall"
 )
 
 // Whole is a private file (mode 0600) that appears under its name when it is
@@ -19,9 +18,10 @@ type Whole struct {
 
 // Create begins the file at path. A program may replace only what it made: a file
 // that is there is replaced only when it is empty or begins with own, the first
-// bytes of what winnow writes there; with an empty own nothing is replaced.
-func Create(path, own string) (*Whole, error) {
-	if err := MayReplace(path, own); err != nil {
+// bytes of what winnow writes there; with an empty own nothing is replaced. Nor is
+// one of the inputs ever replaced, whatever is in it, or anything in a run folder.
+func Create(path, own string, inputs ...string) (*Whole, error) {
+	if err := MayReplace(path, own, inputs...); err != nil {
 		return nil, err
 	}
 	return Replace(path)
@@ -30,7 +30,8 @@ func Create(path, own string) (*Whole, error) {
 // Replace is Create in a folder that is winnow's own, where whatever stands at path
 // is an earlier state of the same thing.
 func Replace(path string) (*Whole, error) {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*") // O_EXCL, 0600
+	base := filepath.Base(path)
+	f, err := os.CreateTemp(filepath.Dir(path), "."+base[:min(len(base), 200)]+".*") // O_EXCL, 0600; a name has 255 bytes
 	if err != nil {
 		return nil, fmt.Errorf("cannot write %s: %w", path, Plain(err)) // not the temporary name, for which nobody asked
 	}
@@ -47,8 +48,8 @@ func (w *Whole) Finish(content []byte) error {
 }
 
 // Write writes content to the file at path, under the rules of Create.
-func Write(path, own string, content []byte) error {
-	w, err := Create(path, own)
+func Write(path, own string, content []byte, inputs ...string) error {
+	w, err := Create(path, own, inputs...)
 	if err != nil {
 		return err
 	}
@@ -56,7 +57,10 @@ func Write(path, own string, content []byte) error {
 }
 
 // MayReplace returns the error that Create would, for a caller that writes later.
-func MayReplace(path, own string) error {
+func MayReplace(path, own string, inputs ...string) error {
+	if err := NotAny(path, inputs); err != nil {
+		return err
+	}
 	dir := filepath.Dir(path)
 	st, err := os.Lstat(path)
 	switch {
@@ -81,22 +85,29 @@ func MayReplace(path, own string) error {
 	return nil
 }
 
+// NotAny returns an error when path is one of the inputs, by any name.
+func NotAny(path string, inputs []string) error {
+	for _, in := range inputs {
+		if in != "" && in != "-" && Same(path, in) {
+			return fmt.Errorf("%s is read too, and would be replaced: name another file to write", path)
+		}
+	}
+	return nil
+}
+
 // begins returns an error unless the file at path is empty or begins with own.
 func begins(path, own string) error {
-	f, err := os.Open(path)
-	if err != nil {
-		return fmt.Errorf("cannot write %s: %w", path, Plain(err))
-	}
-	defer f.Close() // only read
-	head := make([]byte, max(1, len(own)))
-	n, err := io.ReadFull(f, head)
-	switch {
-	case err == io.EOF && n == 0:
-		return nil
-	case err == nil && own != "" && string(head) == own:
-		return nil
-	case errors.Is(err, syscall.EISDIR):
-		return fmt.Errorf("cannot write %s: it is a folder", path)
+	if own != "" {
+		f, err := os.Open(path)
+		if err != nil {
+			return fmt.Errorf("cannot write %s: %w", path, Plain(err))
+		}
+		defer f.Close() // only read
+		head := make([]byte, len(own))
+		n, err := io.ReadFull(f, head)
+		if err == io.EOF && n == 0 || err == nil && string(head) == own {
+			return nil
+		}
 	}
 	return fmt.Errorf("%s is there already, and winnow did not write it: name another file, or remove it first", path)
 }

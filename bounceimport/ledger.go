@@ -318,5 +318,5 @@ func cutReply(s string) string {
 		}, s)
 		s = strings.Join(strings.Fields(s), " ")
 	}
-	return shown.Cut(s, 512)
+	return shown.Prefix(s, 512)
 }

@@ -1,64 +1,67 @@
 package reader
 
 import (
-	"archive/zip"
 	"bufio"
 	"bytes"
-	"compress/bzip2"
-	"compress/gzip"
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"strings"
 
-	"github.com/klauspost/compress/zstd"
 	"golang.org/x/text/encoding"
 	"golang.org/x/text/encoding/unicode"
 )
 
-const (
-	peekSize = 64 << 10
-	maxDepth = 4        // of archives within archives
-	maxRatio = 200      // of decompressed to compressed bytes …
-	minRatio = 10 << 20 // … once this much came out
-)
-
 // stream finds out what r holds by its first bytes and reads it. Compressed
 // streams are unpacked on the way, archives member by member.
-func (d *reading) stream(r io.Reader, name string, depth int) error {
+func (d *reading) stream(r io.Reader, name string, layer int) error {
 	d.name = name
-	if depth > maxDepth {
-		return fmt.Errorf("%s: too many layers of compression", name)
+	err := d.layer(r, name, layer)
+	if fault := (*damage)(nil); errors.As(err, &fault) {
+		return &formError{d.name, fault.why, true}
 	}
-	br := bufio.NewReaderSize(r, peekSize)
+	return err
+}
+
+func (d *reading) layer(r io.Reader, name string, layer int) error {
+	if layer > maxLayers {
+		return errLayers
+	}
+	in := r
+	if layer == 0 {
+		d.budget.in.r = r
+		in = &d.budget.in
+	}
+	br := bufio.NewReaderSize(in, peekSize)
 	head, err := br.Peek(peekSize)
 	if err != nil && err != io.EOF {
 		return fmt.Errorf("%s: %w", name, err)
 	}
-	switch {
-	case bytes.HasPrefix(head, []byte{0x1f, 0x8b}):
-		in := &countingReader{r: br}
-		z, err := gzip.NewReader(in)
+	switch kind := packing(head); kind {
+	case "":
+		return d.text(br, name, head)
+	case "zip":
+		err := members(r, br, name, &d.budget, func(member io.Reader, name string) error {
+			err := d.stream(member, name, layer+1)
+			if fe := (*formError)(nil); errors.As(err, &fe) {
+				d.acct.skip(fe) // one strange member among many costs no other
+				return nil
+			}
+			return err
+		})
+		d.name = name
+		return err
+	default:
+		z, end, err := unpack(kind, br, &d.budget)
 		if err != nil {
-			return fmt.Errorf("%s: damaged gzip file: %w", name, err)
+			return fmt.Errorf("%s: %w", name, err)
 		}
-		return d.unpacked(z, in, name, depth)
-	case bytes.HasPrefix(head, []byte{0x28, 0xb5, 0x2f, 0xfd}):
-		in := &countingReader{r: br}
-		z, err := zstd.NewReader(in, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(256<<20))
-		if err != nil {
-			return fmt.Errorf("%s: damaged zstd file: %w", name, err)
-		}
-		defer z.Close()
-		return d.unpacked(z, in, name, depth)
-	case bytes.HasPrefix(head, []byte("BZh")) && len(head) > 4 && bytes.HasPrefix(head[4:], []byte("1AY&SY")):
-		in := &countingReader{r: br}
-		return d.unpacked(bzip2.NewReader(in), in, name, depth)
-	case bytes.HasPrefix(head, []byte("PK\x03\x04")):
-		return d.zip(r, br, name, depth)
+		defer end()
+		return d.stream(z, name, layer+1)
 	}
+}
 
+// text reads what is not compressed.
+func (d *reading) text(br *bufio.Reader, name string, head []byte) error {
 	if enc := wideText(head); enc != nil {
 		br = bufio.NewReaderSize(enc.NewDecoder().Reader(br), peekSize)
 		head, _ = br.Peek(peekSize)
@@ -139,98 +142,6 @@ func looksLikeMail(b []byte) bool {
 		}
 	}
 	return known
-}
-
-func unknownForm(name string) error {
-	return &formError{name, "not a form of bounces that winnow knows"}
-}
-
-func (d *reading) unpacked(z io.Reader, in *countingReader, name string, depth int) error {
-	return d.stream(&ratioReader{r: z, in: in}, name, depth+1)
-}
-
-// zip reads the members of a zip archive, whose directory stands at its end: a
-// stream is spooled to a private temporary file first.
-func (d *reading) zip(r io.Reader, br *bufio.Reader, name string, depth int) error {
-	f, ok := r.(*os.File)
-	var size int64
-	if ok {
-		info, err := f.Stat()
-		if err != nil || !info.Mode().IsRegular() {
-			ok = false
-		} else {
-			size = info.Size()
-		}
-	}
-	if !ok {
-		tmp, err := os.CreateTemp("", "winnow-*.zip")
-		if err != nil {
-			return err
-		}
-		defer os.Remove(tmp.Name())
-		defer tmp.Close()
-		if size, err = io.Copy(tmp, br); err != nil {
-			return fmt.Errorf("%s: %w", name, err)
-		}
-		f = tmp
-	}
-	z, err := zip.NewReader(f, size)
-	if err != nil {
-		return fmt.Errorf("%s: damaged zip file: %w", name, err)
-	}
-	for _, m := range z.File {
-		if m.FileInfo().IsDir() || strings.HasPrefix(m.Name, "__MACOSX/") {
-			continue
-		}
-		rc, err := m.Open()
-		if err != nil {
-			return fmt.Errorf("%s#%s: %w", name, m.Name, err)
-		}
-		in := &countingReader{n: int64(m.CompressedSize64)}
-		err = d.stream(&ratioReader{r: rc, in: in}, name+"#"+m.Name, depth+1)
-		rc.Close()
-		if fe := (*formError)(nil); errors.As(err, &fe) {
-			d.acct.skip(fe)
-		} else if err != nil {
-			return err
-		}
-	}
-	d.name = name
-	return nil
-}
-
-type countingReader struct {
-	r io.Reader
-	n int64
-}
-
-func (c *countingReader) Read(p []byte) (int, error) {
-	n, err := c.r.Read(p)
-	c.n += int64(n)
-	return n, err
-}
-
-var errBomb = errors.New("unpacks to more than 200 times its size; unpack it yourself if that is right")
-
-var errCutShort = errors.New("the compressed file is cut short; get it again")
-
-// ratioReader stops a file that unpacks without end.
-type ratioReader struct {
-	r   io.Reader
-	in  *countingReader
-	out int64
-}
-
-func (c *ratioReader) Read(p []byte) (int, error) {
-	n, err := c.r.Read(p)
-	c.out += int64(n)
-	switch {
-	case c.out > minRatio && c.out > maxRatio*c.in.n:
-		return 0, errBomb
-	case err == io.ErrUnexpectedEOF:
-		err = errCutShort
-	}
-	return n, err
 }
 
 // wideText tells UTF-16 by its mark, or by the NUL bytes of ASCII characters.

@@ -1,629 +1,157 @@
 package reader
 
 import (
-	"bufio"
-	"bytes"
-	"errors"
-	"fmt"
-	"io"
-	"strconv"
 	"strings"
-	"unicode/utf16"
-	"unicode/utf8"
 )
 
-// A leaf is one scalar of a JSON record with the names that lead to it, lower
-// case and joined by dots. Elements of an array bear the array's name; objects
-// in an array are told apart by elem.
-type leaf struct {
-	path  string
-	value string // as it stands, with the quotes of a string
-	elem  int32
+// jsonLayouts lists the known forms, the most telling first. Field names are
+// lower case here, as jsonRecord makes them.
+var jsonLayouts = [...]jsonLayout{
+	{"kumomta", func(r *jsonRecord) bool {
+		return r.has("type") && r.has("recipient") && (r.has("response.code") || r.has("nodeid") || r.has("feedback_report.feedback_type"))
+	}, kumoEvent},
+	{"sendgrid_webhook", func(r *jsonRecord) bool {
+		return r.has("event") && r.has("email") && (r.has("sg_event_id") || r.has("sg_message_id") || r.has("smtp-id"))
+	}, sendgridEvent},
+	{"mailgun_webhook", func(r *jsonRecord) bool {
+		return r.has("event-data.event") || r.has("event") && r.has("recipient") && !r.has("email")
+	}, mailgunEvent},
+	{"sparkpost_webhook", func(r *jsonRecord) bool {
+		return len(r.leaves) > 0 && sparkpostPrefix(r) != "" || r.has("rcpt_to") && r.has("type")
+	}, sparkpostEvent},
+	{"mandrill_webhook", func(r *jsonRecord) bool {
+		return r.has("msg.email") || r.has("reject.email") && r.has("action")
+	}, mandrillEvent},
+	{"postmark_webhook", func(r *jsonRecord) bool { return r.has("recordtype") || r.has("typecode") && r.has("email") }, postmarkEvent},
+	{"postmark_suppressions", func(r *jsonRecord) bool { return r.has("emailaddress") && r.has("suppressionreason") }, postmarkSuppression},
+	{"ses_suppression", func(r *jsonRecord) bool { return r.has("emailaddress") && r.has("reason") }, sesSuppression},
+	{"mailgun_api", func(r *jsonRecord) bool { return r.has("address") && (r.has("error") || r.has("code")) }, mailgunSuppression},
+	{"sendgrid_api", func(r *jsonRecord) bool {
+		return r.has("email") && r.has("created") && (r.has("reason") || r.has("ip")) && !r.has("event")
+	}, sendgridSuppression},
+	{"mailjet_webhook", func(r *jsonRecord) bool {
+		return r.has("event") && r.has("email") && (r.has("mj_contact_id") || r.has("mj_campaign_id") || r.has("message_guid") || r.has("error_related_to"))
+	}, mailjetEvent},
+	{"mailtrap_webhook", func(r *jsonRecord) bool {
+		return r.has("event") && r.has("email") && (r.has("sending_stream") || r.has("bounce_category") || r.has("response_code"))
+	}, mailtrapEvent},
+	{"brevo_webhook", func(r *jsonRecord) bool {
+		return r.has("event") && r.has("email") && (r.has("ts_epoch") || r.has("ts_event") || r.has("message-id") || r.has("messageid"))
+	}, brevoEvent},
+	{"resend_webhook", func(r *jsonRecord) bool { return strings.HasPrefix(r.get("type"), "email.") && r.has("data.to") }, resendEvent},
+	{"mailersend_webhook", func(r *jsonRecord) bool {
+		return strings.HasPrefix(r.get("type"), "activity.") || r.has("data.email.recipient.email")
+	}, mailersendEvent},
+	{"postal_webhook", func(r *jsonRecord) bool {
+		return r.has("payload.message.to") || r.has("payload.original_message.to")
+	}, postalEvent},
+	{"unisender_webhook", func(r *jsonRecord) bool { return r.has("event_data.email") && r.has("event_data.status") }, unisenderEvent},
+	{"greenarrow", func(r *jsonRecord) bool { return r.has("event_type") && r.has("event_time") && r.has("email") }, greenarrowEvent},
 }
 
-// jsonRecord is one JSON object laid flat. It costs one allocation for the text
-// of the record, and none for its names and values.
-type jsonRecord struct {
-	text   string
-	leaves []leaf
-	paths  []byte
-	spans  []int32 // ends of the paths in paths, while they are being built
-	pos    int
-	elem   int32
+// jsonEvents finds out what a record is and hands on its events.
+func (d *reading) jsonEvents(r *jsonRecord, line int64, depth int) error {
+	// Amazon SNS: the notification is a string within the envelope.
+	if m, ok := r.raw("message"); ok && depth < 3 && (r.get("type") == "Notification" || r.has("topicarn")) {
+		if t := strings.TrimSpace(jsonText(m)); strings.HasPrefix(t, "{") {
+			var inner jsonRecord
+			if err := inner.parse(t); err == nil {
+				return d.jsonEvents(&inner, line, depth+1)
+			}
+			d.malformed(line, "damaged JSON in an SNS message")
+			return nil
+		}
+		d.format("ses_sns")
+		d.ignored("SNS " + r.get("type") + " without an event")
+		return nil
+	}
+	if t := r.get("type"); t == "SubscriptionConfirmation" || t == "UnsubscribeConfirmation" {
+		d.format("ses_sns")
+		d.ignored("SNS " + t)
+		return nil
+	}
+	if r.has("notificationtype") || r.has("eventtype") && r.has("mail.messageid") {
+		return d.sesEvents(r, line)
+	}
+	if strings.HasPrefix(r.get("detail-type"), "Email ") { // Amazon EventBridge: the same event under "detail"
+		for i := range r.leaves {
+			r.leaves[i].path = strings.TrimPrefix(r.leaves[i].path, "detail.")
+		}
+		return d.sesEvents(r, line)
+	}
+	for _, p := range [...]string{"events.", "events_by_user.events."} { // Unisender Go: events by user
+		if r.has(p + "event_data.email") {
+			return d.exploded(r, p, "event_data.email", line)
+		}
+	}
+	for i := range jsonLayouts {
+		l := &jsonLayouts[i]
+		if !l.is(r) {
+			continue
+		}
+		d.format(l.name)
+		e := d.event(l.name)
+		o := l.read(d, r, e)
+		return d.row(line, o)
+	}
+	return d.jsonGeneric(r, line)
 }
 
-const (
-	maxRecordBytes = 4 << 20
-	maxJSONDepth   = 32
-	maxJSONName    = 100 // of each key; no name that we look for is longer
-)
-
-var (
-	errJSON      = errors.New("damaged JSON")
-	errJSONLarge = errors.New("JSON record of more than 4 MiB")
-)
-
-// parse lays an object flat.
-func (r *jsonRecord) parse(text string) error {
-	r.text, r.leaves, r.paths, r.spans, r.pos, r.elem = text, r.leaves[:0], r.paths[:0], r.spans[:0], 0, 0
-	var name [256]byte
-	if err := r.val(name[:0], 0); err != nil {
-		return err
-	}
-	r.space()
-	if r.pos != len(r.text) {
-		return errJSON
-	}
-	all, at := string(r.paths), int32(0)
-	for i, end := range r.spans {
-		r.leaves[i].path = all[at:end]
-		at = end
+// exploded reads the records in an array within a record, each of which holds mark.
+func (d *reading) exploded(r *jsonRecord, prefix, mark string, line int64) error {
+	first := true
+	for i := range r.leaves {
+		if r.leaves[i].path != prefix+mark {
+			continue
+		}
+		var one jsonRecord
+		for _, l := range r.leaves {
+			if l.elem == r.leaves[i].elem && strings.HasPrefix(l.path, prefix) {
+				one.leaves = append(one.leaves, leaf{path: l.path[len(prefix):], value: l.value})
+			}
+		}
+		if !first {
+			if err := d.record(); err != nil {
+				return err
+			}
+		}
+		first = false
+		if err := d.jsonEvents(&one, line, 1); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
-func (r *jsonRecord) space() {
-	for r.pos < len(r.text) {
-		switch r.text[r.pos] {
-		case ' ', '\t', '\r', '\n':
-			r.pos++
-		default:
-			return
-		}
+// jsonGeneric reads a record of unknown form by the names of its fields, as a
+// CSV is read by its header.
+func (d *reading) jsonGeneric(r *jsonRecord, line int64) error {
+	d.format("json")
+	var at [columns]int
+	for i := range at {
+		at[i] = -1
 	}
-}
-
-// str moves behind a string and returns it with its quotes.
-func (r *jsonRecord) str() (string, error) {
-	start := r.pos
-	for i := start + 1; i < len(r.text); i++ {
-		switch r.text[i] {
-		case '"':
-			r.pos = i + 1
-			return r.text[start:r.pos], nil
-		case '\\':
-			i++
-		}
-	}
-	return "", errJSON
-}
-
-func (r *jsonRecord) val(name []byte, depth int) error {
-	r.space()
-	if r.pos >= len(r.text) || depth > maxJSONDepth {
-		return errJSON
-	}
-	switch c := r.text[r.pos]; {
-	case c == '{':
-		r.pos++
-		for first := true; ; first = false {
-			r.space()
-			if r.pos >= len(r.text) {
-				return errJSON
-			}
-			if r.text[r.pos] == '}' {
-				r.pos++
-				return nil
-			}
-			if !first {
-				if r.text[r.pos] != ',' {
-					return errJSON
-				}
-				r.pos++
-				r.space()
-			}
-			if r.pos >= len(r.text) || r.text[r.pos] != '"' {
-				return errJSON
-			}
-			key, err := r.str()
-			if err != nil {
-				return err
-			}
-			sub := name
-			if len(sub) > 0 {
-				sub = append(sub, '.')
-			}
-			for i := 1; i < min(len(key)-1, maxJSONName); i++ {
-				b := key[i]
-				if b >= 'A' && b <= 'Z' {
-					b += 'a' - 'A'
-				}
-				sub = append(sub, b)
-			}
-			r.space()
-			if r.pos >= len(r.text) || r.text[r.pos] != ':' {
-				return errJSON
-			}
-			r.pos++
-			if err := r.val(sub, depth+1); err != nil {
-				return err
-			}
-		}
-	case c == '[':
-		r.pos++
-		for first := true; ; first = false {
-			r.space()
-			if r.pos >= len(r.text) {
-				return errJSON
-			}
-			if r.text[r.pos] == ']' {
-				r.pos++
-				return nil
-			}
-			if !first {
-				if r.text[r.pos] != ',' {
-					return errJSON
-				}
-				r.pos++
-				r.space()
-			}
-			if r.pos < len(r.text) && r.text[r.pos] == '{' {
-				r.elem++
-			}
-			if err := r.val(name, depth+1); err != nil {
-				return err
-			}
-		}
-	case c == '"':
-		v, err := r.str()
-		if err != nil {
-			return err
-		}
-		r.leaf(name, v)
-		return nil
-	}
-	start := r.pos
-	for r.pos < len(r.text) && strings.IndexByte(",]} \t\r\n", r.text[r.pos]) < 0 {
-		r.pos++
-	}
-	v := r.text[start:r.pos]
-	switch {
-	case v == "null":
-		return nil
-	case v == "true" || v == "false" || v != "" && (isDigit(v[0]) || v[0] == '-'):
-		r.leaf(name, v)
-		return nil
-	}
-	return errJSON
-}
-
-func (r *jsonRecord) leaf(name []byte, v string) {
-	r.paths = append(r.paths, name...)
-	r.spans = append(r.spans, int32(len(r.paths)))
-	r.leaves = append(r.leaves, leaf{value: v, elem: r.elem})
-}
-
-// raw returns the value of the first leaf of that name as it stands.
-func (r *jsonRecord) raw(path string) (string, bool) {
+	cells := make([]string, len(r.leaves))
+	var replies []int
 	for i := range r.leaves {
-		if r.leaves[i].path == path {
-			return r.leaves[i].value, true
-		}
-	}
-	return "", false
-}
-
-func (r *jsonRecord) has(path string) bool { _, ok := r.raw(path); return ok }
-
-// get returns the first value that is not empty among the names, decoded.
-func (r *jsonRecord) get(paths ...string) string {
-	for _, p := range paths {
-		if v, ok := r.raw(p); ok {
-			if s := jsonText(v); s != "" {
-				return s
-			}
-		}
-	}
-	return ""
-}
-
-// in returns the value of a leaf in a certain element of an array.
-func (r *jsonRecord) in(elem int32, path string) string {
-	for i := range r.leaves {
-		if r.leaves[i].elem == elem && r.leaves[i].path == path {
-			return jsonText(r.leaves[i].value)
-		}
-	}
-	return ""
-}
-
-// jsonText decodes a scalar: a string's escapes (RFC 8259 7), anything else as it stands.
-func jsonText(v string) string {
-	if len(v) < 2 || v[0] != '"' {
-		return v
-	}
-	v = v[1 : len(v)-1]
-	if strings.IndexByte(v, '\\') < 0 {
-		return v
-	}
-	out := make([]byte, 0, len(v))
-	for i := 0; i < len(v); i++ {
-		if v[i] != '\\' || i+1 >= len(v) {
-			out = append(out, v[i])
+		l := &r.leaves[i]
+		cells[i] = jsonText(l.value)
+		name := l.path[strings.LastIndexByte(l.path, '.')+1:]
+		c := columnOf(string(foldWord(nil, name)))
+		switch {
+		case c == colReply:
+			replies = append(replies, i)
+		case c == colRecipient && !looksLikeAddress(cells[i]):
 			continue
 		}
-		i++
-		switch c := v[i]; c {
-		case 'n':
-			out = append(out, '\n')
-		case 't':
-			out = append(out, '\t')
-		case 'r':
-			out = append(out, '\r')
-		case 'b', 'f':
-			out = append(out, ' ')
-		case 'u':
-			r, n := hexRune(v[i+1:])
-			i += n
-			if utf16.IsSurrogate(r) && strings.HasPrefix(v[i+1:], `\u`) {
-				lo, n := hexRune(v[i+3:])
-				if d := utf16.DecodeRune(r, lo); d != utf8.RuneError {
-					r = d
-					i += 2 + n
-				}
-			}
-			out = utf8.AppendRune(out, r)
-		default:
-			out = append(out, c)
+		if c != colNone && at[c] < 0 {
+			at[c] = i
 		}
 	}
-	return string(out)
-}
-
-func hexRune(s string) (rune, int) {
-	if len(s) < 4 {
-		return utf8.RuneError, len(s)
-	}
-	n, err := strconv.ParseUint(s[:4], 16, 32)
-	if err != nil {
-		return utf8.RuneError, 0
-	}
-	return rune(n), 4
-}
-
-// json reads a file of JSON: one object, an array, an object that holds an
-// array of records, or one object a line (NDJSON).
-func (d *reading) json(r *bufio.Reader) error {
-	d.format("json")
-	s := &jsonStream{d: d, r: r, line: 1}
-	head, _ := r.Peek(peekSize)
-	if byLine(head) {
-		return s.lines()
-	}
-	for {
-		c, err := s.next()
-		if err == io.EOF {
-			return nil
-		}
-		if err == nil {
-			switch c {
-			case '[':
-				err = s.array()
-			case '{':
-				err = s.object()
-			default:
-				err = errJSON
-			}
-		}
-		switch {
-		case err == nil:
-		case errors.Is(err, errJSON) || errors.Is(err, errJSONLarge) || err == io.ErrUnexpectedEOF:
-			if err == io.ErrUnexpectedEOF {
-				err = errors.New("JSON that ends too early")
-			}
-			d.acct.Read++
-			d.malformed(s.line, err.Error())
-			if !s.skipLine() {
-				return nil
-			}
-		default:
-			return err
-		}
-	}
-}
-
-// byLine tells whether each line is a record: the first one is a whole object,
-// and another follows.
-func byLine(head []byte) bool {
-	head = bytes.TrimLeft(head, " \t\r\n")
-	line, rest := cutLine(head)
-	line = bytes.TrimSpace(line)
-	if len(line) < 2 || line[0] != '{' || line[len(line)-1] != '}' {
-		return false
-	}
-	rest = bytes.TrimLeft(rest, " \t\r\n")
-	return len(rest) > 0 && rest[0] == '{'
-}
-
-// jsonStream reads JSON values one after the other.
-type jsonStream struct {
-	d    *reading
-	r    *bufio.Reader
-	buf  []byte
-	line int64
-	rec  jsonRecord
-}
-
-// lines reads one record a line. A line that is damaged costs no other.
-func (s *jsonStream) lines() error {
-	for {
-		b, err := s.r.ReadSlice('\n')
-		long := err == bufio.ErrBufferFull
-		if long {
-			s.buf = append(s.buf[:0], b...)
-			for err == bufio.ErrBufferFull {
-				b, err = s.r.ReadSlice('\n')
-				if len(s.buf) <= maxRecordBytes {
-					s.buf = append(s.buf, b...)
-				}
-			}
-			b = s.buf
-		}
-		if err != nil && err != io.EOF {
-			return fmt.Errorf("%s: %w", s.d.name, err)
-		}
-		line := s.line
-		s.line++
-		if t := bytes.TrimSpace(b); len(t) > 0 {
-			switch {
-			case len(t) > maxRecordBytes:
-				s.d.acct.Read++
-				s.d.malformed(line, errJSONLarge.Error())
-			default:
-				if e := s.record(t, line); e != nil {
-					return e
-				}
-			}
-		}
-		if err == io.EOF {
-			return nil
-		}
-	}
-}
-
-// next skips blanks and separators and returns the byte that begins a value, without taking it.
-func (s *jsonStream) next() (byte, error) {
-	for {
-		c, err := s.r.ReadByte()
-		if err == io.EOF {
-			return 0, io.EOF
-		}
-		if err != nil {
-			return 0, fmt.Errorf("%s: %w", s.d.name, err)
-		}
-		switch c {
-		case '\n':
-			s.line++
-		case ' ', '\t', '\r', ',', 0x1e: // RFC 7464: record separator
-		default:
-			return c, s.r.UnreadByte()
-		}
-	}
-}
-
-func (s *jsonStream) skipLine() bool {
-	for {
-		_, err := s.r.ReadSlice('\n')
-		if err == nil {
-			s.line++
-			return true
-		}
-		if err != bufio.ErrBufferFull {
-			return false
-		}
-	}
-}
-
-// array reads the records of an array.
-func (s *jsonStream) array() error {
-	s.r.ReadByte()
-	for {
-		c, err := s.next()
-		if err == io.EOF {
-			return io.ErrUnexpectedEOF
-		}
-		if err != nil {
-			return err
-		}
-		switch c {
-		case ']':
-			s.r.ReadByte()
-			return nil
-		case '{':
-			line := s.line
-			s.buf = s.buf[:0]
-			if err := s.value(); err != nil {
-				return err
-			}
-			if err := s.record(s.buf, line); err != nil {
-				return err
-			}
-		case '[':
-			if err := s.array(); err != nil {
-				return err
-			}
-		case '"':
-			// A bare list of addresses.
-			s.buf = s.buf[:0]
-			line := s.line
-			if err := s.value(); err != nil {
-				return err
-			}
-			if err := s.d.record(); err != nil {
-				return err
-			}
-			s.d.format("json")
-			e := s.d.event("json")
-			e.Recipient, e.Hint, e.Verdict = jsonText(string(s.buf)), "esp_suppressed", "listed"
-			if err := s.d.row(line, outcome{}); err != nil {
-				return err
-			}
-		default:
-			s.buf = s.buf[:0]
-			if err := s.value(); err != nil {
-				return err
-			}
-		}
-	}
-}
-
-// wraps tells the names under which APIs return their records.
-func wraps(key string) bool {
-	switch strings.ToLower(key) {
-	case "items", "suppressions", "suppresseddestinationsummaries", "results", "bounces", "events", "data", "contacts", "records", "blocks", "list", "entries", "rejects", "recipients", "complaints", "unsubscribes", "members", "messages", "content", "events_by_user", "value", "blockedcontacts":
-		return true
-	}
-	return false
-}
-
-// object reads an object that is a record, or holds an array of records.
-func (s *jsonStream) object() error {
-	line := s.line
-	s.r.ReadByte()
-	s.buf = append(s.buf[:0], '{')
-	found := false
-	for {
-		c, err := s.next()
-		if err == io.EOF {
-			return io.ErrUnexpectedEOF
-		}
-		if err != nil {
-			return err
-		}
-		if c == '}' {
-			s.r.ReadByte()
-			break
-		}
-		if c != '"' {
-			return errJSON
-		}
-		if len(s.buf) > 1 {
-			s.buf = append(s.buf, ',')
-		}
-		at := len(s.buf)
-		if err := s.value(); err != nil {
-			return err
-		}
-		key := jsonText(string(s.buf[at:]))
-		s.buf = append(s.buf, ':')
-		if c, err = s.next(); err != nil || c != ':' {
-			return errJSON
-		}
-		s.r.ReadByte()
-		if c, err = s.next(); err != nil {
-			return io.ErrUnexpectedEOF
-		}
-		if c == '[' && wraps(key) {
-			b, _ := s.r.Peek(200)
-			if b = bytes.TrimLeft(b[min(1, len(b)):], " \t\r\n"); len(b) > 0 && b[0] == '{' {
-				keep := append([]byte(nil), s.buf[:at]...)
-				if err := s.array(); err != nil {
-					return err
-				}
-				s.buf, found = append(s.buf[:0], bytes.TrimSuffix(keep, []byte{','})...), true
-				continue
-			}
-		}
-		if err := s.value(); err != nil {
-			return err
-		}
-	}
-	if found {
-		return nil // what stands beside the records: paging, totals
-	}
-	s.buf = append(s.buf, '}')
-	return s.record(s.buf, line)
-}
-
-// value appends the next value to buf as it stands.
-func (s *jsonStream) value() error {
-	depth, quoted, escaped := 0, false, false
-	start := len(s.buf)
-	for {
-		b, err := s.r.Peek(max(1, s.r.Buffered()))
-		if len(b) == 0 {
-			if err == io.EOF {
-				return io.ErrUnexpectedEOF
-			}
-			return fmt.Errorf("%s: %w", s.d.name, err)
-		}
-		for i, c := range b {
-			if quoted {
-				switch {
-				case escaped:
-					escaped = false
-				case c == '\\':
-					escaped = true
-				case c == '"':
-					quoted = false
-					if depth == 0 {
-						s.take(b[:i+1])
-						return nil
-					}
-				}
-				continue
-			}
-			switch c {
-			case '"':
-				quoted = true
-			case '{', '[':
-				depth++
-			case '}', ']':
-				if depth == 0 { // the end of what a scalar stands in
-					if i == 0 && len(s.buf) == start {
-						return errJSON
-					}
-					s.take(b[:i])
-					return nil
-				}
-				if depth--; depth == 0 {
-					s.take(b[:i+1])
-					return nil
-				}
-			case ',', ' ', '\n', '\t', '\r':
-				if depth == 0 && (i > 0 || len(s.buf) > start) {
-					s.take(b[:i])
-					return nil
-				}
-			}
-		}
-		s.take(b)
-		if len(s.buf)-start > maxRecordBytes {
-			return errJSONLarge
-		}
-	}
-}
-
-func (s *jsonStream) take(b []byte) {
-	s.line += int64(bytes.Count(b, []byte{'\n'}))
-	s.buf = append(s.buf, b...)
-	s.r.Discard(len(b))
-}
-
-// record reads one record.
-func (s *jsonStream) record(b []byte, line int64) error {
-	if err := s.d.record(); err != nil {
-		return err
-	}
-	if err := s.rec.parse(string(b)); err != nil {
-		s.d.malformed(line, err.Error())
+	e := d.event("json")
+	if at[colRecipient] < 0 {
+		d.unmapped(line, "no address in the record")
 		return nil
 	}
-	return s.d.jsonEvents(&s.rec, line, 0)
-}
-
-// mailedJSON reads a notification that came by mail. What follows it in the
-// mail (SNS appends how to unsubscribe) is left alone.
-func (d *reading) mailedJSON(b []byte, line int64) error {
-	s := &jsonStream{d: d, r: bufio.NewReader(bytes.NewReader(b))}
-	// Long lines were folded on the way: a line end within a string was a blank.
-	if err := s.value(); err != nil {
-		d.malformed(line, errJSON.Error())
-		return nil
-	}
-	if err := s.rec.parse(string(s.buf)); err != nil {
-		d.malformed(line, err.Error())
-		return nil
-	}
-	return d.jsonEvents(&s.rec, line, 0)
+	return d.row(line, d.genericRow(cells, &at, replies, len(cells) == 1, e))
 }

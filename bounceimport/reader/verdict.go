@@ -97,26 +97,3 @@ func hintOf(word string) string {
 	}
 	return ""
 }
-
-// foldWord lower-cases s and turns every run of blanks and ASCII punctuation
-// into one underline, so that "Hard bounce", "hard-bounce" and "HARD_BOUNCE" are one.
-func foldWord(dst []byte, s string) []byte {
-	gap := false
-	for i := 0; i < len(s) && len(dst) < 64; i++ {
-		c := s[i]
-		switch {
-		case c >= 'A' && c <= 'Z':
-			c += 'a' - 'A'
-		case isDigit(c) || c >= 'a' && c <= 'z' || c >= 0x80:
-		default:
-			gap = true
-			continue
-		}
-		if gap && len(dst) > 0 {
-			dst = append(dst, '_')
-		}
-		gap = false
-		dst = append(dst, c)
-	}
-	return dst
-}

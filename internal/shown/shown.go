@@ -64,8 +64,8 @@ func plain(s string) bool {
 	return true
 }
 
-// Cut cuts s to at most n bytes, between characters.
-func Cut(s string, n int) string {
+// Prefix cuts s to at most n bytes, between characters.
+func Prefix(s string, n int) string {
 	if len(s) <= n {
 		return s
 	}

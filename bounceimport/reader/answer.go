@@ -1,0 +1,36 @@
+package reader
+
+import "strings"
+
+// answer reads a mail that reports no failure: a request to unsubscribe, an
+// automatic answer (RFC 3834), or something that is none of ours.
+func (d *reading) answer(b *bounce, line int64) error {
+	head := b.m.head
+	from, _ := headerField(head, "from")
+	sender := cleanRecipient(decodeWords(from))
+	subject, _ := headerField(head, "subject")
+	subject = strings.ToLower(strings.TrimSpace(decodeWords(subject)))
+	if !looksLikeAddress(sender) {
+		d.ignored("mail that is no bounce")
+		return nil
+	}
+	if subject == "unsubscribe" || strings.HasPrefix(subject, "unsubscribe ") { // RFC 2369 3.2: List-Unsubscribe: <mailto:…?subject=unsubscribe>
+		return d.mailed(line, b, report{rcpt: sender}, "unsubscribe_mail", "unsubscribe", "List-Unsubscribe")
+	}
+	auto, _ := headerField(head, "auto-submitted")
+	auto = strings.ToLower(auto)
+	_, autoreply := headerField(head, "x-autoreply")
+	_, autorespond := headerField(head, "x-autorespond")
+	precedence, _ := headerField(head, "precedence")
+	switch {
+	case strings.HasPrefix(auto, "auto-replied"), autoreply, autorespond, strings.EqualFold(precedence, "auto_reply"), autoSubject(subject):
+		return d.mailed(line, b, report{rcpt: sender, reply: firstLines(b.body)}, "auto_reply", "auto_reply", "automatic answer")
+	}
+	d.ignored("mail that is no bounce")
+	return nil
+}
+
+func firstLines(s string) string {
+	f := strings.Fields(s)
+	return strings.Join(f[:min(len(f), 60)], " ")
+}

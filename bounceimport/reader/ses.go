@@ -1,0 +1,98 @@
+package reader
+
+import (
+	"strings"
+
+	"github.com/winnow-email/winnow/bounceimport"
+)
+
+// sesEvents reads an Amazon SES notification or published event, which may be
+// about several recipients (docs.aws.amazon.com, notification-contents).
+func (d *reading) sesEvents(r *jsonRecord, line int64) error {
+	d.format("ses_event")
+	kind := r.get("notificationtype", "eventtype")
+	verdict, hint, list, when := kind, "", "", ""
+	switch kind {
+	case "Bounce":
+		t, sub := r.get("bounce.bouncetype"), r.get("bounce.bouncesubtype")
+		verdict, list, when = t+"/"+sub, "bounce.bouncedrecipients.emailaddress", "bounce.timestamp"
+		switch {
+		case sub == "Suppressed" || sub == "OnAccountSuppressionList":
+			hint = "esp_suppressed"
+		case t == "Permanent":
+			hint = "esp_suppressed"
+		default:
+			if hint = hintOf(t + "/" + sub); hint == "" || hint == "esp_suppressed" {
+				hint = "unknown"
+			}
+		}
+	case "Complaint":
+		list, when = "complaint.complainedrecipients.emailaddress", "complaint.timestamp"
+		verdict, hint = "Complaint/"+r.get("complaint.complaintfeedbacktype", "complaint.complaintsubtype"), feedbackHint(r.get("complaint.complaintfeedbacktype"))
+		if hint == "auth_failure" {
+			hint = "complaint"
+		}
+		if r.get("complaint.complaintsubtype") == "OnAccountSuppressionList" {
+			hint = "esp_suppressed"
+		}
+	case "Delivery":
+		list, when, hint = "delivery.recipients", "delivery.timestamp", "delivered"
+	case "DeliveryDelay":
+		list, when, hint = "deliverydelay.delayedrecipients.emailaddress", "deliverydelay.timestamp", "delayed"
+	case "Open", "Click":
+		list, when, hint = "mail.destination", strings.ToLower(kind)+".timestamp", "delivered"
+	case "Subscription":
+		list, when, hint = "mail.destination", "subscription.timestamp", "unsubscribe"
+	case "Send", "Reject", "Rendering Failure", "RenderingFailure", "AmazonSnsSubscriptionSucceeded", "Received":
+		d.ignored("event " + kind)
+		return nil
+	default:
+		d.unmapped(line, "event "+kind)
+		return nil
+	}
+	used := false
+	for i := range r.leaves {
+		l := &r.leaves[i]
+		if l.path != list {
+			continue
+		}
+		e := d.event("ses_event")
+		e.Recipient, e.Hint, e.Verdict = jsonText(l.value), hint, verdict
+		e.Time = d.time(r.get(when, "mail.timestamp"))
+		e.Sender, e.MessageID = cleanRecipient(r.get("mail.source")), r.get("mail.commonheaders.messageid", "mail.messageid")
+		switch kind {
+		case "Bounce":
+			e.Reply = unSMTP(r.in(l.elem, "bounce.bouncedrecipients.diagnosticcode"))
+			e.Status = statusOnly(r.in(l.elem, "bounce.bouncedrecipients.status"))
+			if strings.HasSuffix(verdict, "Suppressed") || strings.HasSuffix(verdict, "OnAccountSuppressionList") {
+				e.Reply, e.Status = "", ""
+			}
+		case "DeliveryDelay":
+			e.Reply = unSMTP(r.in(l.elem, "deliverydelay.delayedrecipients.diagnosticcode"))
+			e.Status = statusOnly(r.in(l.elem, "deliverydelay.delayedrecipients.status"))
+		}
+		if strings.IndexByte(e.Recipient, '@') < 0 {
+			continue
+		}
+		if !used {
+			d.acct.Used++
+			used = true
+		}
+		if err := d.emit(line); err != nil {
+			return err
+		}
+	}
+	if !used {
+		d.malformed(line, "no address in the record")
+	}
+	return nil
+}
+
+// Amazon SES, account-level suppression list (sesv2 ListSuppressedDestinations; bulk files).
+func sesSuppression(d *reading, r *jsonRecord, e *bounceimport.Event) outcome {
+	e.Recipient, e.Time, e.Verdict = r.get("emailaddress"), d.time(r.get("lastupdatetime")), r.get("reason")
+	if e.Hint = hintOf(e.Verdict); e.Hint == "" {
+		return unmapped("reason " + e.Verdict)
+	}
+	return outcome{}
+}

@@ -16,6 +16,7 @@ var mayImport = map[string][]string{
 	"winnow/internal/anytime":       {},
 	"winnow/internal/stanza":        {},
 	"winnow/internal/files":         {"github.com/gofrs/flock"},
+	"winnow/internal/api":           {"winnow/internal/files", "winnow/internal/shown"},
 	"winnow/internal/csvrows":       {"github.com/klauspost/compress", "golang.org/x/text", "golang.org/x/sys"},
 	"winnow/validate/lists":         {"golang.org/x/net", "golang.org/x/text"},
 	"winnow/validate/lists/update":  {"winnow/validate/lists", "winnow/internal/files"},
@@ -31,7 +32,7 @@ var mayImport = map[string][]string{
 	"winnow/export/rundir":          {"winnow/export", "winnow/export/summary", "winnow/validate", "winnow/internal/csvrows", "winnow/internal/shown", "github.com/klauspost/compress", "golang.org/x/text"},
 	"winnow/export/waves":           {"winnow/export", "winnow/export/summary", "winnow/validate", "winnow/internal/anytime", "winnow/internal/csvrows"},
 	"winnow/export/report":          {"winnow/bounceimport", "winnow/export", "winnow/export/summary", "winnow/export/rundir", "winnow/export/waves", "winnow/internal/shown"},
-	"winnow/export/esp":             {"winnow/bounceimport", "winnow/export", "winnow/export/summary", "winnow/validate", "winnow/internal/csvrows", "winnow/internal/files", "winnow/internal/shown", "github.com/gocarina/gocsv"},
+	"winnow/export/esp":             {"winnow/bounceimport", "winnow/export", "winnow/export/rundir", "winnow/export/summary", "winnow/validate", "winnow/internal/api", "winnow/internal/csvrows", "winnow/internal/files", "winnow/internal/shown", "github.com/gocarina/gocsv"},
 	"winnow":                        {"winnow/validate", "winnow/bounceimport", "winnow/export", "winnow/export/summary", "winnow/internal/anytime", "winnow/internal/csvrows", "winnow/internal/files", "winnow/internal/shown", "golang.org/x/sync"},
 }
 

@@ -15,7 +15,6 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/winnow-email/winnow/bounceimport"
 	"github.com/winnow-email/winnow/bounceimport/history"
 	"github.com/winnow-email/winnow/export/esp"
 	"github.com/winnow-email/winnow/internal/files"
@@ -164,32 +163,17 @@ func openSuppressions(ctx context.Context, from, past string) (src *esp.Source, 
 			store.Close()
 			return nil, nil, err
 		}
-		src := &esp.Source{Name: past, Each: func(ctx context.Context, yield func(*esp.Entry) error) error {
-			return eachOfHistory(ctx, store, time.Now(), yield)
-		}}
+		var also func(key string) bool
 		if hashed != nil {
-			src.Also = func(key string) bool { _, ok := hashed(key); return ok }
+			also = func(key string) bool { _, ok := hashed(key); return ok }
 		}
-		return src, func() { store.Close() }, nil
+		return esp.FromHistory(past, store, time.Now(), also), func() { store.Close() }, nil
 	}
 	src, err = esp.OpenRun(from)
 	if errors.Is(err, fs.ErrNotExist) {
 		err = withHint(err, "--from takes the directory that 'winnow clean -o DIR' wrote")
 	}
 	return src, func() {}, err
-}
-
-// eachOfHistory yields what a history says must not be mailed at the time now.
-func eachOfHistory(ctx context.Context, h bounceimport.Source, now time.Time, yield func(*esp.Entry) error) error {
-	return h.Records(ctx, now, nil, func(key string, r bounceimport.Record) error {
-		if r.Held != "" || r.Action != bounceimport.SuppressNow && r.Action != bounceimport.Count || !r.Until.IsZero() && !now.Before(r.Until) {
-			return nil
-		}
-		e := esp.Entry{Address: key, Key: key, Word: "bounce_" + r.Category, At: r.Last, Source: r.Source}
-		e.Reason, _ = esp.ReasonOf(e.Word)
-		e.SetReply(r.Reply)
-		return yield(&e)
-	})
 }
 
 func printExport(w io.Writer, t *esp.Target, r *esp.Report, dir string) {
@@ -227,7 +211,7 @@ func printKnow(w io.Writer, t *esp.Target, r *esp.Report) {
 	shown.Fprintf(w, "\n")
 	shown.Fprintf(w, "Know before:\n")
 	if t.Scope != "file" {
-		shown.Wrap(w, "  ", t.Caps.String())
+		shown.Wrap(w, "  ", t.Effects())
 	}
 	if t.Beside != "" {
 		shown.Wrap(w, "  ", strings.ToUpper(t.Beside[:1])+t.Beside[1:]+".")

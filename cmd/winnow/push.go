@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/winnow-email/winnow/export/esp"
+	"github.com/winnow-email/winnow/internal/api"
 	"github.com/winnow-email/winnow/internal/shown"
 )
 
@@ -52,7 +53,7 @@ func (e *env) push(ctx context.Context, o *pushOptions) error {
 	if err != nil {
 		return err
 	}
-	if o.Key, err = esp.Keys(o.keyFile, os.Getenv); err != nil {
+	if o.Key, err = api.FromFile(ctx, o.keyFile, os.Getenv); err != nil {
 		return err
 	}
 	src, done, err := openSuppressions(ctx, o.from, o.history)
@@ -66,7 +67,7 @@ func (e *env) push(ctx context.Context, o *pushOptions) error {
 	o.Note = func(s string) { e.note("%s", s) }
 	o.Progress = e.pushProgress()
 	b, err := esp.Push(ctx, t, src, o.PushOptions)
-	return e.reportPush(t, b, o.asJSON, err)
+	return e.reportPush(ctx, t, b, o.asJSON, err)
 }
 
 // pushProgress returns what shows on a terminal how far a push is; nil elsewhere.
@@ -96,7 +97,8 @@ is there already, and counts.
 It sends what 'winnow export' would write and what is not there yet, in batches,
 at the provider's own pace. A journal records every batch: after a break the
 same command goes on where it stopped. The balance at the end says where every
-entry is; the exit code is 1 when it is not known of any.
+entry is; the exit code is 1 when it is not known of any, and when there is no
+key, so that nothing was asked.
 
 Keys come from the environment or from a private file (mode 0600) with lines
 NAME=value; they are never printed. Nothing is ever deleted at the provider.
@@ -164,10 +166,9 @@ func fileName(s string) string {
 }
 
 // reportPush prints the balance and turns it into an exit code.
-func (e *env) reportPush(t *esp.Target, b *esp.Balance, asJSON bool, err error) error {
+func (e *env) reportPush(ctx context.Context, t *esp.Target, b *esp.Balance, asJSON bool, err error) error {
 	var brake *esp.BrakeError
-	var nokey *esp.NoKeyError
-	var cut *esp.InterruptedError
+	var nokey *api.NoKeyError
 	if b != nil && (err == nil || b.Sent+b.Rejected+b.Unknown > 0) {
 		var perr error
 		if asJSON {
@@ -185,7 +186,7 @@ func (e *env) reportPush(t *esp.Target, b *esp.Balance, asJSON bool, err error) 
 		return withHint(err, "look at what is new ('winnow export'), then raise the limit or give the flag; see 'winnow push --help'")
 	case errors.As(err, &nokey):
 		return withHint(err, "'winnow push --help' tells which key each target needs")
-	case errors.As(err, &cut):
+	case ctx.Err() != nil:
 		done := int64(0)
 		if b != nil {
 			done = b.Sent
@@ -195,6 +196,9 @@ func (e *env) reportPush(t *esp.Target, b *esp.Balance, asJSON bool, err error) 
 		return withHint(err, "the same command goes on where this one stopped")
 	default:
 		return err
+	}
+	if b.Offline {
+		return withHint(fmt.Errorf("nothing was asked of %s: there is no key", t.Title), "'winnow push --help' tells which key each target needs")
 	}
 	if b.Unknown > 0 {
 		return withHint(fmt.Errorf("it is not known of %s whether they arrived", shown.Plural(b.Unknown, "entry", "entries")),

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -59,7 +60,7 @@ func (l *mailgunFake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		for _, x := range rows {
 			l.have[x.Address] = x.Error
 		}
-		w.Write([]byte(`{}`))
+		fmt.Fprintf(w, `{"message":"%d addresses have been added to the bounces table"}`, len(rows))
 	default:
 		w.Write([]byte(`{}`))
 	}
@@ -131,14 +132,15 @@ func TestPushCommand(t *testing.T) {
 	os.WriteFile("keys.env", []byte("MAILGUN_API_KEY="+key+"\n"), 0o644)
 	fromHistory := []string{"push", "--to", "mailgun", "--scope", "mg.example.com", "--history", "winnow.db", "--base-url", srv.URL, "--key-file", "keys.env", "--yes"}
 	_, errs := winnow(exitFailed, fromHistory...)
-	has(errs, "can be read by others (mode 0644); chmod 600 keys.env")
+	has(errs, "can be read by others (mode 0644)", "chmod 600 keys.env")
 	os.Chmod("keys.env", 0o600)
 	out, _ = winnow(exitDone, fromHistory...)
 	has(out, "Mailgun: 1 entry sent")
 
-	// Without a key a dry run is still a plan; a push is not.
-	out, _ = winnow(exitDone, push...)
+	// Without a key a dry run is still a plan, and says that nothing was asked.
+	out, errs = winnow(exitFailed, push...)
 	has(out, "2 entries would be sent", "Note: no credentials: set MAILGUN_API_KEY")
+	has(errs, "winnow: error: nothing was asked of Mailgun: there is no key", "winnow: hint")
 	_, errs = winnow(exitFailed, append(push, "--yes")...)
 	has(errs, "winnow: error: no credentials: set MAILGUN_API_KEY")
 

@@ -27,6 +27,7 @@ import (
 	"time"
 
 	"github.com/winnow-email/winnow/bounceimport"
+	"github.com/winnow-email/winnow/internal/shown"
 )
 
 // Reason is why an address must not be mailed, in the terms that providers share.
@@ -140,104 +141,6 @@ func ReasonOf(word string) (Reason, bool) {
 	return "", false
 }
 
-// Caps is what a target can hold and what it does beside holding it.
-type Caps struct {
-	Words      map[Reason]string // the provider's word; a reason that is absent cannot be held
-	Scope      string            // for what one entry counts: account, domain, stream, audience …
-	MaxRows    int               // of one file, header included; 0: no limit known
-	MaxBytes   int64             // of one file; 0: no limit known
-	Batch      int               // addresses in one call of the API
-	BatchBytes int               // bytes of the body of one call; 0: no limit known
-
-	CreatesContacts bool   // unknown addresses become contacts, which may cost money
-	Destructive     bool   // other data of the address is lost
-	Reversible      bool   // an entry can be taken back by the user
-	Async           bool   // the provider works it off later
-	Beside          string // what else a user should know before, one sentence each
-}
-
-// String says in a line what an entry is there.
-func (c *Caps) String() string {
-	s := "Scope: " + c.Scope + "."
-	if c.CreatesContacts {
-		s += " Unknown addresses become contacts."
-	}
-	if c.Destructive {
-		s += " Other data of the address is lost."
-	}
-	if c.Reversible {
-		s += " Entries can be taken back by hand."
-	} else {
-		s += " Entries cannot be taken back by you."
-	}
-	if c.Async {
-		s += " They are worked off later."
-	}
-	return s
-}
-
-// Dangers names what a push does beside suppressing, for which the user's word
-// is needed.
-func (c *Caps) Dangers() []string {
-	var d []string
-	if c.CreatesContacts {
-		d = append(d, "creates-contacts")
-	}
-	if c.Destructive {
-		d = append(d, "destructive")
-	}
-	return d
-}
-
-// Target is one place that suppressions can go to.
-type Target struct {
-	Name  string // as on the command line
-	Title string // as the provider writes itself
-	Caps
-	Steps []string // how to import the files, in the provider's own terms
-	Docs  string   // where the provider describes it; "": no page was checked
-
-	files      []file
-	anyAddress bool // takes whatever was on the list, well-formed or not
-	hash       string
-	ScopeHelp  string                      // what --scope names, for a push; "": it has none
-	KeyNames   []string                    // the environment variables of the credentials
-	open       func(*Config) (*api, error) // nil: files only
-}
-
-// CanPush says whether the target has an API that winnow writes to.
-func (t *Target) CanPush() bool { return t.open != nil }
-
-// Targets returns all targets in the order of the help text: the general
-// forms, then the providers that can be pushed to, then the others.
-func Targets() []*Target {
-	return []*Target{
-		csvTarget, jsonlTarget, md5Target, sha256Target, hmacTarget,
-		mailgun, sendgrid, sendgridGroup, ses, sesImport, postmark, sparkpost, mailchimp, brevo, klaviyo, listmonk,
-		activecampaign, campaignmonitor, constantcontact, customerio, hubspot, iterable, mailjet, mautic, phplist, resend, salesforce,
-	}
-}
-
-// Find returns the target of a name. Its error names those that are meant
-// perhaps, or all.
-func Find(name string) (*Target, error) {
-	name = strings.ToLower(name)
-	var all, near []string
-	for _, t := range Targets() {
-		if t.Name == name {
-			return t, nil
-		}
-		all = append(all, t.Name)
-		if n := min(3, len(name), len(t.Name)); n > 0 && t.Name[:n] == name[:n] {
-			near = append(near, t.Name)
-		}
-	}
-	if near != nil {
-		return nil, fmt.Errorf("there is no target %q; is %s meant?", name, strings.Join(near, ", "))
-	}
-	return nil, fmt.Errorf("there is no target %q; targets are %s", name, strings.Join(all, ", "))
-}
-
 // plain says whether an address has the form that every provider takes: ASCII,
 // one unquoted local part, a domain name with a dot (RFC 5321 4.1.2 without
 // quoted strings and address literals).
@@ -272,8 +175,8 @@ func plain(address string) bool {
 	return true
 }
 
-// oneLine makes text that strangers wrote fit for a cell or a message: control
-// characters become spaces, and it is cut at n bytes between characters.
+// oneLine makes text that strangers wrote fit for a field of JSON: control
+// characters become spaces, each by itself, and it is cut at n bytes.
 func oneLine(s string, n int) string {
 	clean := func(r rune) rune {
 		if r < 0x20 || r == 0x7f || r >= 0x80 && r < 0xa0 || r == 0x2028 || r == 0x2029 || r == 0x202e {
@@ -281,12 +184,5 @@ func oneLine(s string, n int) string {
 		}
 		return r
 	}
-	s = strings.TrimSpace(strings.Map(clean, strings.ToValidUTF8(s, "?")))
-	if len(s) > n {
-		for n > 0 && s[n]&0xc0 == 0x80 {
-			n--
-		}
-		s = s[:n]
-	}
-	return s
+	return shown.Prefix(strings.TrimSpace(strings.Map(clean, strings.ToValidUTF8(s, "?"))), n)
 }

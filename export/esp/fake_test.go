@@ -2,6 +2,7 @@ package esp
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -15,6 +16,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/winnow-email/winnow/internal/api"
 )
 
 // fake is a provider on loopback: it keeps what it is told, lists it in pages,
@@ -37,7 +40,34 @@ type fake struct {
 	authed   func(r *http.Request) bool
 	onCall   func(n int) // after a writing call
 	failJobs bool
-	failed   map[string]int // id -> records that a job left out
+	failed   map[string]int    // id -> records that a job left out
+	done     map[string]int    // id -> records that a job worked off
+	silent   func(string) bool // addresses that it drops without a word
+	next     func(string) string
+	clock    *fakeClock
+}
+
+// fakeClock is a clock on which nobody waits.
+type fakeClock struct {
+	mu    sync.Mutex
+	now   time.Time
+	slept []time.Duration
+}
+
+func (c *fakeClock) clock() *api.Clock {
+	return &api.Clock{
+		Now: func() time.Time {
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			return c.now
+		},
+		Sleep: func(ctx context.Context, d time.Duration) error {
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			c.now, c.slept = c.now.Add(d), append(c.slept, d)
+			return ctx.Err()
+		},
+	}
 }
 
 const canaryKey = "CANARY-KEY-7f3a9c-us21"
@@ -53,7 +83,12 @@ var fakeScope = map[string]string{
 }
 
 func newFake(t testing.TB, target string) *fake {
-	f := &fake{t: t, name: target, serve: fakes[target], state: map[string]string{}, jobs: map[string]string{}, failed: map[string]int{}, faults: map[int]string{}, object: map[string][]byte{}, left: -1}
+	f := &fake{
+		t: t, name: target, serve: fakes[target], state: map[string]string{}, jobs: map[string]string{}, failed: map[string]int{}, done: map[string]int{}, faults: map[int]string{}, object: map[string][]byte{}, left: -1,
+		clock:  &fakeClock{now: time.Now()},
+		silent: func(string) bool { return false },
+		next:   func(link string) string { return link },
+	}
 	f.odd = func(a string) bool { return strings.Contains(a, "odd") }
 	f.authed = func(r *http.Request) bool {
 		user, pass, _ := r.BasicAuth()
@@ -83,18 +118,18 @@ func newFake(t testing.TB, target string) *fake {
 	return f
 }
 
-func (f *fake) keys(name string) Secret {
+func fakeKeys(name string) string {
 	switch name {
 	case "AWS_ACCESS_KEY_ID":
-		return NewSecret("AKIDEXAMPLE")
+		return "AKIDEXAMPLE"
 	case "AWS_REGION":
-		return NewSecret("eu-west-1")
+		return "eu-west-1"
 	case "AWS_SESSION_TOKEN", "AWS_DEFAULT_REGION":
-		return Secret{}
+		return ""
 	case "LISTMONK_TOKEN":
-		return NewSecret("user:" + canaryKey)
+		return "user:" + canaryKey
 	}
-	return NewSecret(canaryKey)
+	return canaryKey
 }
 
 func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -125,6 +160,12 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		f.serve(f, rec, r, body)
 		rec = httptest.NewRecorder()
 		rec.WriteHeader(http.StatusServiceUnavailable)
+	case "lie": // by its status all went well
+		reply200(rec, lies[f.name])
+	case "mute": // done, and not confirmed
+		f.serve(f, rec, r, body)
+		rec = httptest.NewRecorder()
+		reply200(rec, map[string]any{})
 	default:
 		f.serve(f, rec, r, body)
 	}
@@ -155,9 +196,9 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (f *fake) throttle(w http.ResponseWriter) {
 	switch f.name {
 	case "mailgun":
-		w.Header().Set("X-RateLimit-Reset", strconv.FormatInt(time.Now().Add(7500*time.Millisecond).UnixMilli(), 10))
+		w.Header().Set("X-RateLimit-Reset", strconv.FormatInt(f.clock.now.Add(7500*time.Millisecond).UnixMilli(), 10))
 	case "sendgrid", "sendgrid-group":
-		w.Header().Set("X-RateLimit-Reset", strconv.FormatInt(time.Now().Unix()+8, 10))
+		w.Header().Set("X-RateLimit-Reset", strconv.FormatInt(f.clock.now.Unix()+8, 10))
 	case "ses":
 		w.Header().Set("X-Amzn-Errortype", "ThrottlingException")
 		w.WriteHeader(400)
@@ -176,12 +217,28 @@ func (f *fake) throttle(w http.ResponseWriter) {
 	fmt.Fprint(w, `{"message":"slow down"}`)
 }
 
+// lies are the bodies with which a provider that has answered 200 says that it did
+// nothing.
+var lies = map[string]any{
+	"mailgun":        map[string]any{"message": "Bounces were not added: the domain is disabled"},
+	"sendgrid":       map[string]any{"errors": []any{map[string]any{"field": nil, "message": "internal error"}}},
+	"sendgrid-group": map[string]any{"errors": []any{map[string]any{"field": "group_id", "message": "group not found"}}},
+	"ses":            map[string]any{"__type": "InternalServiceErrorException", "message": "try again"},
+	"ses-import":     map[string]any{"__type": "InternalServiceErrorException", "message": "try again"},
+	"postmark":       map[string]any{"ErrorCode": 100, "Message": "Maintenance"},
+	"sparkpost":      map[string]any{"errors": []any{map[string]any{"message": "resource limit", "code": "1900"}}},
+	"mailchimp":      map[string]any{"title": "Internal Server Error", "status": 500, "detail": "An unexpected internal error has occurred."},
+	"brevo":          map[string]any{"code": "invalid_parameter", "message": "import refused"},
+	"klaviyo":        map[string]any{"errors": []any{map[string]any{"title": "A server error occurred."}}},
+	"listmonk":       map[string]any{"message": "Internal Server Error"},
+}
+
 // patient are the fakes that say how long to wait: about 7 seconds.
 var patient = []string{"mailgun", "sendgrid", "sendgrid-group", "brevo", "klaviyo"}
 
 // put takes one entry, unless the fault of the call says that it is lost.
 func (f *fake) put(place, address, word string) {
-	if f.left == 0 {
+	if f.left == 0 || f.silent(address) {
 		return
 	}
 	if f.left > 0 {
@@ -234,7 +291,7 @@ func fakeMailgun(f *fake, w http.ResponseWriter, r *http.Request, body []byte) {
 		for _, a := range page(f.list(parts[2]), at, size) {
 			items = append(items, map[string]string{"address": a})
 		}
-		reply200(w, map[string]any{"items": items, "paging": map[string]string{"next": fmt.Sprintf("https://api.mailgun.net%s?at=%d", r.URL.Path, at+size)}})
+		reply200(w, map[string]any{"items": items, "paging": map[string]string{"next": f.next(fmt.Sprintf("%s%s?at=%d", f.srv.URL, r.URL.Path, at+size))}})
 	case len(parts) == 3 && parts[1] == "mg.example.com" && r.Method == "POST":
 		var rows []struct{ Address, Code, Error, Created_at string }
 		if err := json.Unmarshal(body, &rows); err != nil || len(rows) > 1000 {
@@ -247,10 +304,13 @@ func fakeMailgun(f *fake, w http.ResponseWriter, r *http.Request, body []byte) {
 				return
 			}
 		}
+		n := 0
 		for _, x := range rows {
-			f.put(parts[2], x.Address, x.Code)
+			if f.put(parts[2], x.Address, x.Code); !f.silent(x.Address) {
+				n++
+			}
 		}
-		reply200(w, map[string]string{"message": "added"})
+		reply200(w, map[string]string{"message": fmt.Sprintf("%d addresses have been added to the %s table", n, parts[2])})
 	default:
 		w.WriteHeader(404)
 	}
@@ -285,7 +345,7 @@ func fakeSendGrid(f *fake, w http.ResponseWriter, r *http.Request, body []byte) 
 			f.put(place, a, "x")
 		}
 		w.WriteHeader(201)
-		json.NewEncoder(w).Encode(in)
+		json.NewEncoder(w).Encode(map[string]any{"recipient_emails": slices.DeleteFunc(in.Recipient_emails, f.silent)})
 	default:
 		w.WriteHeader(404)
 	}
@@ -314,8 +374,7 @@ func fakeSES(f *fake, w http.ResponseWriter, r *http.Request, body []byte) {
 			refuse(w, "Invalid email address<%s>.", in.EmailAddress)
 			return
 		}
-		f.put("ses", in.EmailAddress, in.Reason)
-		reply200(w, struct{}{})
+		f.put("ses", in.EmailAddress, in.Reason) // and an empty body
 	case r.Method == "PUT" && strings.HasPrefix(r.URL.Path, "/bucket/winnow/in/"):
 		f.object["s3:/"+r.URL.Path] = body
 	case r.Method == "DELETE" && strings.HasPrefix(r.URL.Path, "/bucket/winnow/in/"):
@@ -345,7 +404,9 @@ func fakeSES(f *fake, w http.ResponseWriter, r *http.Request, body []byte) {
 					f.failed[id]++
 					continue
 				}
-				f.put("ses", a, reason)
+				if f.put("ses", a, reason); !f.silent(a) {
+					f.done[id]++
+				}
 			}
 		}
 		reply200(w, map[string]string{"JobId": id})
@@ -355,7 +416,7 @@ func fakeSES(f *fake, w http.ResponseWriter, r *http.Request, body []byte) {
 		if st == "PROCESSING" {
 			f.jobs[id] = "COMPLETED" // at the second look
 		}
-		reply200(w, map[string]any{"JobStatus": st, "FailedRecordsCount": f.failed[id], "FailureInfo": map[string]string{"ErrorMessage": "no access for canary@example.com"}})
+		reply200(w, map[string]any{"JobStatus": st, "ProcessedRecordsCount": f.done[id], "FailedRecordsCount": f.failed[id], "FailureInfo": map[string]string{"ErrorMessage": "no access for canary@example.com"}})
 	default:
 		w.WriteHeader(404)
 	}
@@ -387,6 +448,7 @@ func fakePostmark(f *fake, w http.ResponseWriter, r *http.Request, body []byte) 
 			}
 			f.put("pm", s.EmailAddress, "ManualSuppression")
 		}
+		in.Suppressions = slices.DeleteFunc(in.Suppressions, func(s row) bool { return f.silent(s.EmailAddress) })
 		reply200(w, in)
 	default:
 		w.WriteHeader(404)
@@ -408,7 +470,7 @@ func fakeSparkPost(f *fake, w http.ResponseWriter, r *http.Request, body []byte)
 		n := number(r, "cursor")
 		links := []map[string]string{{"href": at + "?cursor=initial", "rel": "first"}}
 		if n+60 < len(all) {
-			links = append(links, map[string]string{"href": fmt.Sprintf("%s?cursor=%d", at, n+60), "rel": "next"})
+			links = append(links, map[string]string{"href": f.next(fmt.Sprintf("%s?cursor=%d", at, n+60)), "rel": "next"})
 		}
 		reply200(w, map[string]any{"results": page(all, n, 60), "links": links})
 	case r.Method == "PUT" && r.URL.Path == at:
@@ -454,15 +516,27 @@ func fakeMailchimp(f *fake, w http.ResponseWriter, r *http.Request, body []byte)
 			refuse(w, "too many, or a required merge field is missing")
 			return
 		}
-		var errs []map[string]string
+		errs, added, updated := []map[string]string{}, []map[string]string{}, []map[string]string{}
 		for _, m := range in.Members {
 			if f.odd(m.Email_address) {
 				errs = append(errs, map[string]string{"email_address": m.Email_address, "error": m.Email_address + " looks fake", "error_code": "ERROR_GENERIC"})
 				continue
 			}
+			if f.silent(m.Email_address) {
+				continue
+			}
+			contact := map[string]string{"email_address": m.Email_address, "status": m.Status}
+			if _, there := f.state[m.Status+" "+strings.ToLower(m.Email_address)]; there {
+				updated = append(updated, contact)
+			} else {
+				added = append(added, contact)
+			}
 			f.put(m.Status, m.Email_address, "x")
 		}
-		reply200(w, map[string]any{"errors": errs, "error_count": len(errs)})
+		reply200(w, map[string]any{
+			"new_members": added, "updated_members": updated, "errors": errs,
+			"total_created": len(added), "total_updated": len(updated), "error_count": len(errs),
+		})
 	default:
 		w.WriteHeader(404)
 	}
@@ -530,7 +604,7 @@ func fakeKlaviyo(f *fake, w http.ResponseWriter, r *http.Request, body []byte) {
 		links := map[string]any{"next": nil}
 		if at+100 < len(all) {
 			q.Set("page[cursor]", fmt.Sprint(at+100))
-			links["next"] = "https://a.klaviyo.com/api/profiles?" + q.Encode()
+			links["next"] = f.next(f.srv.URL + "/api/profiles?" + q.Encode())
 		}
 		reply200(w, map[string]any{"data": out, "links": links})
 	case r.Method == "POST" && r.URL.Path == jobs:
@@ -621,7 +695,7 @@ func fakeListmonk(f *fake, w http.ResponseWriter, r *http.Request, body []byte) 
 				}
 				continue
 			}
-			if !f.odd(sc.Text()) {
+			if !f.odd(sc.Text()) && !f.silent(sc.Text()) {
 				f.put("lm", sc.Text(), "x")
 				f.failed["imported"]++
 			}

@@ -69,7 +69,7 @@ var csvTarget = &Target{
 	Caps:       Caps{Words: own(), Scope: "file", Reversible: true},
 	anyAddress: true,
 	files: []file{{name: "suppressions", what: "one row an address, with its reason", enc: rows(func(e *Entry, word string) []csvRow {
-		return []csvRow{{e.Address, word, e.Word, code(e.Code), e.Status, date(e.At, time.RFC3339), shown.Cell(e.Source), shown.Cell(e.Text)}}
+		return []csvRow{{e.Address, word, shown.Cell(e.Word), code(e.Code), shown.Cell(e.Status), date(e.At, time.RFC3339), shown.Cell(e.Source), shown.Cell(e.Text)}}
 	})}},
 	Steps: []string{"Import the column 'address' wherever suppressions are kept; 'reason' tells bounces from opt-outs."},
 }

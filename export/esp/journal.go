@@ -10,16 +10,11 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/winnow-email/winnow/internal/files"
-	"github.com/winnow-email/winnow/internal/shown"
 )
-
-// missed is an item that was taken and is not there: batch and index.
-type missed struct{ batch, at int }
 
 // record is one line of the journal.
 type record struct {
@@ -43,6 +38,12 @@ type batchState struct {
 	done  *record
 }
 
+type jobRef struct {
+	ID   string `json:"id"`
+	From int    `json:"from"`
+	To   int    `json:"to"`
+}
+
 // journal is what a push has done so far, one line a step, on the disk before
 // the next step begins. It holds no addresses; the plan beside it does, until
 // the push is finished.
@@ -54,17 +55,11 @@ type journal struct {
 	resumed bool
 	report  Report
 	state   map[int]*batchState
-
-	verified bool              // the list was looked at afterwards, and gave the two below
-	missing  map[missed]bool   // taken or unknown, and not there
-	rejected map[missed]string // with the reason
 }
 
 const (
-	journalName  = "journal.jsonl"
-	planName     = "plan.jsonl"
-	rejectedName = "rejected.csv"
-	unknownName  = "unknown.csv"
+	journalName = "journal.jsonl"
+	planName    = "plan.jsonl"
 )
 
 // openJournal opens the journal in dir and reads what an earlier push of the
@@ -80,47 +75,15 @@ func openJournal(dir, set string) (*journal, error) {
 	case err != nil:
 		return nil, err
 	}
-	j := &journal{dir: dir, set: set, unlock: unlock, state: map[int]*batchState{}}
+	j := &journal{dir: dir, set: set, unlock: unlock}
 	b, err := os.ReadFile(filepath.Join(dir, journalName))
-	if errors.Is(err, os.ErrNotExist) {
-		return j, nil
-	}
-	if err != nil {
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		j.close()
 		return nil, err
 	}
-	good := 0
-	for line := range strings.Lines(string(b)) {
-		var r record
-		if !strings.HasSuffix(line, "\n") || json.Unmarshal([]byte(line), &r) != nil {
-			break // torn by a crash: the step did not happen, and is done again
-		}
-		good += len(line)
-		switch r.T {
-		case "plan":
-			j.resumed = r.Set == set && r.Report != nil
-			if j.resumed {
-				j.report = *r.Report
-			}
-		case "begin":
-			j.state[r.B] = &batchState{hash: r.Hash}
-		case "job":
-			if st := j.state[r.B]; st != nil {
-				st.jobs, st.first = r.Jobs, outcome{rejected: r.Rejected, unknown: r.Unknown}
-			}
-		case "done":
-			if st := j.state[r.B]; st != nil {
-				st.done = &r
-			}
-		case "end":
-			j.resumed = false
-		}
-	}
-	if _, err := os.Stat(filepath.Join(dir, planName)); err != nil {
-		j.resumed = false
-	}
-	if !j.resumed {
-		j.state = map[int]*batchState{}
+	good := j.read(b)
+	if _, err := os.Stat(filepath.Join(dir, planName)); err != nil || !j.resumed {
+		j.resumed, j.state = false, map[int]*batchState{}
 		return j, nil
 	}
 	if j.f, err = os.OpenFile(filepath.Join(dir, journalName), os.O_RDWR, 0o600); err == nil {
@@ -135,11 +98,49 @@ func openJournal(dir, set string) (*journal, error) {
 	return j, nil
 }
 
+// read takes up the steps of a journal, and returns how many of its bytes are
+// whole: a step that was torn by a crash did not happen, and is done again.
+func (j *journal) read(b []byte) (good int) {
+	j.state = map[int]*batchState{}
+	for line := range strings.Lines(string(b)) {
+		var r record
+		if !strings.HasSuffix(line, "\n") || json.Unmarshal([]byte(line), &r) != nil {
+			break
+		}
+		good += len(line)
+		switch r.T {
+		case "plan":
+			j.resumed = r.Set == j.set && r.Report != nil
+			if j.resumed {
+				j.report = *r.Report
+			}
+		case "begin":
+			j.state[r.B] = &batchState{hash: r.Hash}
+		case "job":
+			if st := j.state[r.B]; st != nil {
+				st.jobs, st.first = r.Jobs, outcome{rejected: r.Rejected, unknown: r.Unknown, why: r.Why}
+			}
+		case "done":
+			if st := j.state[r.B]; st != nil {
+				st.done = &r
+			}
+		case "end":
+			j.resumed = false
+		}
+	}
+	return good
+}
+
 func (j *journal) close() {
 	if j.f != nil {
 		j.f.Close()
 	}
 	j.unlock()
+}
+
+// misfit is the error of a journal that is about something else than its plan.
+func (j *journal) misfit() error {
+	return fmt.Errorf("the journal in %s does not fit its plan; delete that directory to start anew", j.dir)
 }
 
 // write appends a step and waits until it is on the disk.
@@ -160,20 +161,29 @@ func (j *journal) write(r record) error {
 	return j.f.Sync()
 }
 
+// end closes the books, and removes the plan, which holds addresses that nobody
+// needs any more.
+func (j *journal) end() error {
+	if err := j.write(record{T: "end"}); err != nil {
+		return err
+	}
+	return os.Remove(filepath.Join(j.dir, planName))
+}
+
 // planWriter writes the plan; it counts only once it is committed.
 type planWriter struct {
-	j   *journal
-	f   *os.File
-	buf *bufio.Writer
-	enc *json.Encoder
+	j    *journal
+	file *files.Whole
+	buf  *bufio.Writer
+	enc  *json.Encoder
 }
 
 func (j *journal) newPlan() (*planWriter, error) {
-	f, err := os.OpenFile(filepath.Join(j.dir, planName+".new"), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	f, err := files.Replace(filepath.Join(j.dir, planName))
 	if err != nil {
 		return nil, err
 	}
-	w := &planWriter{j: j, f: f, buf: bufio.NewWriter(f)}
+	w := &planWriter{j: j, file: f, buf: bufio.NewWriter(f)}
 	w.enc = json.NewEncoder(w.buf)
 	return w, nil
 }
@@ -181,25 +191,19 @@ func (j *journal) newPlan() (*planWriter, error) {
 func (w *planWriter) add(it *item) error { return w.enc.Encode(it) }
 
 func (w *planWriter) abort() {
-	if w.f != nil {
-		w.f.Close()
-		os.Remove(w.f.Name())
+	if w.file != nil {
+		w.file.Abandon()
 	}
 }
 
-// commit makes the plan the one that the journal is about. The journal is begun
-// anew first: a crash between the two leaves no plan, and so nothing to resume.
-func (w *planWriter) commit(rep *Report) error {
-	if err := errors.Join(w.buf.Flush(), w.f.Sync(), w.f.Close()); err != nil {
+// commit makes the plan the one that the journal is about, without the lists of an
+// earlier push. The journal is begun anew first: a crash between the two leaves no
+// plan, and so nothing to resume.
+func (w *planWriter) commit(rep *Report, lists ...string) error {
+	if err := w.buf.Flush(); err != nil {
 		return err
 	}
-	name := w.f.Name()
-	w.f = nil
-	plan := filepath.Join(w.j.dir, planName)
-	if err := os.Remove(plan); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err
-	}
-	for _, old := range []string{rejectedName, unknownName} {
+	for _, old := range append(lists, planName) {
 		if err := os.Remove(filepath.Join(w.j.dir, old)); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return err
 		}
@@ -212,10 +216,9 @@ func (w *planWriter) commit(rep *Report) error {
 	if err := w.j.write(record{T: "plan", Set: w.j.set, Report: rep}); err != nil {
 		return err
 	}
-	if err := os.Rename(name, plan); err != nil {
-		return err
-	}
-	return syncDir(w.j.dir)
+	plan := w.file
+	w.file = nil
+	return errors.Join(plan.Commit(), syncDir(w.j.dir))
 }
 
 // batches cuts the plan into the batches of single calls, always alike.
@@ -278,82 +281,6 @@ func batchHash(items []item) string {
 		io.WriteString(h, items[i].Say+"\x00"+items[i].ID+"\n")
 	}
 	return hex.EncodeToString(h.Sum(nil)[:16])
-}
-
-// finish writes the lists of what was not taken, ends the journal and removes
-// the plan, which holds addresses that nobody needs any more.
-func (j *journal) finish(t *Target, lane func(string) string, b *Balance) ([]string, error) {
-	var lists []string
-	var rejected, unknown []byte
-	if b.Rejected+b.Unknown > 0 {
-		add := func(to *[]byte, e *Entry, why string) {
-			if *to == nil {
-				*to = appendRow(nil, []string{"address", "reason", "why"})
-			}
-			*to = appendRow(*to, []string{e.Address, string(e.Reason), shown.Cell(why)})
-		}
-		err := j.batches(t, lane, func(n int, _ string, items []item) error {
-			st := j.state[n]
-			if st == nil || st.done == nil {
-				return nil
-			}
-			if j.verified {
-				for i := range items {
-					if why, ok := j.rejected[missed{n, i}]; ok {
-						add(&rejected, &items[i].Entry, why)
-					} else if j.missing[missed{n, i}] && st.done.Unknown > 0 {
-						add(&unknown, &items[i].Entry, st.done.Why)
-					} else if j.missing[missed{n, i}] {
-						add(&unknown, &items[i].Entry, "taken, but not on the list afterwards")
-					}
-				}
-				return nil
-			}
-			named := map[int]string{}
-			anonymous := ""
-			for _, r := range st.done.Rejected {
-				if named[r.At] = r.Why; r.At < 0 {
-					anonymous = fmt.Sprintf("%d of these %d: %s", r.N, len(items), r.Why)
-				}
-			}
-			for i := range items {
-				switch e := &items[i].Entry; {
-				case named[i] != "":
-					add(&rejected, e, named[i])
-				case anonymous != "":
-					add(&rejected, e, anonymous)
-				case st.done.Unknown > 0:
-					add(&unknown, e, st.done.Why)
-				}
-			}
-			return nil
-		})
-		if err != nil {
-			return nil, err
-		}
-	}
-	for name, rows := range map[string][]byte{rejectedName: rejected, unknownName: unknown} {
-		p := filepath.Join(j.dir, name)
-		if rows == nil {
-			if err := os.Remove(p); err != nil && !errors.Is(err, os.ErrNotExist) {
-				return nil, err
-			}
-			continue
-		}
-		w, err := files.Replace(p)
-		if err != nil {
-			return nil, err
-		}
-		if err := w.Finish(rows); err != nil {
-			return nil, err
-		}
-		lists = append(lists, p)
-	}
-	slices.Sort(lists)
-	if err := j.write(record{T: "end"}); err != nil {
-		return nil, err
-	}
-	return lists, os.Remove(filepath.Join(j.dir, planName))
 }
 
 func syncDir(dir string) error {

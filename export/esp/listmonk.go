@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+
+	"github.com/winnow-email/winnow/internal/api"
 )
 
 // listmonk blocklists subscribers through its import (knadh/listmonk
@@ -34,121 +36,144 @@ var listmonk = &Target{
 // once, and waits for each: a failed import keeps what it has committed, a
 // finished one may have left rows out, so winnow looks afterwards. The key is
 // "user:token" of an API user.
-func openListmonk(c *Config) (*api, error) {
-	if c.BaseURL == "" {
+func openListmonk(a *account) (*service, error) {
+	if a.BaseURL == "" {
 		return nil, errors.New("--base-url is missing: the address of your listmonk, e.g. https://lists.example.com")
 	}
-	keys, err := c.keys("LISTMONK_TOKEN")
+	keys, err := a.Keys.Need("LISTMONK_TOKEN")
 	if err != nil {
 		return nil, err
 	}
-	if !strings.Contains(keys[0].s, ":") {
+	if !strings.Contains(a.Keys.Setting("LISTMONK_TOKEN"), ":") {
 		return nil, errors.New("LISTMONK_TOKEN has the form user:token (listmonk: Admin > Users > API)")
 	}
-	cl, err := newClient("listmonk", "", c, common, 0, bearer("token ", keys[0]))
+	cl, err := api.New(api.Provider{Name: "listmonk", Sign: api.Header("Authorization", "token ", keys[0])}, &a.Config)
 	if err != nil {
 		return nil, err
 	}
-	const at = "/api/import/subscribers"
-	type status struct {
-		Data struct {
-			Status   string
-			Total    int
-			Imported int
-		}
-	}
-	running := func(s string) bool { return s == "importing" || s == "stopping" }
-	a := &api{c: cl, serial: true, verify: true}
-	a.check = func(ctx context.Context, _ map[string]bool) error {
-		var s status
-		if err := cl.json(ctx, "GET", at, nil, &s); err != nil {
-			return err
-		}
-		if !running(s.Data.Status) {
-			return nil
-		}
-		// One import at a time: somebody else's, or ours from before a break.
-		cl.note("listmonk works on another import; waiting for its end")
-		return a.poll(ctx, func() (bool, error) {
-			err := cl.json(ctx, "GET", at, nil, &s)
-			return !running(s.Data.Status), err
-		})
-	}
-	a.fetch = func(ctx context.Context, yield func(address, place string)) error {
-		const size = 1000
-		for page := 1; ; page++ {
-			q := url.Values{"query": {"subscribers.status = 'blocklisted'"}, "page": {fmt.Sprint(page)}, "per_page": {fmt.Sprint(size)}, "order_by": {"id"}, "order": {"asc"}}
-			var got struct {
-				Data struct {
-					Results []struct{ Email string }
-				}
-			}
-			if err := cl.json(ctx, "GET", "/api/subscribers?"+q.Encode(), nil, &got); err != nil {
+	l := listmonkAPI{cl}
+	return &service{
+		c: cl, serial: true, verify: true,
+		check: func(ctx context.Context, _ map[string]bool) error {
+			running, err := l.running(ctx)
+			if err != nil || !running {
 				return err
 			}
-			for _, s := range got.Data.Results {
-				yield(s.Email, "")
-			}
-			if len(got.Data.Results) < size {
-				return nil
-			}
+			// One import at a time: somebody else's, or ours from before a break.
+			cl.Note("listmonk works on another import; waiting for its end")
+			return l.idle(ctx)
+		},
+		fetch: l.fetch,
+		send: func(ctx context.Context, _ string, batch []item) (outcome, error) {
+			return outcome{job: "import"}, l.upload(ctx, batch)
+		},
+		wait: func(ctx context.Context, _ string, batch []item) (outcome, error) { return l.wait(ctx, batch) },
+	}, nil
+}
+
+type listmonkAPI struct{ c *api.Client }
+
+const listmonkImport = "/api/import/subscribers"
+
+type listmonkStatus struct {
+	Data struct {
+		Status   string
+		Total    int
+		Imported int
+	}
+}
+
+func (s *listmonkStatus) running() bool {
+	return s.Data.Status == "importing" || s.Data.Status == "stopping"
+}
+
+func (l listmonkAPI) running(ctx context.Context) (bool, error) {
+	var s listmonkStatus
+	err := l.c.Get(ctx, listmonkImport, &s)
+	return s.running(), err
+}
+
+// idle waits until no import runs.
+func (l listmonkAPI) idle(ctx context.Context) error {
+	return l.c.Poll(ctx, func() (bool, error) {
+		running, err := l.running(ctx)
+		return !running, err
+	})
+}
+
+func (l listmonkAPI) fetch(ctx context.Context, found found) error {
+	const size = 1000
+	type subscriber struct{ Email string }
+	at := func(page int) string {
+		return "/api/subscribers?" + url.Values{
+			"query": {"subscribers.status = 'blocklisted'"}, "page": {fmt.Sprint(page)}, "per_page": {fmt.Sprint(size)}, "order_by": {"id"}, "order": {"asc"},
+		}.Encode()
+	}
+	n := 1
+	return l.c.Pages(ctx, at(n), func(path string) (next string, fresh int, err error) {
+		var page struct {
+			Data struct{ Results []subscriber }
+		}
+		if err := l.c.Get(ctx, path, &page); err != nil {
+			return "", 0, err
+		}
+		if n++; len(page.Data.Results) == size {
+			next = at(n)
+		}
+		return next, each(found, page.Data.Results, func(s *subscriber) (string, string) { return s.Email, "" }), nil
+	})
+}
+
+func (l listmonkAPI) upload(ctx context.Context, batch []item) error {
+	var b bytes.Buffer
+	w := multipart.NewWriter(&b)
+	if err := w.WriteField("params", `{"mode":"blocklist","delim":","}`); err != nil {
+		return err
+	}
+	f, err := w.CreateFormFile("file", "winnow.csv")
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(f, "email\n%s\n", strings.Join(addresses(batch), "\n"))
+	if err := w.Close(); err != nil {
+		return err
+	}
+	for range 5 {
+		_, err = l.c.Call(ctx, http.MethodPost, listmonkImport, w.FormDataContentType(), b.Bytes())
+		if !api.Is(err, http.StatusBadRequest) {
+			break
+		}
+		// 400 also means that an import runs already: perhaps this one, whose answer
+		// was lost. When it has ended, the upload may go again.
+		if running, e := l.running(ctx); e != nil || !running {
+			break
+		}
+		if e := l.idle(ctx); e != nil {
+			return e
 		}
 	}
-	a.send = func(ctx context.Context, _ string, batch []item) (outcome, error) {
-		var b bytes.Buffer
-		w := multipart.NewWriter(&b)
-		if err := w.WriteField("params", `{"mode":"blocklist","delim":","}`); err != nil {
-			return outcome{}, err
+	return err
+}
+
+func (l listmonkAPI) wait(ctx context.Context, batch []item) (outcome, error) {
+	var s listmonkStatus
+	looks := 0
+	err := l.c.Poll(ctx, func() (bool, error) {
+		err := l.c.Get(ctx, listmonkImport, &s)
+		if s.running() {
+			return false, err
 		}
-		f, err := w.CreateFormFile("file", "winnow.csv")
-		if err != nil {
-			return outcome{}, err
-		}
-		fmt.Fprintf(f, "email\n%s\n", strings.Join(addresses(batch), "\n"))
-		if err := w.Close(); err != nil {
-			return outcome{}, err
-		}
-		for range 5 {
-			_, err = cl.call(ctx, http.MethodPost, at, w.FormDataContentType(), b.Bytes())
-			if !is(err, http.StatusBadRequest) {
-				break
-			}
-			// 400 also means that an import runs already: perhaps this one, whose answer
-			// was lost. When it has ended, the upload may go again.
-			var s status
-			if e := cl.json(ctx, "GET", at, nil, &s); e != nil || !running(s.Data.Status) {
-				break
-			}
-			if e := a.poll(ctx, func() (bool, error) {
-				e := cl.json(ctx, "GET", at, nil, &s)
-				return !running(s.Data.Status), e
-			}); e != nil {
-				return outcome{}, e
-			}
-		}
-		return outcome{job: "import"}, err
+		// The count comes some seconds after the end.
+		looks++
+		return s.Data.Imported >= len(batch) || s.Data.Status != "finished" || looks > 4, err
+	})
+	switch left := len(batch) - s.Data.Imported; {
+	case err != nil:
+		return outcome{}, err
+	case s.Data.Status != "finished":
+		return outcome{unknown: len(batch), why: "listmonk's import " + ended(s.Data.Status) + "; its log tells why"}, nil
+	case left > 0:
+		return outcome{rejected: []rejection{{At: -1, N: left, Why: "listmonk left it out; its log tells why"}}}, nil
 	}
-	a.wait = func(ctx context.Context, _ string, batch []item) (outcome, error) {
-		var s status
-		looks := 0
-		err := a.poll(ctx, func() (bool, error) {
-			err := cl.json(ctx, "GET", at, nil, &s)
-			if running(s.Data.Status) {
-				return false, err
-			}
-			// The count comes some seconds after the end.
-			looks++
-			return s.Data.Imported >= len(batch) || s.Data.Status != "finished" || looks > 4, err
-		})
-		switch left := len(batch) - s.Data.Imported; {
-		case err != nil:
-			return outcome{}, err
-		case s.Data.Status != "finished":
-			return outcome{unknown: len(batch), why: "listmonk's import ended as " + oneLine(s.Data.Status, 40) + "; its log tells why"}, nil
-		case left > 0:
-			return outcome{rejected: []rejection{{At: -1, N: left, Why: "listmonk left it out; its log tells why"}}}, nil
-		}
-		return outcome{}, nil
-	}
-	return a, nil
+	return outcome{}, nil
 }

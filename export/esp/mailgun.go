@@ -5,7 +5,12 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"regexp"
+	"strconv"
 	"time"
+
+	"github.com/winnow-email/winnow/internal/api"
+	"github.com/winnow-email/winnow/internal/shown"
 )
 
 // Mailgun keeps bounces, unsubscribes and complaints for each sending domain
@@ -60,7 +65,9 @@ var mailgun = &Target{
 	},
 	files: []file{
 		{name: "mailgun-bounces", reasons: mailgunBounces, what: "a bounce record with code and text", enc: rows(func(e *Entry, _ string) []mailgunBounce {
-			return []mailgunBounce{mailgunBounceOf(e)}
+			b := mailgunBounceOf(e)
+			b.Error = shown.Cell(b.Error)
+			return []mailgunBounce{b}
 		})},
 		{name: "mailgun-unsubscribes", reasons: mailgunOptOuts, what: "an unsubscribe from all tags", enc: rows(func(e *Entry, _ string) []mailgunUnsubscribe {
 			return []mailgunUnsubscribe{{e.Address, "*", date(e.At, mailgunTime)}}
@@ -80,88 +87,118 @@ var mailgun = &Target{
 // openMailgun speaks the suppressions API: Basic authentication as "api", JSON
 // arrays of up to 1,000 records, which are added or updated. Accounts in the EU
 // have the address https://api.eu.mailgun.net.
-func openMailgun(c *Config) (*api, error) {
-	domain, err := c.scope("the sending domain")
+func openMailgun(a *account) (*service, error) {
+	domain, err := a.need("the sending domain")
 	if err != nil {
 		return nil, err
 	}
-	keys, err := c.keys("MAILGUN_API_KEY")
+	keys, err := a.Keys.Need("MAILGUN_API_KEY")
 	if err != nil {
 		return nil, err
 	}
-	cl, err := newClient("Mailgun", "https://api.mailgun.net", c, resetEpoch("X-RateLimit-Reset"), 200*time.Millisecond, func(r *http.Request, _ []byte) error {
-		r.SetBasicAuth("api", keys[0].s)
-		return nil
-	})
+	cl, err := api.New(api.Provider{
+		Name: "Mailgun", Base: "https://api.mailgun.net", Pace: 200 * time.Millisecond,
+		Judge: api.ResetEpoch("X-RateLimit-Reset"), Sign: api.Basic("api", keys[0]),
+	}, &a.Config)
 	if err != nil {
 		return nil, err
 	}
 	at := "/v3/" + url.PathEscape(domain) + "/"
 	lists := map[string]string{"bounce": "bounces", "unsubscribe": "unsubscribes", "complaint": "complaints"}
 	var used map[string]bool
-	return &api{
+	return &service{
 		c: cl,
 		check: func(ctx context.Context, words map[string]bool) error {
 			used = words
-			err := cl.json(ctx, "GET", at+"bounces?limit=1", nil, nil)
-			if is(err, http.StatusNotFound) {
+			err := cl.Get(ctx, at+"bounces?limit=1", nil)
+			if api.Is(err, http.StatusNotFound) {
 				return fmt.Errorf("there is no domain %s at Mailgun for this key; EU accounts need --base-url https://api.eu.mailgun.net", domain)
 			}
 			return err
 		},
 		places: func(word string) []string { return []string{word} },
 		lane:   func(word string) string { return word },
-		fetch: func(ctx context.Context, yield func(address, place string)) error {
+		fetch: func(ctx context.Context, found found) error {
 			for word, list := range lists {
 				if !used[word] {
 					continue
 				}
-				for next := at + list + "?limit=1000"; next != ""; {
-					var page struct {
-						Items  []struct{ Address string }
-						Paging struct{ Next string }
-					}
-					if err := cl.json(ctx, "GET", next, nil, &page); err != nil {
-						return err
-					}
-					for _, i := range page.Items {
-						yield(i.Address, word)
-					}
-					if next = ""; len(page.Items) > 0 {
-						next = pathOf(page.Paging.Next)
-					}
+				if err := mailgunList(ctx, cl, at+list, word, found); err != nil {
+					return err
 				}
 			}
 			return nil
 		},
 		send: func(ctx context.Context, lane string, batch []item) (outcome, error) {
-			var body any
-			switch lane {
-			case "bounce":
-				rows := make([]mailgunBounce, len(batch))
-				for i := range batch {
-					rows[i] = mailgunBounceOf(&batch[i].Entry)
-				}
-				body = rows
-			case "unsubscribe":
-				type row struct {
-					Address string   `json:"address"`
-					Tags    []string `json:"tags"`
-					Created string   `json:"created_at,omitempty"`
-				}
-				rows := make([]row, len(batch))
-				for i := range batch {
-					rows[i] = row{batch[i].Address, []string{"*"}, date(batch[i].At, mailgunTime)}
-				}
-				body = rows
-			default:
-				rows := make([]mailgunComplaint, len(batch))
-				for i := range batch {
-					rows[i] = mailgunComplaint{batch[i].Address, date(batch[i].At, mailgunTime)}
-				}
-				body = rows
+			answer, err := cl.Send(ctx, "POST", at+lists[lane], mailgunRows(lane, batch))
+			if err != nil {
+				return outcome{}, err
 			}
-			return outcome{}, cl.json(ctx, "POST", at+lists[lane], body, nil)
+			return mailgunDone(batch, answer), nil
 		},
 	}, nil
+}
+
+// mailgunList reads one list to its end, which is an empty page: every page has a
+// link to a next one.
+func mailgunList(ctx context.Context, cl *api.Client, at, word string, found found) error {
+	type entry struct{ Address string }
+	return cl.Pages(ctx, at+"?limit=1000", func(path string) (string, int, error) {
+		var page struct {
+			Items  []entry
+			Paging struct{ Next string }
+		}
+		err := cl.Get(ctx, path, &page)
+		if err != nil || len(page.Items) == 0 {
+			return "", 0, err
+		}
+		return page.Paging.Next, each(found, page.Items, func(e *entry) (string, string) { return e.Address, word }), nil
+	})
+}
+
+// mailgunRows makes the body of one call.
+func mailgunRows(lane string, batch []item) []any {
+	type unsubscribe struct {
+		Address string   `json:"address"`
+		Tags    []string `json:"tags"`
+		Created string   `json:"created_at,omitempty"`
+	}
+	rows := make([]any, len(batch))
+	for i := range batch {
+		e := &batch[i].Entry
+		switch lane {
+		case "bounce":
+			rows[i] = mailgunBounceOf(e)
+		case "unsubscribe":
+			rows[i] = unsubscribe{e.Address, []string{"*"}, date(e.At, mailgunTime)}
+		default:
+			rows[i] = mailgunComplaint{e.Address, date(e.At, mailgunTime)}
+		}
+	}
+	return rows
+}
+
+var mailgunAdded = regexp.MustCompile(`^(?:(\d+) .*|Address )ha(?:s|ve) been added to the `)
+
+// mailgunDone reads "4 addresses have been added to the bounces table", which
+// Mailgun answers to a list, and what it answers to a single record
+// (documentation.mailgun.com, suppressions; mailgun.js test/suppressions).
+func mailgunDone(batch []item, answer []byte) outcome {
+	m := mailgunAdded.FindStringSubmatch(api.Message(answer))
+	if m == nil {
+		return unsure(batch, "Mailgun", answer)
+	}
+	added := 1
+	if m[1] != "" {
+		var err error
+		if added, err = strconv.Atoi(m[1]); err != nil { // more than there are addresses
+			added = 0
+		}
+	}
+	if added >= len(batch) {
+		return outcome{}
+	}
+	out := unsure(batch, "Mailgun", answer)
+	out.unknown -= added
+	return out
 }

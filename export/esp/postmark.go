@@ -7,6 +7,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/winnow-email/winnow/internal/api"
 )
 
 // Postmark keeps suppressions for each message stream of a server; what comes
@@ -30,19 +32,19 @@ var postmark = &Target{
 
 // openPostmark sends 50 addresses a call; every one is answered by itself. A 429
 // comes without a time.
-func openPostmark(c *Config) (*api, error) {
-	stream, err := c.scope("the message stream")
+func openPostmark(a *account) (*service, error) {
+	stream, err := a.need("the message stream")
 	if err != nil {
 		return nil, err
 	}
-	keys, err := c.keys("POSTMARK_SERVER_TOKEN")
+	keys, err := a.Keys.Need("POSTMARK_SERVER_TOKEN")
 	if err != nil {
 		return nil, err
 	}
-	cl, err := newClient("Postmark", "https://api.postmarkapp.com", c, common, 100*time.Millisecond, func(r *http.Request, _ []byte) error {
-		r.Header.Set("X-Postmark-Server-Token", keys[0].s)
-		return nil
-	})
+	cl, err := api.New(api.Provider{
+		Name: "Postmark", Base: "https://api.postmarkapp.com", Pace: 100 * time.Millisecond,
+		Sign: api.Header("X-Postmark-Server-Token", "", keys[0]),
+	}, &a.Config)
 	if err != nil {
 		return nil, err
 	}
@@ -53,12 +55,12 @@ func openPostmark(c *Config) (*api, error) {
 		Message      string `json:",omitempty"`
 	}
 	type body struct{ Suppressions []suppression }
-	return &api{
+	return &service{
 		c: cl,
 		check: func(ctx context.Context, _ map[string]bool) error {
 			var s struct{ ArchivedAt string }
-			err := cl.json(ctx, "GET", at, nil, &s)
-			if is(err, http.StatusNotFound) || is(err, http.StatusUnprocessableEntity) {
+			err := cl.Get(ctx, at, &s)
+			if api.Is(err, http.StatusNotFound) || api.Is(err, http.StatusUnprocessableEntity) {
 				return fmt.Errorf("the server of this token has no message stream %s", stream)
 			}
 			if err == nil && s.ArchivedAt != "" {
@@ -66,12 +68,10 @@ func openPostmark(c *Config) (*api, error) {
 			}
 			return err
 		},
-		fetch: func(ctx context.Context, yield func(address, place string)) error {
+		fetch: func(ctx context.Context, found found) error {
 			var all body
-			err := cl.json(ctx, "GET", at+"/suppressions/dump", nil, &all)
-			for _, s := range all.Suppressions {
-				yield(s.EmailAddress, "")
-			}
+			err := cl.Get(ctx, at+"/suppressions/dump", &all)
+			each(found, all.Suppressions, func(s *suppression) (string, string) { return s.EmailAddress, "" })
 			return err
 		},
 		send: func(ctx context.Context, _ string, batch []item) (outcome, error) {
@@ -79,14 +79,18 @@ func openPostmark(c *Config) (*api, error) {
 			for i := range batch {
 				in.Suppressions = append(in.Suppressions, suppression{EmailAddress: batch[i].Address})
 			}
-			if err := cl.json(ctx, "POST", at+"/suppressions", &in, &got); err != nil {
+			answer, err := cl.Send(ctx, "POST", at+"/suppressions", &in)
+			if err != nil {
 				return outcome{}, err
 			}
-			return byAddress(batch, func(yield func(address, why string, ok bool)) {
+			if err := cl.Decode(answer, &got); err != nil {
+				return outcome{}, err
+			}
+			return byAddress(batch, "Postmark", answer, func(yield func(address, why string, ok bool)) {
 				for _, s := range got.Suppressions {
 					yield(s.EmailAddress, s.Message, strings.EqualFold(s.Status, "Suppressed"))
 				}
-			}, "Postmark did not answer for it"), nil
+			}), nil
 		},
 	}, nil
 }

@@ -7,6 +7,8 @@ import (
 	"net/url"
 	"strconv"
 	"time"
+
+	"github.com/winnow-email/winnow/internal/api"
 )
 
 // SendGrid's bounces, blocks, invalid addresses and spam reports can be read
@@ -21,7 +23,7 @@ var sendgrid = &Target{
 		Beside: "SendGrid takes no bounces from outside: whatever the reason, the entry becomes a global unsubscribe",
 	},
 	files:    []file{{name: "sendgrid-global-unsubscribes", what: "a global unsubscribe", enc: oneColumn("email")}},
-	KeyNames: []string{"SENDGRID_API_KEY"}, open: func(c *Config) (*api, error) { return openSendGrid(c, false) },
+	KeyNames: []string{"SENDGRID_API_KEY"}, open: func(a *account) (*service, error) { return openSendGrid(a, false) },
 	Docs: "https://docs.sendgrid.com/api-reference/suppressions-global-suppressions",
 	Steps: []string{
 		"Suppressions > Global unsubscribes > Add global unsubscribes.",
@@ -36,7 +38,7 @@ var sendgridGroup = &Target{
 		Beside: "a write to a group that does not exist goes to the global list without a word: winnow asks for the group first. Bounces and complaints belong on the global list (--to sendgrid)",
 	},
 	files:     []file{{name: "sendgrid-group-unsubscribes", what: "an unsubscribe from the group", enc: oneColumn("email")}},
-	ScopeHelp: "the number of the unsubscribe group", KeyNames: []string{"SENDGRID_API_KEY"}, open: func(c *Config) (*api, error) { return openSendGrid(c, true) },
+	ScopeHelp: "the number of the unsubscribe group", KeyNames: []string{"SENDGRID_API_KEY"}, open: func(a *account) (*service, error) { return openSendGrid(a, true) },
 	Steps: []string{
 		"Suppressions > Unsubscribe groups, open the group's menu, 'Upload a CSV'.",
 		"Choose the file.",
@@ -46,66 +48,86 @@ var sendgridGroup = &Target{
 // openSendGrid speaks the v3 API. The specification sets no limit of a call;
 // 1,000 addresses stay far below every body limit. Accounts in the EU have the
 // address https://api.eu.sendgrid.com.
-func openSendGrid(c *Config, group bool) (*api, error) {
-	keys, err := c.keys("SENDGRID_API_KEY")
+func openSendGrid(a *account, group bool) (*service, error) {
+	keys, err := a.Keys.Need("SENDGRID_API_KEY")
 	if err != nil {
 		return nil, err
 	}
-	to := "/v3/asm/suppressions/global"
+	at, asked := "/v3/asm/suppressions/global", "/v3/scopes"
 	if group {
-		id, err := c.scope("the number of the unsubscribe group")
+		id, err := a.need("the number of the unsubscribe group")
 		if err != nil {
 			return nil, err
 		}
 		if n, err := strconv.Atoi(id); err != nil || n <= 0 {
 			return nil, fmt.Errorf("--scope %s: the unsubscribe group is named by its number", id)
 		}
-		to = "/v3/asm/groups/" + url.PathEscape(id) + "/suppressions"
+		asked = "/v3/asm/groups/" + url.PathEscape(id)
+		at = asked + "/suppressions"
 	}
-	cl, err := newClient("SendGrid", "https://api.sendgrid.com", c, resetEpoch("X-RateLimit-Reset"), 100*time.Millisecond, bearer("Bearer ", keys[0]))
+	cl, err := api.New(api.Provider{
+		Name: "SendGrid", Base: "https://api.sendgrid.com", Pace: 100 * time.Millisecond,
+		Judge: api.ResetEpoch("X-RateLimit-Reset"), Sign: api.Header("Authorization", "Bearer ", keys[0]),
+	}, &a.Config)
 	if err != nil {
 		return nil, err
 	}
-	return &api{
+	return &service{
 		c: cl,
 		check: func(ctx context.Context, _ map[string]bool) error {
-			if group {
+			err := cl.Get(ctx, asked, nil)
+			if group && api.Is(err, http.StatusNotFound) {
 				// A write to a group that is not there would go to the global list.
-				err := cl.json(ctx, "GET", to[:len(to)-len("/suppressions")], nil, nil)
-				if is(err, http.StatusNotFound) {
-					return fmt.Errorf("there is no unsubscribe group %s at SendGrid", c.Scope)
-				}
-				return err
+				return fmt.Errorf("there is no unsubscribe group %s at SendGrid", a.scope)
 			}
-			return cl.json(ctx, "GET", "/v3/scopes", nil, nil)
+			return err
 		},
-		fetch: func(ctx context.Context, yield func(address, place string)) error {
+		fetch: func(ctx context.Context, found found) error {
 			if group {
 				var all []string
-				err := cl.json(ctx, "GET", to, nil, &all)
-				for _, a := range all {
-					yield(a, "")
-				}
+				err := cl.Get(ctx, at, &all)
+				each(found, all, func(a *string) (string, string) { return *a, "" })
 				return err
 			}
-			const page = 500
-			for offset := 0; ; offset += page {
-				var part []struct{ Email string }
-				if err := cl.json(ctx, "GET", fmt.Sprintf("/v3/suppression/unsubscribes?limit=%d&offset=%d", page, offset), nil, &part); err != nil {
-					return err
-				}
-				for _, e := range part {
-					yield(e.Email, "")
-				}
-				if len(part) < page {
-					return nil
-				}
-			}
+			return sendgridList(ctx, cl, found)
 		},
 		send: func(ctx context.Context, _ string, batch []item) (outcome, error) {
-			return outcome{}, cl.json(ctx, "POST", to, struct {
+			type emails struct {
 				Emails []string `json:"recipient_emails"`
-			}{addresses(batch)}, nil)
+			}
+			answer, err := cl.Send(ctx, "POST", at, emails{addresses(batch)})
+			if err != nil {
+				return outcome{}, err
+			}
+			var took emails // "the email addresses that are globally suppressed"
+			if err := cl.Decode(answer, &took); err != nil {
+				return outcome{}, err
+			}
+			return byAddress(batch, "SendGrid", answer, func(yield func(address, why string, ok bool)) {
+				for _, a := range took.Emails {
+					yield(a, "", true)
+				}
+			}), nil
 		},
 	}, nil
+}
+
+// sendgridList reads the global unsubscribes.
+func sendgridList(ctx context.Context, cl *api.Client, found found) error {
+	const size = 500
+	type entry struct{ Email string }
+	at := func(offset int) string {
+		return fmt.Sprintf("/v3/suppression/unsubscribes?limit=%d&offset=%d", size, offset)
+	}
+	offset := 0
+	return cl.Pages(ctx, at(0), func(path string) (next string, fresh int, err error) {
+		var page []entry
+		if err := cl.Get(ctx, path, &page); err != nil {
+			return "", 0, err
+		}
+		if offset += size; len(page) == size {
+			next = at(offset)
+		}
+		return next, each(found, page, func(e *entry) (string, string) { return e.Email, "" }), nil
+	})
 }

@@ -4,7 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"strings"
 	"time"
+
+	"github.com/winnow-email/winnow/internal/api"
+	"github.com/winnow-email/winnow/internal/shown"
 )
 
 // SparkPost (Bird) keeps an entry for each address and type of mail
@@ -41,7 +45,13 @@ var sparkpost = &Target{
 		Scope: "account or subaccount", MaxRows: 100_000, Batch: 5000, BatchBytes: 50_000_000, Reversible: true,
 		Beside: "an entry counts for one type of mail: dead addresses are entered for both types, opt-outs for non_transactional only",
 	},
-	files:     []file{{name: "sparkpost-suppressions", what: "an entry a type of mail", enc: rows(sparkpostRows)}},
+	files: []file{{name: "sparkpost-suppressions", what: "an entry a type of mail", enc: rows(func(e *Entry, word string) []sparkpostRow {
+		rows := sparkpostRows(e, word)
+		for i := range rows {
+			rows[i].Description = shown.Cell(rows[i].Description)
+		}
+		return rows
+	})}},
 	ScopeHelp: "the number of a subaccount; empty for the account itself", KeyNames: []string{"SPARKPOST_API_KEY"}, open: openSparkPost,
 	Docs: "https://docs.bird.com/api/email-api/suppression-list",
 	Steps: []string{
@@ -53,32 +63,27 @@ var sparkpost = &Target{
 // openSparkPost upserts up to 10,000 entries a call, two for a dead address. On
 // a 5xx a part may have been done. Accounts in the EU have the address
 // https://api.eu.sparkpost.com.
-func openSparkPost(c *Config) (*api, error) {
-	keys, err := c.keys("SPARKPOST_API_KEY")
+func openSparkPost(a *account) (*service, error) {
+	keys, err := a.Keys.Need("SPARKPOST_API_KEY")
 	if err != nil {
 		return nil, err
 	}
-	auth := bearer("", keys[0])
-	cl, err := newClient("SparkPost", "https://api.sparkpost.com", c, func(status int, h http.Header, body []byte, now time.Time) judgement {
-		j := common(status, h, body, now)
-		if status == 420 { // Enhance Your Calm: a limit of the account
-			j.verdict = again
-		}
-		return j
-	}, 500*time.Millisecond, func(r *http.Request, b []byte) error {
-		if c.Scope != "" {
-			r.Header.Set("X-MSYS-SUBACCOUNT", c.Scope)
-		}
-		return auth(r, b)
-	})
+	p := api.Provider{
+		Name: "SparkPost", Base: "https://api.sparkpost.com", Pace: 500 * time.Millisecond,
+		Judge: sparkpostJudge, Sign: api.Header("Authorization", "", keys[0]),
+	}
+	if a.scope != "" {
+		p.Header = http.Header{"X-Msys-Subaccount": {a.scope}}
+	}
+	cl, err := api.New(p, &a.Config)
 	if err != nil {
 		return nil, err
 	}
 	const at = "/api/v1/suppression-list"
-	return &api{
+	return &service{
 		c: cl,
 		check: func(ctx context.Context, _ map[string]bool) error {
-			return cl.json(ctx, "GET", at+"/summary", nil, nil)
+			return cl.Get(ctx, at+"/summary", nil)
 		},
 		places: func(word string) []string {
 			if word == "both types" {
@@ -86,32 +91,52 @@ func openSparkPost(c *Config) (*api, error) {
 			}
 			return []string{"non_transactional"}
 		},
-		fetch: func(ctx context.Context, yield func(address, place string)) error {
-			for next := at + "?cursor=initial&per_page=10000"; next != ""; {
+		fetch: func(ctx context.Context, found found) error {
+			type entry struct{ Recipient, Type string }
+			return cl.Pages(ctx, at+"?cursor=initial&per_page=10000", func(path string) (string, int, error) {
 				var page struct {
-					Results []struct{ Recipient, Type string }
+					Results []entry
 					Links   json.RawMessage
 				}
-				if err := cl.json(ctx, "GET", next, nil, &page); err != nil {
-					return err
+				if err := cl.Get(ctx, path, &page); err != nil {
+					return "", 0, err
 				}
-				for _, r := range page.Results {
-					yield(r.Recipient, r.Type)
-				}
-				next = pathOf(sparkpostNext(page.Links))
-			}
-			return nil
+				return sparkpostNext(page.Links), each(found, page.Results, func(e *entry) (string, string) { return e.Recipient, e.Type }), nil
+			})
 		},
 		send: func(ctx context.Context, _ string, batch []item) (outcome, error) {
 			var rows []sparkpostRow
 			for i := range batch {
 				rows = append(rows, sparkpostRows(&batch[i].Entry, batch[i].Say)...)
 			}
-			return outcome{}, cl.json(ctx, "PUT", at, struct {
+			answer, err := cl.Send(ctx, "PUT", at, struct {
 				Recipients []sparkpostRow `json:"recipients"`
-			}{rows}, nil)
+			}{rows})
+			if err != nil {
+				return outcome{}, err
+			}
+			var done struct {
+				Results struct{ Message string }
+				Errors  []json.RawMessage
+			}
+			if err := cl.Decode(answer, &done); err != nil {
+				return outcome{}, err
+			}
+			// "Suppression List successfully updated" (suppression-list.apib)
+			if len(done.Errors) > 0 || !strings.Contains(done.Results.Message, "successfully updated") {
+				return unsure(batch, "SparkPost", answer), nil
+			}
+			return outcome{}, nil
 		},
 	}, nil
+}
+
+func sparkpostJudge(status int, h http.Header, body []byte, now time.Time) api.Judgement {
+	j := api.Common(status, h, body, now)
+	if status == 420 { // Enhance Your Calm: a limit of the account
+		j.Verdict = api.Again
+	}
+	return j
 }
 
 // sparkpostNext finds the next page, in either form that the API has had.
@@ -123,8 +148,11 @@ func sparkpostNext(links json.RawMessage) string {
 				return l.Href
 			}
 		}
+		return ""
 	}
 	var one struct{ Next string }
-	json.Unmarshal(links, &one)
+	if json.Unmarshal(links, &one) != nil {
+		return ""
+	}
 	return one.Next
 }

@@ -15,7 +15,8 @@ const maxCell = 512
 // put into a file that people open in a spreadsheet: bounce replies are
 // written by strangers. Control and formatting characters become spaces or
 // go, a text that a spreadsheet would run as a formula gets an apostrophe in
-// front (OWASP, CSV injection), and it is cut at 512 bytes.
+// front (OWASP, CSV injection), also where it would begin a cell of its own in a
+// program that divides at another delimiter, and it is cut at 512 bytes.
 // It is not for addresses, which may begin with any of these characters.
 func Cell(s string) string {
 	if plain(s) {
@@ -41,6 +42,9 @@ func Cell(s string) string {
 	if Formula(t) {
 		t = "'" + t
 	}
+	for i := formulaInside(t, 0); i > 0; i = formulaInside(t, i) {
+		t = t[:i] + "'" + t[i:]
+	}
 	if len(t) > maxCell {
 		cut := maxCell - len("…")
 		for !utf8.RuneStart(t[cut]) {
@@ -51,9 +55,24 @@ func Cell(s string) string {
 	return t
 }
 
+// formulaInside returns where in s, behind from, a formula would begin for a
+// spreadsheet that divides cells at another of the usual delimiters than the file
+// has; 0 when there is none. Quotes at the start of a cell are taken off there.
+func formulaInside(s string, from int) int {
+	for i := from; i < len(s); i++ {
+		if s[i] != ';' && s[i] != ',' {
+			continue
+		}
+		if at := len(s) - len(strings.TrimLeft(s[i+1:], `"`)); Formula(s[at:]) {
+			return at
+		}
+	}
+	return 0
+}
+
 // plain reports whether Cell has nothing to do.
 func plain(s string) bool {
-	if len(s) > maxCell || Formula(s) || strings.HasPrefix(s, " ") || strings.HasSuffix(s, " ") || strings.Contains(s, "  ") {
+	if len(s) > maxCell || Formula(s) || strings.HasPrefix(s, " ") || strings.HasSuffix(s, " ") || strings.Contains(s, "  ") || formulaInside(s, 0) > 0 {
 		return false
 	}
 	for i := 0; i < len(s); i++ {

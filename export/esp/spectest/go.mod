@@ -1,16 +1,17 @@
-module winnow/export/esp/spectest
+module github.com/winnow-email/winnow/export/esp/spectest
 
 go 1.26.0
 
 require (
 	github.com/getkin/kin-openapi v0.152.0
-	winnow v0.0.0
+	github.com/winnow-email/winnow v0.0.0
 )
 
 require (
 	github.com/go-openapi/jsonpointer v0.22.5 // indirect
 	github.com/go-openapi/swag/jsonname v0.25.5 // indirect
 	github.com/gocarina/gocsv v0.0.0-20240520201108-78e41c74b4b1 // indirect
+	github.com/gofrs/flock v0.13.2 // indirect
 	github.com/gorilla/mux v1.8.0 // indirect
 	github.com/klauspost/compress v1.20.3 // indirect
 	github.com/kr/pretty v0.3.1 // indirect
@@ -22,4 +23,4 @@ require (
 	golang.org/x/text v0.43.0 // indirect
 )
 
-replace winnow => ../../..
+replace github.com/winnow-email/winnow => ../../..

@@ -69,7 +69,9 @@ func record(t *testing.T, target, scope string) []recorded {
 	}
 	ctx := t.Context()
 	o := esp.PushOptions{
-		Config:  esp.Config{Scope: scope, BaseURL: srv.URL, Key: func(string) esp.Secret { return esp.NewSecret("user:key-us1") }},
+		Scope:   scope,
+		BaseURL: srv.URL,
+		Key:     func(string) string { return "user:key-us1" },
 		Yes:     true,
 		Allow:   tg.Dangers(),
 		Journal: filepath.Join(dir, "journal"),

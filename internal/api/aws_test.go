@@ -1,4 +1,4 @@
-package esp
+package api
 
 import (
 	"crypto/sha256"
@@ -46,7 +46,7 @@ func TestSigV4(t *testing.T) {
 			t.Fatal(err)
 		}
 		ours := request()
-		k := awsKeys{id: "AKIDEXAMPLE", secret: NewSecret("secret/key+EXAMPLE"), session: NewSecret(c.session), region: "eu-west-1"}
+		k := AWS{ID: Secret{"AKIDEXAMPLE"}, Key: Secret{"secret/key+EXAMPLE"}, Session: Secret{c.session}, Region: "eu-west-1"}
 		k.sign(ours, []byte(c.body), c.service, now)
 		if got, want := ours.Header.Get("Authorization"), theirs.Header.Get("Authorization"); got != want {
 			t.Errorf("%s %s:\n got %s\nwant %s", c.method, c.url, got, want)

@@ -1,4 +1,4 @@
-package esp
+package api
 
 import (
 	"crypto/hmac"
@@ -11,24 +11,29 @@ import (
 	"time"
 )
 
-// awsKeys are the credentials of an AWS account.
-type awsKeys struct {
-	id      string
-	secret  Secret
-	session Secret // of temporary credentials
-	region  string
+// AWS are the credentials of an AWS account.
+type AWS struct {
+	ID, Key Secret
+	Session Secret // of temporary credentials; may be empty
+	Region  string
+}
+
+// Sign returns a Signer for a service of the account.
+func (k AWS) Sign(service string) Signer {
+	return func(r *http.Request, body []byte, now time.Time) string { return k.sign(r, body, service, now) }
 }
 
 // sign puts a Signature Version 4 on a request (AWS General Reference, "Create
-// a signed AWS API request"). Path segments are encoded twice except for S3.
-func (k *awsKeys) sign(r *http.Request, body []byte, service string, now time.Time) {
+// a signed AWS API request") and returns it. Path segments are encoded twice
+// except for S3.
+func (k AWS) sign(r *http.Request, body []byte, service string, now time.Time) string {
 	sum := sha256.Sum256(body)
 	payload := hex.EncodeToString(sum[:])
 	stamp := now.UTC().Format("20060102T150405Z")
 	day := stamp[:8]
 	r.Header.Set("X-Amz-Date", stamp)
-	if k.session.s != "" {
-		r.Header.Set("X-Amz-Security-Token", k.session.s)
+	if k.Session.s != "" {
+		r.Header.Set("X-Amz-Security-Token", k.Session.s)
 	}
 	if service == "s3" {
 		r.Header.Set("X-Amz-Content-Sha256", payload)
@@ -55,7 +60,7 @@ func (k *awsKeys) sign(r *http.Request, body []byte, service string, now time.Ti
 		path = "/"
 	}
 	if service != "s3" {
-		path = awsEscape(path, true)
+		path = Escape(path, true)
 	}
 	canonical.WriteString(r.Method + "\n" + path + "\n" + awsQuery(r.URL.Query()) + "\n")
 	for _, n := range names {
@@ -64,14 +69,15 @@ func (k *awsKeys) sign(r *http.Request, body []byte, service string, now time.Ti
 	signed := strings.Join(names, ";")
 	canonical.WriteString("\n" + signed + "\n" + payload)
 
-	scope := day + "/" + k.region + "/" + service + "/aws4_request"
+	scope := day + "/" + k.Region + "/" + service + "/aws4_request"
 	digest := sha256.Sum256([]byte(canonical.String()))
-	key := []byte("AWS4" + k.secret.s)
-	for _, part := range []string{day, k.region, service, "aws4_request"} {
+	key := []byte("AWS4" + k.Key.s)
+	for _, part := range []string{day, k.Region, service, "aws4_request"} {
 		key = mac(key, part)
 	}
-	sig := mac(key, "AWS4-HMAC-SHA256\n"+stamp+"\n"+scope+"\n"+hex.EncodeToString(digest[:]))
-	r.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential="+k.id+"/"+scope+", SignedHeaders="+signed+", Signature="+hex.EncodeToString(sig))
+	sig := hex.EncodeToString(mac(key, "AWS4-HMAC-SHA256\n"+stamp+"\n"+scope+"\n"+hex.EncodeToString(digest[:])))
+	r.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential="+k.ID.s+"/"+scope+", SignedHeaders="+signed+", Signature="+sig)
+	return sig
 }
 
 func mac(key []byte, s string) []byte {
@@ -85,15 +91,16 @@ func awsQuery(q url.Values) string {
 	var pairs []string
 	for name, vs := range q {
 		for _, v := range vs {
-			pairs = append(pairs, awsEscape(name, false)+"="+awsEscape(v, false))
+			pairs = append(pairs, Escape(name, false)+"="+Escape(v, false))
 		}
 	}
 	slices.Sort(pairs)
 	return strings.Join(pairs, "&")
 }
 
-// awsEscape encodes all but the unreserved characters of RFC 3986 2.3.
-func awsEscape(s string, path bool) string {
+// Escape encodes all but the unreserved characters of RFC 3986 2.3, and slashes
+// in a path.
+func Escape(s string, path bool) string {
 	const hexdigits = "0123456789ABCDEF"
 	var b strings.Builder
 	for i := range len(s) {

@@ -128,7 +128,7 @@ func (p *Providers) Of(e *Event) string {
 		name, ok := p.domains[e.Recipient[i+1:]]
 		if !ok {
 			domain := strings.Clone(e.Recipient[i+1:])
-			name = providerFamily(p.check.CheckDomain(strings.ToLower(domain)).Provider)
+			name = ProviderFamily(p.check.CheckDomain(strings.ToLower(domain)).Provider)
 			if p.domains == nil || len(p.domains) >= maxProviderDomains {
 				p.domains = make(map[string]string)
 			}
@@ -138,14 +138,15 @@ func (p *Providers) Of(e *Event) string {
 			return name
 		}
 	}
-	return providerFamily(e.Provider)
+	return ProviderFamily(e.Provider)
 }
 
 const maxProviderDomains = 1 << 16
 
-// providerFamily puts the brands of one mail system under one name: what breaks
-// for one of them breaks for all.
-func providerFamily(p string) string {
+// ProviderFamily puts the brands of one mail system under one name, by which events
+// are counted: what breaks for one of them breaks for all. It takes a provider as
+// validate and replies name it.
+func ProviderFamily(p string) string {
 	switch p {
 	case "gmail", "googlemail", "google-workspace":
 		return "google"

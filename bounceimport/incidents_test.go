@@ -14,7 +14,7 @@ func TestKnownIncidents(t *testing.T) {
 		t.Fatal(list)
 	}
 	for _, in := range list {
-		if in.Provider != providerFamily(in.Provider) || !in.From.Before(in.To) || in.Why == "" {
+		if in.Provider != ProviderFamily(in.Provider) || !in.From.Before(in.To) || in.Why == "" {
 			t.Errorf("%+v", in)
 		}
 	}

@@ -325,7 +325,9 @@ type TimelinePoint struct {
 	Bucket   string `json:"bucket"`
 	Provider string `json:"provider,omitempty"`
 	N        int64  `json:"n"`
-	Hard     int64  `json:"hard,omitempty"` // of N: one of them is enough to suppress
+	Hard     int64  `json:"hard,omitempty"`        // of N: hard bounces
+	Sender   int64  `json:"sender_side,omitempty"` // of N: about the sender
+	Sent     int64  `json:"sent,omitempty"`        // of N: deliveries and bounces, a message each
 }
 
 // Problem is one category, with the questions of a diagnosis answered: what do
@@ -476,14 +478,21 @@ func (d *Diagnosis) timeline() []TimelinePoint {
 		day              int64
 		bucket, provider string
 	}
-	type point struct{ n, hard int64 }
+	type point struct{ n, hard, sender, sent int64 }
 	points := make(map[key]point)
 	for h, n := range d.hours {
 		k := key{h.hour / 24, h.cell.bucket, h.cell.provider}
 		p := points[k]
 		p.n += n
-		if h.cell.action == bounceimport.SuppressNow && h.cell.bucket == "recipient" {
+		c, _ := bounceimport.LookupCategory(h.cell.category)
+		if c.Hard {
 			p.hard += n
+		}
+		if h.cell.side == bounceimport.Sender {
+			p.sender += n
+		}
+		if c.Name == "delivered" || h.cell.action == bounceimport.SuppressNow && h.cell.bucket == "recipient" || h.cell.action == bounceimport.Count || h.cell.action == bounceimport.Report {
+			p.sent += n
 		}
 		points[k] = p
 	}
@@ -492,13 +501,13 @@ func (d *Diagnosis) timeline() []TimelinePoint {
 		for k, p := range points {
 			k.provider = ""
 			m := merged[k]
-			merged[k] = point{m.n + p.n, m.hard + p.hard}
+			merged[k] = point{m.n + p.n, m.hard + p.hard, m.sender + p.sender, m.sent + p.sent}
 		}
 		points = merged
 	}
 	list := make([]TimelinePoint, 0, len(points))
 	for k, p := range points {
-		list = append(list, TimelinePoint{time.Unix(k.day*86400, 0).UTC().Format(time.DateOnly), k.bucket, k.provider, p.n, p.hard})
+		list = append(list, TimelinePoint{time.Unix(k.day*86400, 0).UTC().Format(time.DateOnly), k.bucket, k.provider, p.n, p.hard, p.sender, p.sent})
 	}
 	slices.SortFunc(list, func(a, b TimelinePoint) int {
 		return cmp.Or(cmp.Compare(a.Day, b.Day), cmp.Compare(orderOf(a.Bucket), orderOf(b.Bucket)), cmp.Compare(a.Provider, b.Provider))

@@ -375,7 +375,7 @@ func bounceSummary(f *diagnosis.Findings, sources []reader.Account) *summary.Bou
 		s.Incidents = append(s.Incidents, summary.Incident{Provider: in.Provider, From: in.From, To: in.To, N: in.N, Why: in.Why})
 	}
 	for _, p := range f.Timeline {
-		s.Timeline = append(s.Timeline, summary.DayCount{Day: p.Day, Bucket: p.Bucket, Provider: p.Provider, N: p.N, Hard: p.Hard})
+		s.Timeline = append(s.Timeline, summary.DayCount{Day: p.Day, Bucket: p.Bucket, Provider: p.Provider, N: p.N, Hard: p.Hard, SenderSide: p.Sender, Sent: p.Sent})
 	}
 	for _, a := range sources {
 		s.Sources = append(s.Sources, summary.BounceSource{Name: a.Name, Format: a.Format, Read: a.Read, Used: a.Used, Ignored: a.Ignored,

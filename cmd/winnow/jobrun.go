@@ -83,12 +83,10 @@ func (e *env) jobSteps(ctx context.Context, p *jobPlan) (*winnow.Summary, error)
 			return s, exitCode(exitInterrupt, errors.New("interrupted; the bounces are in the history, and no list was changed"))
 		}
 		// A gate says that what would be exported is not to be trusted. An unusable
-		// DNS says less: what is suppressed is so for other reasons.
-		var failed []string
-		if s != nil {
-			failed = report.Failed(s)
-		}
-		if s == nil || codeOf(ctx, err) != exitDNS || len(failed) > 1 || len(failed) == 1 && failed[0] != "dns" {
+		// DNS says less, and so does a sender who is refused: what is suppressed is so
+		// for other reasons.
+		if code := codeOf(ctx, err); s == nil || code != exitDNS && code != exitGate ||
+			slices.ContainsFunc(report.Failed(s), func(gate string) bool { return gate != "dns" && gate != "sending" }) {
 			return s, jobError("", err)
 		}
 	}

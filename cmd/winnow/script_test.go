@@ -16,6 +16,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/winnow-email/winnow"
 	"github.com/winnow-email/winnow/validate/dnsmx/dnstest"
 )
 
@@ -65,6 +66,7 @@ func TestScripts(t *testing.T) {
 			"private":   private,
 			"empty":     empty,
 			"dnsserver": dnsServer,
+			"fault":     fault,
 		},
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("TESTDATA", filepath.Join(root, "testdata"))
@@ -96,7 +98,23 @@ func winnowHere(ts *testscript.TestScript, args []string) int {
 		ts.Check(os.Setenv(name, ts.Getenv(name)))
 	}
 	ts.Check(os.Chdir(ts.MkAbs(".")))
+	beforeJudge = faults[ts.Getenv("FAULT")]
+	defer func() { beforeJudge = nil }()
 	return run(context.Background(), args, strings.NewReader(""), ts.Stdout(), ts.Stderr())
+}
+
+// faults are mistakes that a run can make only by a fault of winnow itself.
+var faults = map[string]func(*winnow.Summary){
+	"lost":   func(s *winnow.Summary) { s.Records++ },
+	"wishes": func(s *winnow.Summary) { n := int64(2); s.AgainstWish = &n },
+}
+
+// fault makes the commands that follow make a mistake: fault NAME, fault none.
+func fault(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 || faults[args[0]] == nil && args[0] != "none" {
+		ts.Fatalf("usage: fault NAME")
+	}
+	ts.Setenv("FAULT", args[0])
 }
 
 // private checks that a folder and all in it can be read by its owner only.

@@ -34,7 +34,8 @@ func Page(w io.Writer, s *summary.Summary, opt PageOptions) error {
 		"number": shown.Number, "percent": percent, "rate": rate, "duration": duration, "plural": plural,
 		"base": filepath.Base, "short": func(sum string) string { return sum[:min(12, len(sum))] },
 		"words": func(code string) string { return strings.ReplaceAll(code, "_", " ") },
-		"utc":   utc, "size": size, "limit": limit,
+		"utc":   utc, "size": size, "limit": limit, "gates": gateCount,
+		"state": func(s string) string { return stateWords[s] },
 	}).Parse(pageSource)
 	if err != nil {
 		return err
@@ -42,11 +43,15 @@ func Page(w io.Writer, s *summary.Summary, opt PageOptions) error {
 	return t.Execute(w, newPage(s, opt))
 }
 
+// stateWords are the states of a gate as the page says them.
+var stateWords = map[string]string{summary.Pass: "pass", summary.Fail: "FAIL", summary.Inform: "for information", summary.Unknown: "not known"}
+
 // page is what the template shows.
 type page struct {
 	*summary.Summary
-	Verdict     string // ok, stop, look
-	Headline    string
+	Answer      summary.Answer
+	Word        string // of the answer
+	Sender      string // what is known of the sending side
 	Changes     []change
 	Fixes       []summary.BounceFix
 	ListRows    []listRow
@@ -163,7 +168,7 @@ func newPage(s *summary.Summary, opt PageOptions) *page {
 		}
 	}
 	for _, g := range s.Gates {
-		if !g.Pass {
+		if g.State == summary.Fail {
 			p.Failing = append(p.Failing, g)
 		}
 	}
@@ -183,26 +188,29 @@ func newPage(s *summary.Summary, opt PageOptions) *page {
 	}
 	p.Changes = changes(opt.Previous, s)
 	p.Examples = groupExamples(opt.Examples)
-	p.judge()
+	p.Answer = answer(s)
+	if s.Answer != nil {
+		p.Answer = *s.Answer
+	}
+	p.Word = answerWords[p.Answer.State]
+	p.Sender = sendingSide(s.Bounces)
 	return p
 }
 
-// judge answers the first question: may I send?
-func (p *page) judge() {
-	switch {
-	case p.Sum != p.Summary.Records:
-		p.Verdict, p.Headline = "stop", "Do not send: the records do not add up."
-	case len(p.Failing) > 0:
-		p.Verdict, p.Headline = "stop", fmt.Sprintf("Do not send yet: %d of %d gates %s.", len(p.Failing), len(p.Gates), pick(int64(len(p.Failing)), "fails", "fail"))
-	case p.DNS != nil && p.DNS.Unusable != "":
-		p.Verdict, p.Headline = "look", "The DNS could not be used: what depends on it is unknown."
-	case p.Summary.Lists[export.Cleaned] == 0:
-		p.Verdict, p.Headline = "look", "No row is left to send to."
-	case len(p.Gates) > 0:
-		p.Verdict, p.Headline = "ok", fmt.Sprintf("You may send cleaned.csv: %d of %d gates pass.", len(p.Gates), len(p.Gates))
-	default:
-		p.Verdict, p.Headline = "ok", "cleaned.csv holds the rows that may be sent."
+// sendingSide says in a sentence that no bounce is about the sender, and from how
+// many that is known; "" when some are.
+func sendingSide(b *summary.BounceSummary) string {
+	if b == nil {
+		return "No bounces were given, so the sending side cannot be judged."
 	}
+	n := countOf(b, "", func(c summary.BounceCount) bool { return isBounce(c.Bucket) })
+	switch {
+	case b.SenderSide > 0:
+		return ""
+	case n == 0:
+		return "No recent bounce was found, so the sending side cannot be judged."
+	}
+	return fmt.Sprintf("None of %s %s points to your sending side.", shown.Number(n), plural(n, "bounce"))
 }
 
 func bucketOrder(bucket string) int {
@@ -307,12 +315,9 @@ func newTimeline(counts []summary.DayCount) *timeline {
 			d = &day{Day: c.Day}
 			byDay[c.Day] = d
 		}
-		switch c.Bucket {
-		case "reputation", "authentication", "content", "policy", "relay":
-			d.Sender += c.N
-		case "none": // deliveries, delays and auto-replies are no bounces
-		default:
-			d.Recipient += c.N
+		d.Sender += c.SenderSide
+		if c.Bucket != "none" { // deliveries, delays and auto-replies are no bounces
+			d.Recipient += c.N - c.SenderSide
 		}
 	}
 	days := slices.Sorted(maps.Keys(byDay))

@@ -33,7 +33,7 @@ func full() *summary.Summary {
 	s.Domains = []summary.DomainCount{{Domain: "closed-bakery.com", Reason: "domain_not_found", N: 120}}
 	s.Typos = []summary.TypoCount{{Domain: "gmial.com", Suggestion: "gmail.com", N: 31}}
 	s.FactLists = []summary.FactList{{Name: "disposable", Source: "disposable-email-domains", Date: "2026-11-01", Entries: 4000}}
-	s.Gates = []summary.Gate{{Name: "hard_bounce", Value: 0.012, Limit: 0.02, Unit: "share", N: 48112, Pass: true, Detail: "upper end of the interval"},
+	s.Gates = []summary.Gate{{Name: "hard_bounce", Value: 0.012, Limit: 0.02, Unit: "share", N: 48112, State: summary.Pass, Detail: "upper end of the interval"},
 		{Name: "suppressed_share", Value: 0.41, Limit: 0.3, Unit: "share", N: 52004, Detail: "41.0% of the list would be suppressed; the limit is 30%"}}
 	s.Projection.Before.N, s.Projection.After.N = 52004, 48112
 	s.Projection.By = map[string]summary.Rate{"gmail": {Rate: 0.008, Low: 0.006, High: 0.01, N: 20100}}
@@ -146,7 +146,7 @@ func TestPageAsksForNothing(t *testing.T) {
 // empty run are honest about having nothing.
 func TestPageOfLittleRuns(t *testing.T) {
 	empty := render(t, &summary.Summary{Lists: map[string]int64{}}, PageOptions{})
-	for _, want := range []string{"0 records read", "No bounces were given", "No gates were set", "no DNS query was sent", "No row is left"} {
+	for _, want := range []string{"0 records read", "No bounces were given", "No gates were judged", "no DNS query was sent", "Nobody is left to send to"} {
 		if !strings.Contains(empty, want) {
 			t.Errorf("%q is missing", want)
 		}
@@ -161,7 +161,7 @@ func TestPageOfLittleRuns(t *testing.T) {
 		t.Error("of several lists each has a folder of its own")
 	}
 	wrong := render(t, &summary.Summary{Records: 5, Lists: map[string]int64{"cleaned": 4}}, PageOptions{})
-	if !strings.Contains(wrong, "STOP") || !strings.Contains(wrong, "do not add up") {
+	if !strings.Contains(wrong, "DO NOT SEND") || !strings.Contains(wrong, "do not add up") {
 		t.Error("a run that lost a record may not be sent")
 	}
 }
@@ -169,8 +169,8 @@ func TestPageOfLittleRuns(t *testing.T) {
 // The page is rendered by a real browser at the widths of a desk and a phone,
 // and printed; nothing may overflow the phone.
 func TestPageInBrowser(t *testing.T) {
-	if testing.Short() {
-		t.Skip("skipped: starts a browser")
+	if os.Getenv("WINNOW_LONG") == "" {
+		t.Skip("skipped: starts a browser (make test-long)")
 	}
 	browser, err := exec.LookPath("chromium")
 	if err != nil {

@@ -20,7 +20,7 @@ const (
 // isHard reports whether a category is a hard bounce: the address or its domain is
 // dead. It is what a provider counts against a sender.
 func isHard(category string) bool {
-	c, _ := bounceimport.LookupCategory(category)
+	c, _ := bounceimport.LookupCategory(strings.TrimPrefix(category, "bounce_")) // as a reason has it
 	return c.Hard
 }
 
@@ -42,15 +42,17 @@ var (
 // priorOf returns the prior of the records that are on a list for a reason.
 func priorOf(r summary.ReasonCount, asked bool) prior {
 	switch reason := r.Reason; {
+	case reason == "dns_not_asked":
+		return priorNoDNS
 	case strings.HasPrefix(reason, "dns_"):
 		return priorUnknown
-	case r.List == export.Cleaned || reason == "duplicate":
+	case r.List == export.Cleaned || r.List == export.Duplicates:
 		if !asked {
 			return priorNoDNS
 		}
 		return priorKept
 	case strings.HasPrefix(reason, "syntax_"), strings.HasPrefix(reason, "mx_"),
-		isHard(strings.TrimPrefix(reason, "bounce_")):
+		isHard(reason):
 		return priorDead
 	case reason == "domain_typo":
 		return priorTypo
@@ -78,11 +80,15 @@ func project(s *summary.Summary) *summary.Projection {
 			own = wilson(hardOf(b, ""), sent)
 			p.Basis = fmt.Sprintf("%s: %s deliveries and bounces", basisHistory, shown.Number(sent))
 			p.By = map[string]summary.Rate{}
+			kept := map[string]int64{} // rows and events are counted under different names
 			for _, provider := range s.Providers {
-				if n := sentOf(b, provider.Provider); n >= minProvider {
-					r := wilson(hardOf(b, provider.Provider), n)
-					r.N = provider.Lists[export.Cleaned]
-					p.By[provider.Provider] = r
+				kept[bounceimport.ProviderFamily(provider.Provider)] += provider.Lists[export.Cleaned]
+			}
+			for name, rows := range kept {
+				if n := sentOf(b, name); n >= minProvider {
+					r := wilson(hardOf(b, name), n)
+					r.N = rows
+					p.By[name] = r
 				}
 			}
 		}
@@ -163,7 +169,7 @@ func sentOf(b *summary.BounceSummary, provider string) int64 {
 // lastForecast compares the projection of the last run with what the events
 // since then show.
 func lastForecast(s, previous *summary.Summary) string {
-	if previous == nil || previous.Projection == nil || s.Bounces == nil || previous.Finished.IsZero() {
+	if previous == nil || previous.Projection == nil || s.Bounces == nil || previous.Finished.IsZero() || sentOf(s.Bounces, "") == 0 {
 		return ""
 	}
 	var hard, sent int64

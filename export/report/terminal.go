@@ -39,6 +39,7 @@ const (
 func Terminal(w io.Writer, s *summary.Summary, opt TerminalOptions) error {
 	t := terminal{width: cmp.Or(opt.Width, 80), color: opt.Color}
 	t.head(s)
+	t.answer(s)
 	t.sources(s)
 	for _, row := range []struct{ label, list, color string }{
 		{"keep", export.Cleaned, green},
@@ -148,6 +149,27 @@ func (t *terminal) head(s *summary.Summary) {
 	t.wrap("winnow  ", bold, "  ", 8, cut(name, t.width-8), shown.Number(s.Records)+" "+plural(s.Records, "record"), column)
 }
 
+// answer prints whether what was kept may be sent. Why not is said where the gates
+// that fail are named.
+func (t *terminal) answer(s *summary.Summary) {
+	a := s.Answer
+	if a == nil {
+		return
+	}
+	text, color := a.Headline, yellow
+	switch a.State {
+	case summary.Send:
+		color = green
+	case summary.Stop:
+		color = red
+	}
+	if len(Failed(s)) == 0 {
+		text += " " + a.Why
+	}
+	t.wrapAt(0, "  "+answerWords[a.State], color, "  ", " ", 4, strings.Fields(text)...)
+	t.wrapAt(0, "  next:", "", " ", " ", 4, strings.Fields(a.Next)...)
+}
+
 func (t *terminal) sources(s *summary.Summary) {
 	parts := []string{"read ok"}
 	if d := s.DNS; d == nil {
@@ -222,9 +244,29 @@ func (t *terminal) gates(s *summary.Summary) {
 	if len(s.Gates) == 0 {
 		return
 	}
-	failed := slices.DeleteFunc(slices.Clone(s.Gates), func(g summary.Gate) bool { return g.Pass })
+	var failed []summary.Gate
+	names := map[string][]string{}
+	for _, g := range s.Gates {
+		names[g.State] = append(names[g.State], g.Name)
+		if g.State == summary.Fail {
+			failed = append(failed, g)
+		}
+	}
 	if len(failed) == 0 {
-		t.b.WriteString(fmt.Sprintf("  gates  %d of %d  ", len(s.Gates), len(s.Gates)) + t.paint(green, "PASS") + "\n")
+		head := fmt.Sprintf("  gates  %d of %d  ", len(names[summary.Pass]), len(s.Gates))
+		var more []string
+		for _, m := range []struct{ state, words string }{{summary.Inform, "for information:"}, {summary.Unknown, "not known:"}} {
+			if all := names[m.state]; len(all) > 0 {
+				more = append(more, strings.Fields(m.words+" "+strings.Join(all, ", ")+";")...)
+			}
+		}
+		gap := ""
+		if len(more) > 0 {
+			more[len(more)-1] = strings.TrimSuffix(more[len(more)-1], ";")
+			gap = "  "
+		}
+		t.b.WriteString(head)
+		t.wrapAt(len(head), "PASS", green, gap, " ", 9, more...)
 		return
 	}
 	room := maxLines - reserved - warned - strings.Count(t.b.String(), "\n")

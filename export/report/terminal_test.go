@@ -25,7 +25,7 @@ func example() *summary.Summary {
 			Incidents: []summary.Incident{{Provider: "Gmail", N: 812, Why: "looks like an outage",
 				From: time.Date(2026, 12, 14, 22, 0, 0, 0, time.UTC), To: time.Date(2026, 12, 15, 1, 0, 0, 0, time.UTC)}}},
 		Projection: &summary.Projection{Before: summary.Rate{Rate: 0.068}, After: summary.Rate{Rate: 0.009, Low: 0.007, High: 0.012}, Basis: "history"},
-		Gates:      []summary.Gate{{Name: "hard_bounce", Pass: true}},
+		Gates:      []summary.Gate{{Name: "hard_bounce", State: summary.Pass}},
 	}
 }
 

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"fmt"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
@@ -11,6 +10,7 @@ import (
 	"github.com/winnow-email/winnow/export/rundir"
 	"github.com/winnow-email/winnow/export/summary"
 	"github.com/winnow-email/winnow/internal/files"
+	"github.com/winnow-email/winnow/internal/shown"
 )
 
 func newReportCmd(e *env) *cobra.Command {
@@ -35,10 +35,11 @@ full.`,
 		Args: usageArgs(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			dir := filepath.Clean(args[0])
-			s, err := summary.Read(dir)
+			run, err := rundir.Open(dir)
 			if err != nil {
 				return err
 			}
+			s := run.Summary
 			if text {
 				width, color := terminalOf(e.stdout)
 				return report.Terminal(e.stdout, s, report.TerminalOptions{Width: width, Color: color, Dir: dir})
@@ -71,8 +72,8 @@ full.`,
 			if err := files.Write(out, report.PageMark, page.Bytes()); err != nil {
 				return err
 			}
-			fmt.Fprintln(e.stdout, out)
-			return nil
+			_, err = shown.Fprintf(e.stdout, "%s\n", out)
+			return err
 		},
 	}
 	f := cmd.Flags()

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"bytes"
 	"cmp"
 	_ "embed"
 	"fmt"
@@ -12,6 +13,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/winnow-email/winnow/export"
 	"github.com/winnow-email/winnow/export/summary"
@@ -32,7 +35,8 @@ type PageOptions struct {
 func Page(w io.Writer, s *summary.Summary, opt PageOptions) error {
 	t, err := template.New("page").Funcs(template.FuncMap{
 		"number": shown.Number, "percent": percent, "rate": rate, "duration": duration, "plural": plural,
-		"base": filepath.Base, "short": func(sum string) string { return sum[:min(12, len(sum))] },
+		"base":  func(path string) string { return shown.Name(filepath.Base(path)) },
+		"short": func(sum string) string { return sum[:min(12, len(sum))] },
 		"words": func(code string) string { return strings.ReplaceAll(code, "_", " ") },
 		"utc":   utc, "size": size, "limit": limit, "gates": gateCount,
 		"state": func(s string) string { return stateWords[s] },
@@ -40,7 +44,20 @@ func Page(w io.Writer, s *summary.Summary, opt PageOptions) error {
 	if err != nil {
 		return err
 	}
-	return t.Execute(w, newPage(s, opt))
+	var b bytes.Buffer
+	b.WriteString(PageMark) // not in the template, which leaves comments out
+	if err := t.Execute(&b, newPage(s, opt)); err != nil {
+		return err
+	}
+	// Names of files, of domains and of columns come from strangers: what a terminal
+	// would obey, and what turns the direction of a line, is not in the page.
+	_, err = io.WriteString(w, strings.Map(func(r rune) rune {
+		if r == '\n' || r == '\t' || unicode.IsGraphic(r) {
+			return r
+		}
+		return utf8.RuneError
+	}, b.String()))
+	return err
 }
 
 // stateWords are the states of a gate as the page says them.

@@ -151,6 +151,9 @@ func TestPageOfLittleRuns(t *testing.T) {
 			t.Errorf("%q is missing", want)
 		}
 	}
+	if !strings.HasPrefix(empty, PageMark) {
+		t.Error("the page is not known again as one")
+	}
 	if strings.Contains(empty, "NaN") || strings.Contains(empty, "ZgotmplZ") {
 		t.Error("a number or style that is none")
 	}

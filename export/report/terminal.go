@@ -133,7 +133,7 @@ func (t *terminal) head(s *summary.Summary) {
 		if in.Role != "list" {
 			continue
 		}
-		names = append(names, filepath.Base(in.Name))
+		names = append(names, shown.Name(filepath.Base(in.Name)))
 		column = fmt.Sprintf("address column: %q (%d)", in.Column, in.ColumnNo)
 		if in.Column == "" {
 			column = fmt.Sprintf("address column: %d (no header)", in.ColumnNo)
@@ -347,7 +347,7 @@ func (t *terminal) balance(s *summary.Summary, dir string) {
 	parts = append(parts, "= "+shown.Number(sum)+" "+verdict, "  "+duration(s.Seconds))
 	t.wrap("  ", "", " ", 4, parts...)
 	if dir != "" {
-		t.wrap("  ", "", " ", 4, "in "+dir)
+		t.wrap("  ", "", " ", 4, "in "+shown.Name(dir))
 	}
 }
 

@@ -9,27 +9,27 @@ import (
 // CellAddress is one address found in a cell of a list.
 type CellAddress struct {
 	Address string   // repaired, to be parsed
-	Repairs []string // what had to be done, as codes (Repair…), in order; nil when nothing
+	Repairs []string // what had to be done, as codes ("space", "quotes" …), in order; nil when nothing
 }
 
 // The codes of repairs. A repair is made for judging only: the cell stays as it
 // is in every file that is written.
 const (
-	RepairSpace       = "space"        // white space around the address
-	RepairInvisible   = "invisible"    // zero-width, no-break and direction characters
-	RepairEntity      = "entity"       // HTML entities: &#64;
-	RepairFullwidth   = "fullwidth"    // full-width forms, with ＠ among them
-	RepairMailto      = "mailto"       // mailto:, and labels such as "smtp:" and "email:"
-	RepairApostrophe  = "apostrophe"   // the apostrophe by which a spreadsheet marks text
-	RepairFormula     = "formula"      // ="a@b.example", =HYPERLINK("mailto:a@b.example")
-	RepairQuotes      = "quotes"       // the whole address in quotes
-	RepairBrackets    = "brackets"     // <a@b.example>, [a@b.example]
-	RepairDisplayName = "display_name" // a name before <a@b.example>
-	RepairComment     = "comment"      // a@b.example (work)
-	RepairSeveral     = "several"      // one of several addresses in the cell
-	RepairText        = "text"         // other words behind a comma or semicolon
-	RepairPunctuation = "punctuation"  // a comma, semicolon or the like around the address
-	RepairTrailingDot = "trailing_dot" // a dot behind the domain
+	repairSpace       = "space"        // white space around the address
+	repairInvisible   = "invisible"    // zero-width, no-break and direction characters
+	repairEntity      = "entity"       // HTML entities: &#64;
+	repairFullwidth   = "fullwidth"    // full-width forms, with ＠ among them
+	repairMailto      = "mailto"       // mailto:, and labels such as "smtp:" and "email:"
+	repairApostrophe  = "apostrophe"   // the apostrophe by which a spreadsheet marks text
+	repairFormula     = "formula"      // ="a@b.example", =HYPERLINK("mailto:a@b.example")
+	repairQuotes      = "quotes"       // the whole address in quotes
+	repairBrackets    = "brackets"     // <a@b.example>, [a@b.example]
+	repairDisplayName = "display_name" // a name before <a@b.example>
+	repairComment     = "comment"      // a@b.example (work)
+	repairSeveral     = "several"      // one of several addresses in the cell
+	repairText        = "text"         // other words behind a comma or semicolon
+	repairPunctuation = "punctuation"  // a comma, semicolon or the like around the address
+	repairTrailingDot = "trailing_dot" // a dot behind the domain
 )
 
 // ParseCell finds the addresses in a cell of a list and appends them to dst:
@@ -91,15 +91,15 @@ func parseCell(dst []CellAddress, cell string) []CellAddress {
 		}
 	}
 	if t := unescapeEntities(s); t != s {
-		p.note(RepairEntity)
+		p.note(repairEntity)
 		s = t
 	}
 	if t := dropInvisible(s); t != s {
-		p.note(RepairInvisible)
+		p.note(repairInvisible)
 		s = t
 	}
 	if strings.ContainsAny(s, "＠﹫，；、") {
-		p.note(RepairFullwidth)
+		p.note(repairFullwidth)
 		s = narrow(s)
 	}
 	if s = p.trim(s); s == "" {
@@ -108,9 +108,9 @@ func parseCell(dst []CellAddress, cell string) []CellAddress {
 	pieces, rest := splitCell(s)
 	if len(pieces) == 1 && len(rest)+len(pieces[0]) < len(s) {
 		if strings.Trim(rest, " \t\r\n,;|/:") == "" {
-			p.note(RepairPunctuation)
+			p.note(repairPunctuation)
 		} else {
-			p.note(RepairText)
+			p.note(repairText)
 		}
 	}
 	for _, piece := range pieces {
@@ -168,11 +168,11 @@ func trimSpace(s string) (string, string) {
 		switch {
 		case r == ' ' || r >= '\t' && r <= '\r':
 			if code == "" {
-				code = RepairSpace
+				code = repairSpace
 			}
 			return true
 		case isInvisible(r) || isWideSpace(r):
-			code = RepairInvisible
+			code = repairInvisible
 			return true
 		}
 		return false
@@ -398,7 +398,7 @@ func closing(open byte) byte {
 func (p *cellParser) piece(s string, several bool) {
 	var repairs []string
 	if several {
-		repairs = append(repairs, RepairSeveral)
+		repairs = append(repairs, repairSeveral)
 	}
 	for {
 		t, code := repair(s)
@@ -429,56 +429,56 @@ func repair(s string) (string, string) {
 	case strings.IndexByte(s, '@') < 0:
 		return s, ""
 	case first == '=' && last == '"' && len(s) > 3 && s[1] == '"':
-		return s[2 : len(s)-1], RepairFormula
+		return s[2 : len(s)-1], repairFormula
 	case first == '=' && len(s) > len(hyperlink) && strings.EqualFold(s[:len(hyperlink)], hyperlink):
 		s = s[len(hyperlink):]
 		if i := strings.IndexByte(s, '"'); i >= 0 {
 			s = s[:i]
 		}
-		return s, RepairFormula
+		return s, repairFormula
 	case last == '>':
 		if i := strings.LastIndexByte(s, '<'); i > 0 && strings.IndexByte(s[i:], '@') > 0 {
-			return s[i+1 : len(s)-1], RepairDisplayName
+			return s[i+1 : len(s)-1], repairDisplayName
 		} else if i == 0 {
-			return s[1 : len(s)-1], RepairBrackets
+			return s[1 : len(s)-1], repairBrackets
 		}
-		return s[:len(s)-1], RepairBrackets
+		return s[:len(s)-1], repairBrackets
 	case first == '<':
 		if i := strings.IndexByte(s, '>'); i > 0 && strings.IndexByte(s[:i], '@') > 0 {
-			return s[1:i], RepairDisplayName // the name stands behind
+			return s[1:i], repairDisplayName // the name stands behind
 		}
-		return s[1:], RepairBrackets
+		return s[1:], repairBrackets
 	case last == ']' && strings.LastIndexByte(s, '[') > 0 && strings.IndexByte(s[strings.LastIndexByte(s, '['):], '@') > 0:
-		return s[strings.LastIndexByte(s, '[')+1 : len(s)-1], RepairDisplayName
+		return s[strings.LastIndexByte(s, '[')+1 : len(s)-1], repairDisplayName
 	case first == '[' && last == ']', first == '(' && last == ')' && strings.IndexByte(s, ')') == len(s)-1:
-		return s[1 : len(s)-1], RepairBrackets
+		return s[1 : len(s)-1], repairBrackets
 	case first == '"' && last == '"' && len(s) > 1, first == '\'' && last == '\'' && len(s) > 1, first == '`' && last == '`' && len(s) > 1:
-		return s[1 : len(s)-1], RepairQuotes
+		return s[1 : len(s)-1], repairQuotes
 	case first == '\'':
-		return s[1:], RepairApostrophe
+		return s[1:], repairApostrophe
 	case last == '\'' || last == '"':
-		return s[:len(s)-1], RepairQuotes
+		return s[:len(s)-1], repairQuotes
 	case last == ')':
 		if i := strings.LastIndexByte(s, '('); i > 0 && strings.IndexByte(s[:i], '@') > 0 {
-			return s[:i], RepairComment
+			return s[:i], repairComment
 		}
 	case first == '(':
 		if i := strings.IndexByte(s, ')'); i > 0 && strings.IndexByte(s[i:], '@') > 0 {
-			return s[i+1:], RepairComment
+			return s[i+1:], repairComment
 		}
 	case last == '.':
-		return strings.TrimRight(s, "."), RepairTrailingDot
+		return strings.TrimRight(s, "."), repairTrailingDot
 	case strings.IndexByte(",;:!?|/\\", last) >= 0 && strings.LastIndexByte(s, '@') < len(s)-1:
-		return s[:len(s)-1], RepairPunctuation
+		return s[:len(s)-1], repairPunctuation
 	case first == ',' || first == ';' || first == ':' || first == '|':
-		return s[1:], RepairPunctuation
+		return s[1:], repairPunctuation
 	}
 	for _, q := range [...][2]string{{"“", "”"}, {"„", "“"}, {"‘", "’"}, {"«", "»"}, {"\"", "\""}, {"’", ""}, {"‘", ""}} {
 		if strings.HasPrefix(s, q[0]) && strings.HasSuffix(s, q[1]) && len(s) > len(q[0])+len(q[1]) {
 			if q[1] == "" {
-				return s[len(q[0]):], RepairApostrophe
+				return s[len(q[0]):], repairApostrophe
 			}
-			return s[len(q[0]) : len(s)-len(q[1])], RepairQuotes
+			return s[len(q[0]) : len(s)-len(q[1])], repairQuotes
 		}
 	}
 	for _, label := range [...]string{"mailto:", "smtp:", "sip:", "email:", "e-mail:", "mail:"} {
@@ -487,7 +487,7 @@ func repair(s string) (string, string) {
 			if i := strings.IndexByte(s, '?'); i > strings.IndexByte(s, '@') {
 				s = s[:i] // mailto:a@b.example?subject=… (RFC 6068 2)
 			}
-			return s, RepairMailto
+			return s, repairMailto
 		}
 	}
 	return s, ""

@@ -142,7 +142,7 @@ func FuzzParseCell(f *testing.F) {
 				}
 				codes[r] = true
 			}
-			if !codes[RepairEntity] && !codes[RepairFullwidth] && !codes[RepairInvisible] && !strings.Contains(cell, a.Address) {
+			if !codes[repairEntity] && !codes[repairFullwidth] && !codes[repairInvisible] && !strings.Contains(cell, a.Address) {
 				t.Fatalf("%q: %q is not in the cell", cell, a.Address)
 			}
 			if utf8.ValidString(cell) && !utf8.ValidString(a.Address) {

@@ -16,8 +16,8 @@ func (v *Validator) CheckMX(d *Domain, a *Answer) {
 	}
 	thrown, alias := 0, 0
 	for _, host := range a.MX {
-		switch provider, conf := lists.MXDisposable(host); conf {
-		case "high":
+		switch provider, class := lists.MXProvider(host); class {
+		case "disposable":
 			thrown++
 			d.Source = "mail host " + host + " of " + provider
 		case "alias":

@@ -50,7 +50,7 @@ func main() {
 
 func run(from, out string) error {
 	texts := map[string]string{}
-	for _, name := range []string{"providers", "aliases", "known", "roles", "mx"} {
+	for _, name := range []string{"providers", "aliases", "known"} {
 		b, err := os.ReadFile(filepath.Join(out, name+".txt"))
 		if err != nil {
 			return err
@@ -95,13 +95,7 @@ func run(from, out string) error {
 	var refused []string
 	texts["disposable"], refused = lists.MergeDisposable(guard, thrown...)
 	texts["free"] = lists.MergeFree(guard, texts["disposable"], free...)
-	files, err := lists.Index(texts)
-	if err != nil {
-		return err
-	}
-	files["disposable.txt"], files["free.txt"] = texts["disposable"], texts["free"]
-	files["LICENSES"] = licences.String()
-	for name, text := range files {
+	for name, text := range map[string]string{"disposable.txt": texts["disposable"], "free.txt": texts["free"], "LICENSES": licences.String()} {
 		if err := os.WriteFile(filepath.Join(out, name), []byte(text), 0o644); err != nil {
 			return err
 		}

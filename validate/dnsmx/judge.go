@@ -357,9 +357,10 @@ func (j *judging) mailHosts(r *reply) {
 			if n[dead]+n[toSelf]+n[inside]+n[special] > 0 {
 				j.note("mx_ok_partial")
 			}
-			if lists.MXParked(h) {
+			switch _, class := lists.MXProvider(h); class {
+			case "parked":
 				j.note("mx_parked")
-			} else if _, conf := lists.MXDisposable(h); conf == "high" {
+			case "disposable":
 				j.note("mx_disposable")
 			}
 			j.accept("mx_ok", dns.TypeMX)

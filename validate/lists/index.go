@@ -1,11 +1,12 @@
 package lists
 
 import (
-	"encoding/binary"
 	"fmt"
 	"io"
 	"math/bits"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -18,6 +19,7 @@ type List struct {
 
 	kind  Kind
 	text  string
+	body  int    // where the entries begin
 	base  int    // offset of text in all texts of its index
 	label string // see Label
 }
@@ -60,33 +62,42 @@ func (l *List) Len() (n int) {
 	return n
 }
 
-// An index finds entries in the lists it covers. It is an open-addressed table
-// of 32-bit slots: the low 24 bits are the offset of an entry in the joined
-// texts plus one, the high 8 bits are bits of its key's hash, so that looking
-// for what is on no list seldom touches the text. The index of the embedded
-// lists is written by gen, that of other lists when they are opened.
+// An index finds entries in the lists it covers. The first few keys are looked for
+// in the sorted texts as they are: for one address that is all there is to do. Then
+// it pays to make a table: open-addressed, of 32-bit slots, of which the low 24 bits
+// are the offset of an entry in the joined texts plus one, the high 8 bits are bits
+// of its key's hash, so that looking for what is on no list seldom touches the text.
 type index struct {
 	lists []List
-	slots string // little-endian uint32, a power of two of them
+	asked atomic.Int32 // keys looked for without a table
+	once  sync.Once
+	slots atomic.Pointer[[]uint32] // a power of two of them
 }
 
-const maxText = 1<<24 - 1
+const (
+	maxText  = 1<<24 - 1
+	tablePay = 1000 // keys that cost more to look for than the table to make
+)
 
-func newIndex(slots string, lists ...List) index {
+// newIndex returns an index of sorted lists.
+func newIndex(lists ...List) *index {
 	base := 0
 	for i := range lists {
 		l := &lists[i]
 		l.base = base
 		base += len(l.text)
+		for strings.HasPrefix(l.text[l.body:], "#") {
+			l.body += strings.IndexByte(l.text[l.body:], '\n') + 1
+		}
 		l.label = l.Name
 		if _, date, ok := strings.Cut(l.text[:min(len(l.text), 1000)], "\n# date: "); ok {
 			l.label += ", " + date[:min(len(date), len(time.DateOnly))]
 		}
 	}
-	return index{lists: lists, slots: slots}
+	return &index{lists: lists}
 }
 
-// hash mixes a key eight octets at a time. The embedded indexes depend on it.
+// hash mixes a key eight octets at a time.
 func hash(s string) uint64 {
 	const k0, k1 = 0x9e3779b97f4a7c15, 0xd6e8feb86659fd93
 	h := uint64(len(s)) * k0
@@ -114,15 +125,19 @@ func le64(s string) uint64 {
 
 // find returns the list that has key and the offset of its entry there.
 func (x *index) find(key string) (*List, int) {
-	n := uint32(len(x.slots) / 4)
-	if n == 0 {
-		return nil, 0
+	p := x.slots.Load()
+	if p == nil {
+		if x.asked.Add(1) < tablePay {
+			return x.search(key)
+		}
+		x.once.Do(func() { x.build() }) // what is embedded is not too long
+		p = x.slots.Load()
 	}
+	slots := *p
 	h := hash(key)
 	tag := uint32(h>>56) << 24
-	for i := uint32(h) & (n - 1); ; i = (i + 1) & (n - 1) {
-		s := x.slots[4*i:]
-		v := uint32(s[0]) | uint32(s[1])<<8 | uint32(s[2])<<16 | uint32(s[3])<<24
+	for i := uint32(h) & uint32(len(slots)-1); ; i = (i + 1) & uint32(len(slots)-1) {
+		v := slots[i]
 		if v == 0 {
 			return nil, 0
 		}
@@ -133,6 +148,36 @@ func (x *index) find(key string) (*List, int) {
 			return l, off
 		}
 	}
+}
+
+// search is find without the table.
+func (x *index) search(key string) (*List, int) {
+	for i := range x.lists {
+		if off, ok := x.lists[i].search(key); ok {
+			return &x.lists[i], off
+		}
+	}
+	return nil, 0
+}
+
+// search finds the entry of a key in a sorted list.
+func (l *List) search(key string) (off int, ok bool) {
+	lo, hi := l.body, len(l.text)
+	for lo < hi {
+		mid := int(uint(lo+hi) / 2)
+		start := lo + strings.LastIndexByte(l.text[lo:mid], '\n') + 1
+		line, _, _ := strings.Cut(l.text[start:hi], "\n")
+		have, _, _ := strings.Cut(line, "\t")
+		switch {
+		case have == key:
+			return start, true
+		case have < key:
+			lo = start + len(line) + 1
+		default:
+			hi = start
+		}
+	}
+	return 0, false
 }
 
 // at returns the list at an offset of the joined texts, and the offset there.
@@ -184,7 +229,7 @@ func (l *List) each(f func(off int, key string)) {
 	}
 }
 
-// build makes the slots of the index. Of entries with the same key the first counts.
+// build makes the table. Of entries with the same key the first counts.
 func (x *index) build() error {
 	total, entries := 0, 0
 	for i := range x.lists {
@@ -192,7 +237,6 @@ func (x *index) build() error {
 		if l.text != "" && l.text[len(l.text)-1] != '\n' {
 			return fmt.Errorf("list %s: the last line has no end", l.Name)
 		}
-		l.base = total
 		total += len(l.text)
 		l.each(func(int, string) { entries++ })
 	}
@@ -203,16 +247,16 @@ func (x *index) build() error {
 	for int(size) < 2*entries {
 		size *= 2
 	}
-	slots := make([]byte, 4*size)
+	slots := make([]uint32, size)
 	for i := range x.lists {
 		l := &x.lists[i]
 		l.each(func(off int, key string) {
 			h := hash(key)
 			tag := uint32(h>>56) << 24
 			for j := uint32(h) & (size - 1); ; j = (j + 1) & (size - 1) {
-				v := binary.LittleEndian.Uint32(slots[4*j:])
+				v := slots[j]
 				if v == 0 {
-					binary.LittleEndian.PutUint32(slots[4*j:], tag|uint32(l.base+off+1))
+					slots[j] = tag | uint32(l.base+off+1)
 					return
 				}
 				if v&^maxText == tag {
@@ -223,6 +267,6 @@ func (x *index) build() error {
 			}
 		})
 	}
-	x.slots = string(slots)
+	x.slots.Store(&slots)
 	return nil
 }

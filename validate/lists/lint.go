@@ -20,7 +20,7 @@ func refuse(s *Set, domain string) string {
 		return "a university or school"
 	}
 	for d := domain; ; {
-		if l, _ := s.domains.find(d); l != nil && (l.kind == Provider || l.kind == Alias || l.kind == Known) {
+		if l, _ := s.domains.find(d); l != nil && (l.kind == Provider || l.kind == Alias || l.kind == known) {
 			return "on the list of " + l.Name
 		}
 		i := strings.IndexByte(d, '.')

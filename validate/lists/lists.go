@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// The files. gen writes disposable.txt, free.txt and the indexes; the others are
-// written by hand. "make lists" runs gen.
+// The files. "make lists" writes disposable.txt and free.txt; the others are written
+// by hand.
 var (
 	//go:embed providers.txt
 	providersText string
@@ -25,13 +25,6 @@ var (
 	rolesText string
 	//go:embed mx.txt
 	mxText string
-
-	//go:embed domains.idx
-	domainsIdx string
-	//go:embed roles.idx
-	rolesIdx string
-	//go:embed mx.idx
-	mxIdx string
 )
 
 // Kind says which list a domain is on.
@@ -40,12 +33,12 @@ type Kind uint8
 // The kinds of lists, in order of precedence: a domain that is on several
 // counts as what the first of them says.
 const (
-	None       Kind = iota
+	none       Kind = iota
 	Provider        // providers.txt: mailbox providers and access providers
 	Alias           // aliases.txt: privacy aliases and relays
 	Disposable      // disposable.txt
 	Free            // free.txt: further domains that give mailboxes away
-	Known           // known.txt: real domains that look like a slip of the hand
+	known           // known.txt: real domains that look like a slip of the hand
 )
 
 // Entry is what a list says of a domain.
@@ -59,24 +52,24 @@ type Entry struct {
 
 // A Set is lists that are searched together. It is never changed once made.
 type Set struct {
-	domains, roles, mx index
+	domains, roles, mx *index
 }
 
 var embedded = Set{
-	domains: newIndex(domainsIdx,
+	domains: newIndex(
 		List{Name: "providers", kind: Provider, text: providersText},
 		List{Name: "aliases", kind: Alias, text: aliasesText},
 		List{Name: "disposable", kind: Disposable, text: disposableText},
 		List{Name: "free", kind: Free, text: freeText},
-		List{Name: "known", kind: Known, text: knownText}),
-	roles: newIndex(rolesIdx, List{Name: "roles", text: rolesText}),
-	mx:    newIndex(mxIdx, List{Name: "mx", text: mxText}),
+		List{Name: "known", kind: known, text: knownText}),
+	roles: newIndex(List{Name: "roles", text: rolesText}),
+	mx:    newIndex(List{Name: "mx", text: mxText}),
 }
 
 // All returns the lists of the set, those that win first.
 func (s *Set) All() []*List {
 	var all []*List
-	for _, x := range []*index{&s.domains, &s.roles, &s.mx} {
+	for _, x := range []*index{s.domains, s.roles, s.mx} {
 		for i := range x.lists {
 			all = append(all, &x.lists[i])
 		}
@@ -166,26 +159,11 @@ func (s *Set) mxSuffix(host string) (provider, class string) {
 }
 
 // MXProvider names who runs a mail host (lower case), by its name alone: a hint,
-// no proof. The class is free, mailbox, isp, gateway, forwarder, app, alias,
-// disposable, parked or shared, and "" when the host is not known.
+// no proof. The class is free, mailbox, isp, gateway, forwarder, app, shared, or
+//
+//	disposable  a provider of throw-away mailboxes; hosts that ordinary domains share are none
+//	alias       a service for privacy aliases: information only
+//	parked      a parking service: the domain is for sale and nobody reads its mail
+//
+// and "" when the host is not known.
 func MXProvider(host string) (provider, class string) { return embedded.mxSuffix(host) }
-
-// MXDisposable reports whether a mail host belongs to a provider of throw-away
-// mailboxes (conf "high") or of privacy aliases (conf "alias": information
-// only). Hosts that ordinary domains share are neither: conf is "".
-func MXDisposable(host string) (provider, conf string) {
-	switch provider, class := embedded.mxSuffix(host); class {
-	case "disposable":
-		return provider, "high"
-	case "alias":
-		return provider, "alias"
-	}
-	return "", ""
-}
-
-// MXParked reports whether a mail host belongs to a parking service: the domain
-// is for sale and nobody reads its mail.
-func MXParked(host string) bool {
-	_, class := embedded.mxSuffix(host)
-	return class == "parked"
-}

@@ -20,7 +20,7 @@ var own = []struct {
 	kind     Kind
 	defaults string
 }{
-	{"known", Known, ""},
+	{"known", known, ""},
 	{"providers", Provider, "\town\tmailbox"},
 	{"aliases", Alias, "\town list"},
 	{"disposable", Disposable, "\tconfirmed\town list"},
@@ -70,25 +70,26 @@ func Load(fsys fs.FS, path string) (*Set, error) {
 		if !strings.HasSuffix(string(b), "\n") || l.kind != Disposable {
 			return nil, fmt.Errorf("%s/%s: not a list that winnow wrote; remove it, or make it anew with 'winnow lists update'", path, file)
 		}
-		l.text, l.Path, replaced = string(b), path+"/"+file, true
+		*l = List{Name: l.Name, Path: path + "/" + file, kind: l.kind, text: string(b)}
+		replaced = true
 	}
 	if mine == nil && roles == nil && !replaced {
 		return &embedded, nil
 	}
-	s := embedded
+	s := &Set{embedded.domains, embedded.roles, embedded.mx}
 	if mine != nil || replaced {
-		s.domains = newIndex("", append(mine, domains...)...)
+		s.domains = newIndex(append(mine, domains...)...)
 		if err := s.domains.build(); err != nil {
 			return nil, fmt.Errorf("%s: %w", path, err)
 		}
 	}
 	if roles != nil {
-		s.roles = newIndex("", append([]List{*roles}, embedded.roles.lists...)...)
+		s.roles = newIndex(append([]List{*roles}, embedded.roles.lists...)...)
 		if err := s.roles.build(); err != nil {
 			return nil, fmt.Errorf("%s: %w", path, err)
 		}
 	}
-	return &s, nil
+	return s, nil
 }
 
 // loadOwn reads a list that a person writes: any case, spaces or tabs between the

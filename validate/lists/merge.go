@@ -146,30 +146,13 @@ func MergeFree(guard *Set, disposable string, sources ...Source) string {
 }
 
 // Guard returns the set of hand-written lists by which MergeDisposable and
-// MergeFree judge; texts are those of providers, aliases and known.
-func Guard(providers, aliases, known string) (*Set, error) {
-	s := &Set{domains: newIndex("",
+// MergeFree judge; the texts are those of providers, aliases and known.
+func Guard(providers, aliases, real string) (*Set, error) {
+	s := &Set{domains: newIndex(
 		List{Name: "providers", kind: Provider, text: providers},
 		List{Name: "aliases", kind: Alias, text: aliases},
-		List{Name: "known", kind: Known, text: known})}
+		List{Name: "known", kind: known, text: real})}
 	return s, s.domains.build()
-}
-
-// Index returns the indexes of the embedded lists, by file name, made of their texts.
-func Index(texts map[string]string) (map[string]string, error) {
-	out := map[string]string{}
-	for name, x := range map[string]*index{"domains.idx": &embedded.domains, "roles.idx": &embedded.roles, "mx.idx": &embedded.mx} {
-		var l []List
-		for _, e := range x.lists {
-			l = append(l, List{Name: e.Name, kind: e.kind, text: texts[e.Name]})
-		}
-		y := newIndex("", l...)
-		if err := y.build(); err != nil {
-			return nil, err
-		}
-		out[name] = y.slots
-	}
-	return out, nil
 }
 
 func head(name, what, columns string, sources []Source) string {

@@ -57,7 +57,6 @@ type Report struct {
 	Added, Removed  int      // domains
 	Unchanged       bool     // nothing new; nothing was written
 	Refused         []string // what the lint left out, one line each
-	Sources         []string
 }
 
 // Update fetches the list of disposable domains from a file or URL, or, when from
@@ -196,9 +195,13 @@ func (u *Updater) writeState(st state) error {
 	for _, f := range st {
 		used[u.bodyPath(f.SHA256)] = true
 	}
-	bodies, _ := filepath.Glob(filepath.Join(u.Dir, lists.Updated, "*.body"))
-	for _, p := range bodies {
-		if !used[p] {
+	there, err := os.ReadDir(filepath.Join(u.Dir, lists.Updated))
+	if err != nil {
+		return err
+	}
+	for _, f := range there {
+		p := filepath.Join(u.Dir, lists.Updated, f.Name())
+		if filepath.Ext(p) == ".body" && !used[p] {
 			os.Remove(p)
 		}
 	}

@@ -21,7 +21,7 @@ var mayImport = map[string][]string{
 	"winnow/validate/lists":         {"golang.org/x/net", "golang.org/x/text"},
 	"winnow/validate/lists/update":  {"winnow/validate/lists", "winnow/internal/files"},
 	"winnow/validate":               {"winnow/validate/lists", "golang.org/x/net", "golang.org/x/text"},
-	"winnow/validate/dnsmx":         {"winnow/validate", "winnow/validate/lists", "github.com/miekg/dns", "golang.org/x/sync", "golang.org/x/net", "golang.org/x/sys"},
+	"winnow/validate/dnsmx":         {"winnow/validate", "winnow/validate/lists", "winnow/internal/files", "github.com/miekg/dns", "golang.org/x/net"},
 	"winnow/bounceimport":           {"winnow/validate", "winnow/internal/anytime", "winnow/internal/shown", "winnow/internal/stanza", "github.com/klauspost/compress"},
 	"winnow/bounceimport/reply":     {"winnow/bounceimport", "winnow/internal/stanza"},
 	"winnow/bounceimport/reader":    {"winnow/bounceimport", "winnow/bounceimport/reply", "winnow/internal/anytime", "winnow/internal/csvrows", "winnow/internal/shown", "github.com/gocarina/gocsv", "github.com/klauspost/compress", "golang.org/x/text"},

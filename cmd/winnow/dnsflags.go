@@ -49,9 +49,27 @@ func addDNSFlags(fs *pflag.FlagSet, o *dnsOptions) {
 
 // addCacheFlag adds the flag for the cache file. Its help is the same on every machine.
 func addCacheFlag(fs *pflag.FlagSet, path *string) {
-	fs.StringVar(path, "dns-cache", *path, "answers kept between runs, \"\" for none")
+	fs.Var((*cachePath)(path), "dns-cache", "answers kept between runs, off for none")
 	fs.Lookup("dns-cache").DefValue = "" // not shown: it would be another path on every machine
 }
+
+// cachePath is the path of the cache file, "" for none.
+type cachePath string
+
+func (p *cachePath) Set(s string) error {
+	if noCache(s) {
+		s = ""
+	}
+	*p = cachePath(s)
+	return nil
+}
+
+func (p *cachePath) String() string { return string(*p) }
+func (p *cachePath) Type() string   { return "string" }
+
+// noCache says whether a value of --dns-cache means none: who wants a file of that
+// name writes ./off.
+func noCache(s string) bool { return s == "" || s == "off" || s == "none" }
 
 // defaultCache is where answers of the DNS are kept; "" when there is no place.
 func defaultCache() string {
@@ -74,7 +92,7 @@ func (o *dnsOptions) resolver() (validate.Resolver, func() error, error) {
 	case o.concurrency < 0 || o.rate < 0 || o.budget < 0 || o.timeout <= 0:
 		return nil, nil, &usageError{err: errors.New("--concurrency, --dns-rate, --dns-budget and --dns-timeout cannot be negative")}
 	case o.persistent && (o.replay != "" || o.table != "" || o.record != "" || o.cache == ""):
-		return nil, nil, &usageError{err: errors.New("--suppress-persistent needs the cache, which knows the earlier days: not with --dns-record, --dns-replay, --domains or an empty --dns-cache")}
+		return nil, nil, &usageError{err: errors.New("--suppress-persistent needs the cache, which knows the earlier days: not with --dns-record, --dns-replay, --domains or --dns-cache off")}
 	case o.replay != "":
 		f, err := os.Open(o.replay)
 		if err != nil {

@@ -317,7 +317,7 @@ func (j *jobFile) setFlags(flags *pflag.FlagSet, command, table string, set map[
 		}
 		if slices.Contains(pathFlags, name) {
 			for i, path := range all {
-				if path != "" && path != "-" {
+				if path != "" && path != "-" && (name != "dns-cache" || !noCache(path)) {
 					all[i] = j.relative(path)
 				}
 			}

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/winnow-email/winnow/internal/files"
 	"github.com/winnow-email/winnow/validate"
 )
 
@@ -225,9 +226,8 @@ func appendRecord(b []byte, a validate.Answer, expires time.Time) []byte {
 // cacheWriter writes a new cache file. Records go to the disk as they come; in
 // memory stay 16 bytes of each.
 type cacheWriter struct {
-	path        string
 	fingerprint uint64
-	f           *os.File
+	f           *files.Whole
 	w           *bufio.Writer
 	crc         uint32
 	off         int64
@@ -242,16 +242,20 @@ type cacheEntry struct {
 	off  int64
 }
 
-// newCacheWriter starts a file that commit puts at path.
-func newCacheWriter(path string, fingerprint uint64) (*cacheWriter, error) {
+// newCacheWriter starts a file that commit puts at path. damaged says that the
+// file that is there was found to be what is left of a cache.
+func newCacheWriter(path string, fingerprint uint64, damaged bool) (*cacheWriter, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, err
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	f, err := files.Create(path, cacheMagic)
+	if damaged {
+		f, err = files.Replace(path)
+	}
 	if err != nil {
 		return nil, err
 	}
-	w := &cacheWriter{path: path, fingerprint: fingerprint, f: f, w: bufio.NewWriterSize(f, 1<<16), off: cacheHeader, gone: map[uint64]bool{}}
+	w := &cacheWriter{fingerprint: fingerprint, f: f, w: bufio.NewWriterSize(f, 1<<16), off: cacheHeader, gone: map[uint64]bool{}}
 	_, w.err = w.w.Write(make([]byte, cacheHeader))
 	return w, nil
 }
@@ -321,24 +325,11 @@ func (w *cacheWriter) commit() error {
 	if w.err == nil {
 		_, w.err = w.f.WriteAt(h[:], 0)
 	}
-	if w.err == nil {
-		w.err = w.f.Sync()
-	}
-	if err := w.f.Close(); w.err == nil {
-		w.err = err
-	}
-	if w.err == nil {
-		w.err = os.Rename(w.f.Name(), w.path)
-	}
 	if w.err != nil {
-		os.Remove(w.f.Name())
+		w.f.Abandon()
+		return files.Plain(w.err)
 	}
-	return w.err
-}
-
-func (w *cacheWriter) abandon() {
-	w.f.Close()
-	os.Remove(w.f.Name())
+	return w.f.Commit()
 }
 
 // fingerprint says which resolvers and which decision table answers come from.
@@ -385,7 +376,7 @@ func ForgetCache(path string, drop func(domain string) bool) (n int, err error) 
 	if c.end == 0 {
 		return 0, nil
 	}
-	w, err := newCacheWriter(path, binary.LittleEndian.Uint64(c.data[32:]))
+	w, err := newCacheWriter(path, binary.LittleEndian.Uint64(c.data[32:]), false)
 	if err != nil {
 		return 0, err
 	}
@@ -421,14 +412,15 @@ func (e *engine) openCache(servers []server) {
 	}
 	print := fingerprint(servers)
 	old, err := readCache(path, print)
+	damaged := errors.Is(err, errDamaged)
 	if err != nil {
 		e.count(func(s *Stats) { s.CacheNote = cacheError(path, err).Error() })
-		if !errors.Is(err, errDamaged) {
+		if !damaged {
 			return
 		}
 		old = &cacheFile{}
 	}
-	w, err := newCacheWriter(path, print)
+	w, err := newCacheWriter(path, print, damaged)
 	if err != nil {
 		e.count(func(s *Stats) { s.CacheNote = "answers are not kept for the next run: " + err.Error() })
 	}
@@ -460,7 +452,7 @@ func (e *engine) closeCache() {
 	}
 	e.fresh = nil
 	if len(w.entries)+len(w.gone) == 0 && e.old.end > 0 {
-		w.abandon()
+		w.f.Abandon()
 		return
 	}
 	w.keep(e.old, e.now().Unix(), func(string) bool { return false })

@@ -93,7 +93,7 @@ func TestCache(t *testing.T) {
 // or it says the same.
 func TestCacheDamaged(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "dns")
-	w, err := newCacheWriter(path, 7)
+	w, err := newCacheWriter(path, 7, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -191,7 +191,7 @@ func BenchmarkCached(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	w, err := newCacheWriter(path, fingerprint(servers))
+	w, err := newCacheWriter(path, fingerprint(servers), false)
 	if err != nil {
 		b.Fatal(err)
 	}

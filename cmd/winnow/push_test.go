@@ -3,9 +3,11 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -34,6 +36,7 @@ func (l *mailgunFake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer l.mu.Unlock()
 	if _, pass, _ := r.BasicAuth(); pass != l.key {
 		w.WriteHeader(http.StatusUnauthorized)
+		json.NewEncoder(w).Encode(map[string]string{"message": "not good: " + r.Header.Get("Authorization")})
 		return
 	}
 	switch {
@@ -70,6 +73,8 @@ func (l *mailgunFake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func TestPushCommand(t *testing.T) {
 	const key = "key-7c3a-canary"
 	t.Chdir(t.TempDir())
+	tmp := t.TempDir()
+	t.Setenv("TMPDIR", tmp)
 	l := &mailgunFake{have: map[string]string{"old@quietharbor.com": "x"}, key: key}
 	srv := httptest.NewServer(l)
 	defer srv.Close()
@@ -83,8 +88,10 @@ func TestPushCommand(t *testing.T) {
 		if got := run(context.Background(), args, strings.NewReader(""), &out, &errs); got != code {
 			t.Fatalf("winnow %v: exit code %d, want %d\n%s%s", args, got, code, out.String(), errs.String())
 		}
-		if s := out.String() + errs.String(); strings.Contains(s, key) {
-			t.Fatalf("the key is shown: %s", s)
+		for _, secret := range []string{key, base64.StdEncoding.EncodeToString([]byte("api:" + key)), "ann@quietharbor.com"} {
+			if s := out.String() + errs.String(); strings.Contains(s, secret) {
+				t.Fatalf("%s is shown: %s", secret, s)
+			}
 		}
 		return out.String(), errs.String()
 	}
@@ -147,7 +154,7 @@ func TestPushCommand(t *testing.T) {
 	// The mistakes.
 	t.Setenv("MAILGUN_API_KEY", "wrong-key")
 	_, errs = winnow(exitFailed, push...)
-	has(errs, "the key is not accepted")
+	has(errs, "not good: Basic *** (the key is not accepted)")
 	t.Setenv("MAILGUN_API_KEY", key)
 	_, errs = winnow(exitFailed, "push", "--to", "mailgun", "--from", "out")
 	has(errs, "--scope is missing: the sending domain")
@@ -179,4 +186,28 @@ func TestPushCommand(t *testing.T) {
 	l.mu.Unlock()
 	out, _ = winnow(exitDone, append(push, "--yes")...)
 	has(out, "2 entries sent", "went on with a push that had been cut off")
+
+	// What stays on the disk is for one's own eyes, and the key is not in it.
+	if left, err := os.ReadDir(tmp); err != nil || len(left) != 0 {
+		t.Errorf("%v was left among the temporary files; %v", left, err)
+	}
+	filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || path == "." || path == "keys.env" || path == "list.csv" || path == "bounces.csv" {
+			return err
+		}
+		info, err := d.Info()
+		if err != nil {
+			return err
+		}
+		want := fs.FileMode(0o600)
+		if d.IsDir() {
+			want = 0o700
+		} else if b, err := os.ReadFile(path); err != nil || bytes.Contains(b, []byte(key)) {
+			t.Errorf("the key is in %s; %v", path, err)
+		}
+		if info.Mode().Perm() != want {
+			t.Errorf("%s has mode %v", path, info.Mode())
+		}
+		return nil
+	})
 }

@@ -3,9 +3,14 @@ package esp
 import (
 	"encoding/csv"
 	"encoding/json"
+	"net/http"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
+
+	"github.com/winnow-email/winnow/internal/api"
+	"github.com/winnow-email/winnow/internal/shown"
 )
 
 // FuzzJournal reads a journal of any bytes: what it takes up is whole lines, and a
@@ -32,14 +37,39 @@ func FuzzJournal(f *testing.F) {
 	})
 }
 
+// FuzzAnswer gives any answer to the judges and readers of single providers: a
+// verdict is one of the five, only 2xx is fine, and nothing is confirmed that was
+// not sent.
+func FuzzAnswer(f *testing.F) {
+	f.Add(403, "<html>", "")
+	f.Add(400, `{"__type":"ThrottlingException"}`, "x")
+	f.Add(420, `{"links":[{"rel":"next","href":"/x"}]}`, "ThrottlingException")
+	f.Add(200, `{"message":"3 addresses have been added to the bounces table"}`, "")
+	f.Add(200, `{"message":"99999999999999999999 addresses have been added to the bounces table"}`, "")
+	batch := make([]item, 5)
+	f.Fuzz(func(t *testing.T, status int, body, kind string) {
+		h := http.Header{"X-Amzn-Errortype": {kind}, "X-Amz-Bucket-Region": {kind}}
+		for _, judge := range []api.Judge{sesJudge, s3Judge, mailchimpJudge, sparkpostJudge} {
+			if got := judge(status, h, []byte(body), time.Unix(1_700_000_000, 0)); got.Verdict > api.Stopped || (got.Verdict == api.Fine) != (status >= 200 && status < 300) {
+				t.Fatalf("status %d: %+v", status, got)
+			}
+		}
+		sparkpostNext([]byte(body))
+		if out := mailgunDone(batch, []byte(body)); out.unknown < 0 || out.unknown > len(batch) || out.unknown == 0 && !strings.Contains(body, "been added to the ") && !strings.Contains(body, `\u`) {
+			t.Fatalf("%+v", out)
+		}
+	})
+}
+
 // FuzzFiles writes entries with any text in every form: each file can be read
 // again, and the address stands in it as it was.
 func FuzzFiles(f *testing.F) {
 	f.Add("ann@example.com", "550 5.1.1 no", "bounces.csv:7")
 	f.Add("=x+y@example.org", "=cmd|' /C calc'!A0\r\n\"", "a,b\n")
 	f.Add("\"a,\\\"b\"@example.org", "\u202e\x00\xff", "＝1")
+	f.Add("ann@example.com", "said;=1+1;\"=2\";\"\"@x,+1", "list;-1.csv")
 	f.Fuzz(func(t *testing.T, address, text, source string) {
-		e := &Entry{Address: address, Reason: HardBounce, Word: "bounce_user_unknown", Text: text, Source: source}
+		e := &Entry{Address: address, Reason: HardBounce, Word: text, Status: source, Text: text, Source: source}
 		for _, tg := range Targets() {
 			if !tg.anyAddress && !plain(address) || tg.hash != "" {
 				continue
@@ -75,7 +105,22 @@ func FuzzFiles(f *testing.F) {
 				if last := rows[len(rows)-1]; strings.ReplaceAll(last[0], "\r\n", "\n") != strings.ReplaceAll(address, "\r\n", "\n") {
 					t.Fatalf("%s: %q became %q", tg.Name, address, last[0])
 				}
+				noFormulas(t, tg, rows)
 			}
 		}
 	})
+}
+
+// noFormulas: no text beside an address begins a formula, also in a spreadsheet
+// that divides cells at semicolons.
+func noFormulas(t *testing.T, tg *Target, rows [][]string) {
+	for _, row := range rows {
+		for _, cell := range row[1:] {
+			for part := range strings.SplitSeq(cell, ";") {
+				if shown.Formula(strings.TrimLeft(part, `"`)) {
+					t.Fatalf("%s: a formula in %q", tg.Name, cell)
+				}
+			}
+		}
+	}
 }

@@ -46,7 +46,11 @@ func TestPushLinksElsewhere(t *testing.T) {
 			o.Yes = false
 			_, err := Push(t.Context(), tg, source("set", pushSet(5)), o)
 			// What names no host is a path of the API itself, where there is no list.
-			if own := link == "x" || link == "@evil.example/x"; !own && (err == nil || !strings.Contains(err.Error(), "a link to the next page")) {
+			own := link == "x" || link == "@evil.example/x"
+			if own && !slices.ContainsFunc(f.log, func(c string) bool { return strings.HasSuffix(c, "/"+link) }) {
+				t.Errorf("%s, %s: it was not asked for there: %v", name, link, f.log)
+			}
+			if !own && (err == nil || !strings.Contains(err.Error(), "a link to the next page")) {
 				t.Errorf("%s, %s: %v", name, link, err)
 			}
 			if f.writes != 0 {

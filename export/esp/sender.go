@@ -254,7 +254,11 @@ func (d *sender) verify(ctx context.Context) error {
 			d.b.Sent = d.b.Written - d.b.Rejected - d.b.Unknown
 			return nil
 		}
-		if err := d.s.c.Sleep(ctx, []time.Duration{5, 20, 60}[try]*time.Second); err != nil {
+		wait := []time.Duration{5, 20, 60}[try] * time.Second
+		if try > 0 {
+			d.s.c.Note(fmt.Sprintf("%s does not show %d of the entries yet; looking again in %s", d.s.c.Name, max(len(seen.missing), 1), wait))
+		}
+		if err := d.s.c.Sleep(ctx, wait); err != nil {
 			return err
 		}
 	}

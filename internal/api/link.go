@@ -87,3 +87,21 @@ func pathOf(base *url.URL, path, link string) (string, error) {
 	}
 	return p, nil
 }
+
+// Escape encodes all but the unreserved characters of RFC 3986 2.3, and slashes
+// in a path.
+func Escape(s string, path bool) string {
+	const hexdigits = "0123456789ABCDEF"
+	var b strings.Builder
+	for i := range len(s) {
+		c := s[i]
+		if c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.IndexByte("-._~", c) >= 0 || path && c == '/' {
+			b.WriteByte(c)
+		} else {
+			b.WriteByte('%')
+			b.WriteByte(hexdigits[c>>4])
+			b.WriteByte(hexdigits[c&15])
+		}
+	}
+	return b.String()
+}

@@ -32,54 +32,7 @@ func TestPushKilled(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			f := newFake(t, name)
-			journal := filepath.Join(t.TempDir(), "journal")
-			kills := 0
-			for try := 0; ; try++ {
-				if try > 20 {
-					t.Fatal("it never came through")
-				}
-				cmd := exec.Command(os.Args[0], "-test.run=^TestPushKilled$")
-				cmd.Env = append(os.Environ(), "WINNOW_TEST_PUSH="+journal, "TARGET="+name, "SCOPE="+fakeScope[name], "BASE="+f.srv.URL)
-				var out bytes.Buffer
-				cmd.Stdout, cmd.Stderr = &out, &out
-				reached, dead := make(chan struct{}), make(chan struct{})
-				f.mu.Lock()
-				stop := f.writes + 3
-				if kills < 3 {
-					f.onCall = func(n int) { // the call is done; its answer never arrives
-						if n == stop {
-							close(reached)
-							<-dead
-						}
-					}
-				} else {
-					f.onCall = nil
-				}
-				f.mu.Unlock()
-				if err := cmd.Start(); err != nil {
-					t.Fatal(err)
-				}
-				ended := make(chan struct{})
-				go func() {
-					select {
-					case <-reached:
-						cmd.Process.Kill()
-					case <-ended:
-					}
-				}()
-				err := cmd.Wait()
-				close(ended)
-				close(dead)
-				if err == nil {
-					break
-				}
-				if kills++; !strings.Contains(err.Error(), "killed") {
-					t.Fatalf("%v\n%s", err, out.String())
-				}
-			}
-			if kills == 0 {
-				t.Fatal("nothing was killed")
-			}
+			kills := killPushes(t, f)
 			tg := small(t, name)
 			f.has(t, want(tg, pushSet(120)))
 			b, err := Push(t.Context(), tg, source("set", pushSet(120)), func() PushOptions { o := f.options(t); o.Yes = false; return o }())
@@ -97,4 +50,53 @@ func TestPushKilled(t *testing.T) {
 			}
 		})
 	}
+}
+
+// killPushes lets a push begin again until one comes through, and kills the first
+// three after two calls. It returns how many it has killed.
+func killPushes(t *testing.T, f *fake) (kills int) {
+	journal := filepath.Join(t.TempDir(), "journal")
+	for range 20 {
+		cmd := exec.Command(os.Args[0], "-test.run=^TestPushKilled$")
+		cmd.Env = append(os.Environ(), "WINNOW_TEST_PUSH="+journal, "TARGET="+f.name, "SCOPE="+fakeScope[f.name], "BASE="+f.srv.URL)
+		var out bytes.Buffer
+		cmd.Stdout, cmd.Stderr = &out, &out
+		reached, dead := make(chan struct{}), make(chan struct{})
+		f.mu.Lock()
+		f.onCall = nil
+		if stop := f.writes + 3; kills < 3 {
+			f.onCall = func(n int) { // the call is done; its answer never arrives
+				if n == stop {
+					close(reached)
+					<-dead
+				}
+			}
+		}
+		f.mu.Unlock()
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		ended := make(chan struct{})
+		go func() {
+			select {
+			case <-reached:
+				cmd.Process.Kill()
+			case <-ended:
+			}
+		}()
+		err := cmd.Wait()
+		close(ended)
+		close(dead)
+		if err == nil {
+			if kills == 0 {
+				t.Fatal("nothing was killed")
+			}
+			return kills
+		}
+		if kills++; !strings.Contains(err.Error(), "killed") {
+			t.Fatalf("%v\n%s", err, out.String())
+		}
+	}
+	t.Fatal("it never came through")
+	return kills
 }

@@ -61,11 +61,7 @@ type mailchimpMember struct {
 // only, so that validation is skipped. The data centre is the part of the key
 // behind the dash.
 func openMailchimp(a *account) (*service, error) {
-	list, err := a.need("the id of the audience")
-	if err != nil {
-		return nil, err
-	}
-	keys, err := a.Keys.Need("MAILCHIMP_API_KEY")
+	list, keys, err := a.scoped("the id of the audience", "MAILCHIMP_API_KEY")
 	if err != nil {
 		return nil, err
 	}

@@ -88,11 +88,7 @@ var mailgun = &Target{
 // arrays of up to 1,000 records, which are added or updated. Accounts in the EU
 // have the address https://api.eu.mailgun.net.
 func openMailgun(a *account) (*service, error) {
-	domain, err := a.need("the sending domain")
-	if err != nil {
-		return nil, err
-	}
-	keys, err := a.Keys.Need("MAILGUN_API_KEY")
+	domain, keys, err := a.scoped("the sending domain", "MAILGUN_API_KEY")
 	if err != nil {
 		return nil, err
 	}

@@ -53,23 +53,6 @@ func TestSESModel(t *testing.T) {
 			s3 = c.Body.(map[string]any)["ImportDataSource"].(map[string]any)["S3Url"].(string)
 		}
 	}
-	const script = `
-import json, sys
-from urllib.parse import urlsplit, parse_qs, unquote
-import botocore.session
-from botocore.awsrequest import prepare_request_dict
-c = botocore.session.get_session().create_client("sesv2", region_name="eu-west-1", aws_access_key_id="a", aws_secret_access_key="b")
-out = []
-for op, params in json.load(sys.stdin):
-    m = c.meta.service_model.operation_model(op)
-    d = c._serializer.serialize_to_request(params, m)
-    b = d["body"]
-    out.append({"Method": d["method"], "Path": unquote(d["url_path"]), "Query": {k: v if isinstance(v, list) else [str(v)] for k, v in d["query_string"].items()}, "Body": json.loads(b) if b else None})
-    import botocore.validate
-    e = botocore.validate.ParamValidator().validate(params, m.input_shape) if m.input_shape else None
-    assert not e or not e.has_errors(), e.generate_report()
-print(json.dumps(out, indent=1, sort_keys=True))
-`
 	type p = map[string]any
 	params, _ := json.Marshal([][2]any{
 		{"GetAccount", p{}},
@@ -85,7 +68,7 @@ print(json.dumps(out, indent=1, sort_keys=True))
 	})
 	theirs := must(os.ReadFile(sesVectors))(t)
 	if os.Getenv("WINNOW_LONG") != "" {
-		if again := askBotocore(t, script, params); again != nil {
+		if again := askBotocore(t, params); again != nil {
 			if *update {
 				os.WriteFile(sesVectors, again, 0o644)
 			}
@@ -111,14 +94,33 @@ print(json.dumps(out, indent=1, sort_keys=True))
 	}
 }
 
-// askBotocore runs a script with the vendor's client; nil when there is none.
-func askBotocore(t *testing.T, script string, params []byte) []byte {
+// botocoreScript prints the calls for the operations on its standard input.
+const botocoreScript = `
+import json, sys
+from urllib.parse import urlsplit, parse_qs, unquote
+import botocore.session
+from botocore.awsrequest import prepare_request_dict
+c = botocore.session.get_session().create_client("sesv2", region_name="eu-west-1", aws_access_key_id="a", aws_secret_access_key="b")
+out = []
+for op, params in json.load(sys.stdin):
+    m = c.meta.service_model.operation_model(op)
+    d = c._serializer.serialize_to_request(params, m)
+    b = d["body"]
+    out.append({"Method": d["method"], "Path": unquote(d["url_path"]), "Query": {k: v if isinstance(v, list) else [str(v)] for k, v in d["query_string"].items()}, "Body": json.loads(b) if b else None})
+    import botocore.validate
+    e = botocore.validate.ParamValidator().validate(params, m.input_shape) if m.input_shape else None
+    assert not e or not e.has_errors(), e.generate_report()
+print(json.dumps(out, indent=1, sort_keys=True))
+`
+
+// askBotocore asks the vendor's client for its calls; nil when there is none.
+func askBotocore(t *testing.T, params []byte) []byte {
 	python, err := exec.LookPath("python3")
 	if err != nil || exec.Command(python, "-c", "import botocore").Run() != nil {
 		t.Log("skipped: botocore is not there")
 		return nil
 	}
-	cmd := exec.Command(python, "-c", script)
+	cmd := exec.Command(python, "-c", botocoreScript)
 	cmd.Stdin = bytes.NewReader(params)
 	out, err := cmd.Output()
 	if err != nil {

@@ -33,11 +33,7 @@ var postmark = &Target{
 // openPostmark sends 50 addresses a call; every one is answered by itself. A 429
 // comes without a time.
 func openPostmark(a *account) (*service, error) {
-	stream, err := a.need("the message stream")
-	if err != nil {
-		return nil, err
-	}
-	keys, err := a.Keys.Need("POSTMARK_SERVER_TOKEN")
+	stream, keys, err := a.scoped("the message stream", "POSTMARK_SERVER_TOKEN")
 	if err != nil {
 		return nil, err
 	}

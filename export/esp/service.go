@@ -22,6 +22,14 @@ func (a *account) need(what string) (string, error) {
 	return a.scope, nil
 }
 
+// scoped returns what the scope names, and the secrets of those names.
+func (a *account) scoped(what string, names ...string) (scope string, keys []api.Secret, err error) {
+	if scope, err = a.need(what); err == nil {
+		keys, err = a.Keys.Need(names...)
+	}
+	return scope, keys, err
+}
+
 // service is how one provider is spoken to. Each call is made by one goroutine.
 // What it hands over of the provider's words is as it came; who uses it makes it
 // plain.

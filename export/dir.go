@@ -27,14 +27,11 @@ import (
 // .DIR.winnow-lock and a private directory .DIR.winnow-N. Both go at the end.
 // What a killed run left is removed when the next one starts.
 type Dir struct {
-	path    string // absolute, symbolic links resolved
-	name    string // as the user named it, for messages
-	account string // the file by which the directory is known
-	private string // .DIR.winnow-N
-	move    func(from, to string, how int) error
-	unlock  func() error
-	files   []*File
-	done    bool
+	placement
+	name   string // as the user named it, for messages
+	unlock func() error
+	files  []*File
+	done   bool
 }
 
 // Create starts a run directory at path. It refuses a path that is not empty
@@ -48,7 +45,7 @@ func Create(path string, inputs ...string) (*Dir, error) {
 // account, an object with a schema_version and its files as outputs, which
 // CommitAs writes.
 func CreateAs(path, account string, inputs ...string) (*Dir, error) {
-	d := &Dir{name: path, account: account, move: move}
+	d := &Dir{name: path, placement: placement{account: account, move: move}}
 	if err := d.create(inputs); err != nil {
 		return nil, errors.Join(err, d.Close())
 	}
@@ -110,8 +107,6 @@ func (d *Dir) create(inputs []string) error {
 	}
 	return nil
 }
-
-func (d *Dir) run() string { return filepath.Join(d.private, "run") }
 
 // Temp returns a private folder on the disk of the run directory for what has
 // to be kept while the run lasts. It is removed at the end.

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/winnow-email/winnow/export"
 	"github.com/winnow-email/winnow/export/summary"
@@ -110,7 +109,7 @@ func lookFirst(s *summary.Summary) *summary.Answer {
 	a := &summary.Answer{State: summary.Look}
 	expected := ""
 	if p := s.Projection; p != nil {
-		expected = fmt.Sprintf(" %s to %s of them may bounce hard.", rate(p.After.Low), rate(p.After.High))
+		expected = fmt.Sprintf(" %s to %s of what was kept may bounce hard.", rate(p.After.Low), rate(p.After.High))
 	}
 	rows := shown.Number(kept) + " " + plural(kept, "row")
 	var unknown int64
@@ -166,13 +165,6 @@ func fixFirst(s *summary.Summary) *summary.Answer {
 	return a
 }
 
-func where(provider, category string) string {
-	if provider == "" {
-		return category
-	}
-	return category + " at " + provider
-}
-
 // mayBeSent is the answer when nothing speaks against sending.
 func mayBeSent(s *summary.Summary) summary.Answer {
 	kept := s.Lists[export.Cleaned]
@@ -182,7 +174,7 @@ func mayBeSent(s *summary.Summary) summary.Answer {
 	}
 	a := summary.Answer{State: summary.Send, Headline: fmt.Sprintf("You may send to %s %s.", shown.Number(kept), whom), Why: gateCount(s.Gates) + ".", Next: "Send cleaned.csv."}
 	if p := s.Projection; p != nil {
-		a.Why += fmt.Sprintf(" %s of them will bounce hard, as far as can be told (%s to %s).", rate(p.After.Rate), rate(p.After.Low), rate(p.After.High))
+		a.Why += fmt.Sprintf(" %s of the messages will bounce hard, as far as can be told (%s to %s).", rate(p.After.Rate), rate(p.After.Low), rate(p.After.High))
 	}
 	if b := s.Bounces; b != nil && b.Events > 0 {
 		if t := senderSide(b, s.Finished); t.old {
@@ -205,78 +197,4 @@ func gateCount(gates []summary.Gate) string {
 		}
 	}
 	return text
-}
-
-// What the sending is judged by. Some refusals always are about the sender (a
-// greylist of content, a limit at one provider), in good months up to one in ten; a
-// broken authentication or a listed address makes more than half. A quarter lies
-// between, and below 20 bounces a quarter is chance. A month is what still explains
-// the next send; after two months the trouble may be gone, or another.
-const (
-	minSending    = 20
-	sendingWindow = 30 // days before the newest bounce
-	sendingStale  = 60 // days
-)
-
-// trouble is how many of the recent bounces are about the sender.
-type trouble struct {
-	bounces, sender int64
-	since, newest   time.Time // the first and the last day of them; zero: the events carry no time
-	old             bool      // the newest is too old to judge by
-}
-
-// senderSide counts the bounces of the last days in which there were any. Deliveries,
-// delays, automatic replies and complaints are no bounces.
-func senderSide(b *summary.BounceSummary, now time.Time) trouble {
-	var t trouble
-	if b.Newest.IsZero() || len(b.Timeline) == 0 {
-		t.bounces = countOf(b, "", func(c summary.BounceCount) bool { return isBounce(c.Bucket) })
-		t.sender = countOf(b, "", func(c summary.BounceCount) bool { return c.Side == "sender" })
-		return t
-	}
-	newest := ""
-	for _, d := range b.Timeline {
-		if isBounce(d.Bucket) {
-			newest = max(newest, d.Day)
-		}
-	}
-	last, err := time.Parse(time.DateOnly, newest)
-	if err != nil {
-		return t // no bounce at all
-	}
-	t.since = last.AddDate(0, 0, -sendingWindow)
-	first := newest
-	for _, d := range b.Timeline {
-		if isBounce(d.Bucket) && d.Day >= t.since.Format(time.DateOnly) {
-			t.bounces += d.N
-			t.sender += d.SenderSide
-			first = min(first, d.Day)
-		}
-	}
-	t.since, _ = time.Parse(time.DateOnly, first)
-	t.newest, t.old = last, now.Sub(last) > (sendingStale+1)*24*time.Hour
-	return t
-}
-
-func isBounce(bucket string) bool { return bucket != "none" && bucket != "complaint" }
-
-func (t trouble) words() string {
-	text := fmt.Sprintf("%s of %s %s", shown.Number(t.sender), shown.Number(t.bounces), plural(t.bounces, "bounce"))
-	if !t.since.IsZero() {
-		text += " since " + t.since.Format("2 Jan 2006")
-	}
-	return text + " " + pick(t.sender, "refuses", "refuse") + " you, not the address"
-}
-
-func (t trouble) tooOld() string {
-	return "the newest bounce is from " + t.newest.Format("2 Jan 2006") + ", too old to judge your sending"
-}
-
-// sentence makes a clause a sentence.
-func sentence(s string) string {
-	s = strings.TrimSpace(s)
-	if s == "" || strings.HasSuffix(s, ".") || strings.HasSuffix(s, "?") {
-		return capital(s)
-	}
-	return capital(s) + "."
 }

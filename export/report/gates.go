@@ -55,15 +55,6 @@ func Preset(name string) (l Limits, ok bool) {
 	return l, true
 }
 
-// A share of few says little: below these counts a gate is unknown, and what was
-// measured stays visible.
-const (
-	minRecords  = 100
-	minProvider = 500
-	minEvents   = 100
-	minJump     = 20 // suppressed records
-)
-
 // Set changes one limit by the name of its gate: a share ("2%" or "0.02"), a
 // number of times, a duration ("48h"), or "off".
 func (l *Limits) Set(name, value string) error {
@@ -372,11 +363,4 @@ func sameEvidence(a, b *summary.Summary) bool {
 		return m
 	}
 	return maps.Equal(roles(a), roles(b))
-}
-
-func ratio(n, all int64) float64 {
-	if all == 0 {
-		return 0
-	}
-	return float64(n) / float64(all)
 }

@@ -159,14 +159,14 @@ func TestAnswer(t *testing.T) {
 		what, state, why, next string
 		harm                   func(s *summary.Summary)
 	}{
-		{"nothing", summary.Send, "9 of 9 safety checks passed. 0.3% of them will bounce hard, as far as can be told (0.3% to 0.3%).", "Send cleaned.csv.", func(*summary.Summary) {}},
+		{"nothing", summary.Send, "9 of 9 safety checks passed. 0.3% of the messages will bounce hard, as far as can be told (0.3% to 0.3%).", "Send cleaned.csv.", func(*summary.Summary) {}},
 		{"a gate fails", summary.Stop, "4,000 of 10,000 records are suppressed (40.0%); the limit is 30.0%. Is it the right column, and is the bounce file of this list?", "--gate suppressed_share=SHARE",
 			func(s *summary.Summary) { s.Lists = map[string]int64{"suppressed": 4_000, "cleaned": 6_000} }},
 		{"nobody is left", summary.Stop, "None of 10 records was kept; 9 of them: syntax_no_at.", "the right address column", func(s *summary.Summary) {
 			s.Records, s.Lists = 10, map[string]int64{"suppressed": 10}
 			s.Reasons = []summary.ReasonCount{{List: "suppressed", Reason: "syntax_no_at", N: 9}, {List: "suppressed", Reason: "no_address", N: 1}}
 		}},
-		{"no DNS", summary.Look, "9,600 rows were kept on their form and on what you know alone: the domains were not checked. 0.3% to 0.3% of them may bounce hard.", "without --no-dns", func(s *summary.Summary) { s.DNS = nil }},
+		{"no DNS", summary.Look, "9,600 rows were kept on their form and on what you know alone: the domains were not checked. 0.3% to 0.3% of what was kept may bounce hard.", "without --no-dns", func(s *summary.Summary) { s.DNS = nil }},
 		{"a DNS that is down", summary.Look, "No resolver answered. Nothing was suppressed because of it.", "--resolver", func(s *summary.Summary) { s.DNS.Unusable = "no resolver answered" }},
 		{"much that is not known", summary.Look, "960 of 9,600 rows (10.0%) were kept without an answer of the DNS", "Run it again later", func(s *summary.Summary) {
 			s.Reasons = append(s.Reasons, summary.ReasonCount{List: "cleaned", Reason: "dns_timeout", N: 960})

@@ -138,14 +138,6 @@ const (
 	topRows       = 20
 )
 
-var listMeanings = []struct{ list, name, meaning string }{
-	{export.Cleaned, "keep", "may be sent"},
-	{export.Review, "review", "a person should look first"},
-	{export.Suppressed, "suppress", "must not be sent"},
-	{export.Duplicates, "duplicate", "further copies of kept addresses"},
-	{export.Rejected, "rejected", "records that could not be read"},
-}
-
 func newPage(s *summary.Summary, opt PageOptions) *page {
 	p := &page{Summary: s}
 	for _, in := range s.Inputs {
@@ -212,22 +204,6 @@ func newPage(s *summary.Summary, opt PageOptions) *page {
 	p.Word = answerWords[p.Answer.State]
 	p.Sender = sendingSide(s.Bounces)
 	return p
-}
-
-// sendingSide says in a sentence that no bounce is about the sender, and from how
-// many that is known; "" when some are.
-func sendingSide(b *summary.BounceSummary) string {
-	if b == nil {
-		return "No bounces were given, so the sending side cannot be judged."
-	}
-	n := countOf(b, "", func(c summary.BounceCount) bool { return isBounce(c.Bucket) })
-	switch {
-	case b.SenderSide > 0:
-		return ""
-	case n == 0:
-		return "No recent bounce was found, so the sending side cannot be judged."
-	}
-	return fmt.Sprintf("None of %s %s points to your sending side.", shown.Number(n), plural(n, "bounce"))
 }
 
 func bucketOrder(bucket string) int {
@@ -430,13 +406,6 @@ func signed(n int64) string {
 		return "+" + shown.Number(n)
 	}
 	return shown.Number(n)
-}
-
-func utc(t time.Time) string {
-	if t.IsZero() {
-		return "not known"
-	}
-	return t.UTC().Format("2 Jan 2006 15:04 UTC")
 }
 
 func size(n int64) string {

@@ -17,6 +17,15 @@ const (
 	basisPrior   = "prior"
 )
 
+// A share of few says little: below these counts a gate is unknown, and what was
+// measured stays visible.
+const (
+	minRecords  = 100
+	minProvider = 500
+	minEvents   = 100
+	minJump     = 20 // suppressed records
+)
+
 // isHard reports whether a category is a hard bounce: the address or its domain is
 // dead. It is what a provider counts against a sender.
 func isHard(category string) bool {
@@ -139,15 +148,6 @@ func wilson(k, n int64) summary.Rate {
 	center := (p + z*z/(2*m)) / (1 + z*z/m)
 	half := z / (1 + z*z/m) * math.Sqrt(p*(1-p)/m+z*z/(4*m*m))
 	return summary.Rate{Rate: p, Low: max(0, center-half), High: min(1, center+half), N: n}
-}
-
-func countOf(b *summary.BounceSummary, provider string, keep func(summary.BounceCount) bool) (n int64) {
-	for _, c := range b.Categories {
-		if (provider == "" || c.Provider == provider) && keep(c) {
-			n += c.N
-		}
-	}
-	return n
 }
 
 func hardOf(b *summary.BounceSummary, provider string) int64 {

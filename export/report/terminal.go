@@ -6,12 +6,8 @@ import (
 	"cmp"
 	"fmt"
 	"io"
-	"maps"
 	"path/filepath"
-	"slices"
-	"strconv"
 	"strings"
-	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -349,103 +345,4 @@ func (t *terminal) balance(s *summary.Summary, dir string) {
 	if dir != "" {
 		t.wrap("  ", "", " ", 4, "in "+shown.Name(dir))
 	}
-}
-
-// largest returns the group with the most events.
-func largest(groups []summary.BounceFix) (summary.BounceFix, bool) {
-	if len(groups) == 0 {
-		return summary.BounceFix{}, false
-	}
-	return slices.MaxFunc(groups, func(a, b summary.BounceFix) int { return cmp.Compare(a.N, b.N) }), true
-}
-
-// topSender returns the most frequent sender-side category, with its provider
-// when all of it comes from one.
-func topSender(cells []summary.BounceCount) (summary.BounceCount, bool) {
-	sums := map[string]summary.BounceCount{}
-	for _, c := range cells {
-		if c.Side != "sender" {
-			continue
-		}
-		sum, seen := sums[c.Category]
-		if seen && sum.Provider != c.Provider {
-			c.Provider = ""
-		}
-		c.N += sum.N
-		sums[c.Category] = c
-	}
-	if len(sums) == 0 {
-		return summary.BounceCount{}, false
-	}
-	return slices.MaxFunc(slices.Collect(maps.Values(sums)), func(a, b summary.BounceCount) int {
-		return cmp.Or(cmp.Compare(a.N, b.N), cmp.Compare(b.Category, a.Category))
-	}), true
-}
-
-func nonEmpty(parts ...string) []string {
-	return slices.DeleteFunc(parts, func(s string) bool { return s == "" })
-}
-
-func pick(n int64, one, many string) string {
-	if n == 1 {
-		return one
-	}
-	return many
-}
-
-func plural(n int64, word string) string {
-	if n != 1 && strings.HasSuffix(word, "y") {
-		return strings.TrimSuffix(word, "y") + "ies"
-	}
-	return pick(n, word, word+"s")
-}
-
-// capital starts s with an upper-case letter.
-func capital(s string) string {
-	if s == "" {
-		return s
-	}
-	return strings.ToUpper(s[:1]) + s[1:]
-}
-
-// cut shortens s to n columns.
-func cut(s string, n int) string {
-	if utf8.RuneCountInString(s) <= n || n < 2 {
-		return s
-	}
-	return string([]rune(s)[:n-1]) + "…"
-}
-
-// percent prints the share of n in all.
-func percent(n, all int64) string {
-	if all == 0 {
-		return "-"
-	}
-	return rate(float64(n) / float64(all))
-}
-
-// rate prints a share. One that is not nothing is never printed as 0.0%, nor
-// one that is not all as 100.0%.
-func rate(r float64) string {
-	p := r * 100
-	switch {
-	case p > 0 && p < 0.05:
-		return "<0.1%"
-	case p < 100 && p >= 99.95:
-		return ">99.9%"
-	}
-	return strconv.FormatFloat(p, 'f', 1, 64) + "%"
-}
-
-func duration(seconds float64) string {
-	d := time.Duration(seconds * float64(time.Second))
-	switch {
-	case d < 10*time.Second:
-		return strconv.FormatFloat(d.Seconds(), 'f', 1, 64) + " s"
-	case d < 2*time.Minute:
-		return strconv.Itoa(int(d.Seconds()+0.5)) + " s"
-	case d < 2*time.Hour:
-		return fmt.Sprintf("%d min %02d s", int(d.Minutes()), int(d.Seconds())%60)
-	}
-	return fmt.Sprintf("%d h %02d min", int(d.Hours()), int(d.Minutes())%60)
 }

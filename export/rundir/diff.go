@@ -30,7 +30,7 @@ const diffExamples = 3
 // stand is where an address is, in a run that is compared.
 type stand struct {
 	hash  uint64
-	where uint16 // index into the places
+	where uint32 // index into the places
 	seen  bool
 }
 
@@ -43,17 +43,6 @@ type place struct{ list, reason string }
 // It holds 16 bytes per address of the first run. reveal shows the examples in
 // full; otherwise their local parts are masked.
 func Diff(ctx context.Context, was, now string, reveal bool) ([]Change, error) {
-	var places []place
-	number := map[place]uint16{}
-	numberOf := func(p place) uint16 {
-		n, ok := number[p]
-		if !ok {
-			n = uint16(len(places))
-			places = append(places, p)
-			number[p] = n
-		}
-		return n
-	}
 	before, err := Open(was)
 	if err != nil {
 		return nil, err
@@ -62,70 +51,108 @@ func Diff(ctx context.Context, was, now string, reveal bool) ([]Change, error) {
 	if err != nil {
 		return nil, err
 	}
-	seed := maphash.MakeSeed()
-	// The lists come in the order of what matters most, so the first one wins.
-	var old []stand
-	if err := eachStand(ctx, before, func(key []byte, p place) {
-		old = append(old, stand{hash: maphash.Bytes(seed, key), where: numberOf(p)})
-	}); err != nil {
+	c := comparison{reveal: reveal, seed: maphash.MakeSeed(), number: map[place]uint32{}, changes: map[[2]place]*Change{}}
+	if err := c.load(ctx, before); err != nil {
 		return nil, err
 	}
-	slices.SortStableFunc(old, func(a, b stand) int { return cmp.Compare(a.hash, b.hash) })
-	old = slices.CompactFunc(old, func(a, b stand) bool { return a.hash == b.hash })
-
-	changes := map[[2]place]*Change{}
-	count := func(from, to place, key []byte) {
-		c := changes[[2]place{from, to}]
-		if c == nil {
-			c = &Change{WasList: from.list, WasReason: from.reason, List: to.list, Reason: to.reason}
-			changes[[2]place{from, to}] = c
-		}
-		c.N++
-		if len(c.Examples) < diffExamples {
-			c.Examples = append(c.Examples, example(key, reveal))
-		}
-	}
-	fresh := map[uint64]bool{}
-	err = eachStand(ctx, after, func(key []byte, to place) {
-		h := maphash.Bytes(seed, key)
-		i, found := slices.BinarySearchFunc(old, h, func(s stand, h uint64) int { return cmp.Compare(s.hash, h) })
-		switch {
-		case !found && fresh[h], found && old[i].seen:
-			return // a further copy
-		case !found:
-			fresh[h] = true
-			count(place{}, to, key)
-			return
-		}
-		old[i].seen = true
-		if from := places[old[i].where]; from != to {
-			count(from, to, key)
-		}
-	})
-	if err != nil {
+	if err := c.compare(ctx, after); err != nil {
 		return nil, err
 	}
-	gone := slices.ContainsFunc(old, func(s stand) bool { return !s.seen })
-	if gone {
-		err := eachStand(ctx, before, func(key []byte, from place) {
-			i, found := slices.BinarySearchFunc(old, maphash.Bytes(seed, key), func(s stand, h uint64) int { return cmp.Compare(s.hash, h) })
-			if found && !old[i].seen {
-				old[i].seen = true
-				count(from, place{}, key)
-			}
-		})
-		if err != nil {
-			return nil, err
-		}
+	if err := c.gone(ctx, before); err != nil {
+		return nil, err
 	}
-	var all []Change
-	for _, c := range changes {
-		all = append(all, *c)
+	all := make([]Change, 0, len(c.changes))
+	for _, change := range c.changes {
+		all = append(all, *change)
 	}
 	slices.SortFunc(all, func(a, b Change) int {
 		return cmp.Or(cmp.Compare(b.N, a.N), cmp.Compare(a.List, b.List), cmp.Compare(a.Reason, b.Reason), cmp.Compare(a.WasList, b.WasList), cmp.Compare(a.WasReason, b.WasReason))
 	})
 	return all, nil
+}
+
+// comparison is what is held of two runs.
+type comparison struct {
+	reveal  bool
+	seed    maphash.Seed
+	places  []place
+	number  map[place]uint32 // of places
+	old     []stand          // of the first run, by hash
+	changes map[[2]place]*Change
+}
+
+// load reads the first run.
+func (c *comparison) load(ctx context.Context, run *Run) error {
+	err := eachStand(ctx, run, func(key []byte, p place) {
+		n, ok := c.number[p]
+		if !ok {
+			n = uint32(len(c.places))
+			c.places = append(c.places, p)
+			c.number[p] = n
+		}
+		c.old = append(c.old, stand{hash: maphash.Bytes(c.seed, key), where: n})
+	})
+	// The lists come in the order of what matters most, so the first one wins.
+	slices.SortStableFunc(c.old, func(a, b stand) int { return cmp.Compare(a.hash, b.hash) })
+	c.old = slices.CompactFunc(c.old, func(a, b stand) bool { return a.hash == b.hash })
+	return err
+}
+
+// find returns where an address was in the first run, nil when it was not there.
+func (c *comparison) find(hash uint64) *stand {
+	i, found := slices.BinarySearchFunc(c.old, hash, func(s stand, h uint64) int { return cmp.Compare(s.hash, h) })
+	if !found {
+		return nil
+	}
+	return &c.old[i]
+}
+
+// compare counts what moved and what is new in the second run.
+func (c *comparison) compare(ctx context.Context, run *Run) error {
+	fresh := map[uint64]struct{}{}
+	return eachStand(ctx, run, func(key []byte, to place) {
+		h := maphash.Bytes(c.seed, key)
+		old := c.find(h)
+		if old == nil {
+			if _, again := fresh[h]; !again {
+				fresh[h] = struct{}{}
+				c.count(place{}, to, key)
+			}
+			return
+		}
+		if old.seen {
+			return // a further copy
+		}
+		old.seen = true
+		if from := c.places[old.where]; from != to {
+			c.count(from, to, key)
+		}
+	})
+}
+
+// gone counts what is only in the first run.
+func (c *comparison) gone(ctx context.Context, run *Run) error {
+	if !slices.ContainsFunc(c.old, func(s stand) bool { return !s.seen }) {
+		return nil
+	}
+	return eachStand(ctx, run, func(key []byte, from place) {
+		if old := c.find(maphash.Bytes(c.seed, key)); old != nil && !old.seen {
+			old.seen = true
+			c.count(from, place{}, key)
+		}
+	})
+}
+
+func (c *comparison) count(from, to place, key []byte) {
+	change := c.changes[[2]place{from, to}]
+	if change == nil {
+		change = &Change{WasList: from.list, WasReason: from.reason, List: to.list, Reason: to.reason}
+		c.changes[[2]place{from, to}] = change
+	}
+	change.N++
+	if len(change.Examples) < diffExamples {
+		change.Examples = append(change.Examples, example(key, c.reveal))
+	}
 }
 
 // Examples returns up to n addresses of each reason of a run, in the order of

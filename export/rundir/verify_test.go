@@ -49,16 +49,20 @@ func TestVerifyFindsCorruption(t *testing.T) {
 		t.Fatal(err)
 	}
 	out := filepath.Join(base, "out")
-	clean := func() {
+	run := filepath.Join(base, "run")
+	job := &winnow.Job{Lists: []string{input}, Out: run, Finish: func(s *winnow.Summary, create func(string) (io.Writer, error)) error {
+		w, err := create("report.html")
+		if err != nil {
+			return err
+		}
+		return report.Page(w, s, report.PageOptions{})
+	}}
+	if _, err := winnow.Run(context.Background(), job); err != nil {
+		t.Fatal(err)
+	}
+	clean := func() { // as after a run: its files once more
 		t.Helper()
-		job := &winnow.Job{Lists: []string{input}, Out: out, Finish: func(s *winnow.Summary, create func(string) (io.Writer, error)) error {
-			w, err := create("report.html")
-			if err != nil {
-				return err
-			}
-			return report.Page(w, s, report.PageOptions{})
-		}}
-		if _, err := winnow.Run(context.Background(), job); err != nil {
+		if err := errors.Join(os.RemoveAll(out), os.CopyFS(out, os.DirFS(run))); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -126,9 +130,6 @@ func TestVerifyFindsCorruption(t *testing.T) {
 		}
 		if problems := verify(); len(problems) == 0 {
 			t.Errorf("%d: %s in %s was not found", n, what, filepath.Base(name))
-		}
-		if err := os.RemoveAll(out); err != nil {
-			t.Fatal(err)
 		}
 	}
 

@@ -16,8 +16,9 @@ func newVerifyCmd(e *env) *cobra.Command {
 		Short: "Prove that a run folder is whole and unchanged",
 		Long: `Check a run folder with code that shares nothing with the code that wrote it:
 summary.json is unchanged and adds up, every file has its size and hash, no other
-file is there, the reasons are counted right, and (where the input lists are
-still in their place) every line of them is in exactly one list.
+file is there, the reasons are counted right, and (where the input files are
+still in their place) every line of the lists is in exactly one list, and the
+evidence is what the run read.
 
 Exit code 1 when something is wrong.`,
 		Example: `  winnow verify out/`,

@@ -34,7 +34,8 @@ type Proof struct {
 // the code that wrote it: summary.json is unchanged and adds up, every file is
 // there with its size and hash and no other file is, the reasons in the lists
 // are those that the summary counts, and, where the input lists are still in
-// their place, every line of them is in exactly one list.
+// their place, every line of them is in exactly one list, and the evidence is what
+// the run read.
 //
 // It holds 16 bytes per line of the largest list. The error is about reading;
 // what is wrong with the run stands in Proof.Problems.
@@ -51,7 +52,7 @@ func Verify(ctx context.Context, dir string) (*Proof, error) {
 			return v.proof, err
 		}
 		if v.s.Kind == "" {
-			if err := v.lists(); err != nil {
+			if err := errors.Join(v.lists(), v.evidence()); err != nil {
 				return v.proof, err
 			}
 		}
@@ -180,6 +181,41 @@ func (v *verifier) files() error {
 		}
 		return err
 	})
+}
+
+// evidence checks that what judged the lists is what it was. A file that changed
+// since proves nothing against the run: it is said, and skipped.
+func (v *verifier) evidence() error {
+	good := int64(0)
+	for _, in := range v.s.Inputs {
+		if in.Role == "list" || in.SHA256 == "" {
+			continue
+		}
+		if err := v.ctx.Err(); err != nil {
+			return err
+		}
+		if info, err := os.Stat(in.Name); err != nil || !info.Mode().IsRegular() {
+			v.skip("%s (%s) is not where it was, so it was not compared", in.Name, in.Role)
+			continue
+		}
+		size, sum, err := hashFile(in.Name)
+		switch {
+		case err != nil:
+			return err
+		case size != in.Bytes || sum != in.SHA256:
+			v.skip("%s (%s) was changed since the run, so what it said then cannot be seen", in.Name, in.Role)
+		default:
+			good++
+		}
+	}
+	switch good {
+	case 0:
+	case 1:
+		v.holds("1 further file that the run read is unchanged")
+	default:
+		v.holds("%s further files that the run read are unchanged", shown.Number(good))
+	}
+	return nil
 }
 
 func hashFile(path string) (int64, string, error) {

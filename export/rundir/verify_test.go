@@ -163,6 +163,44 @@ func TestVerifyFindsCorruption(t *testing.T) {
 	}
 }
 
+// What judged the list is known by its hash, also when it is not where it was.
+func TestVerifyEvidence(t *testing.T) {
+	dir := t.TempDir()
+	file := func(name, text string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	job := &winnow.Job{Lists: []string{file("list.csv", "email\nann@example.de\nbob@example.de\n")}, Out: filepath.Join(dir, "out"),
+		Suppress: []string{file("never.txt", "ann@example.de\n"), file("more.txt", "x@example.de\n")}, Allow: []string{file("friends.txt", "@example.de\n")}}
+	if _, err := winnow.Run(context.Background(), job); err != nil {
+		t.Fatal(err)
+	}
+	verify := func() string {
+		t.Helper()
+		proof, err := rundir.Verify(context.Background(), job.Out)
+		if err != nil || len(proof.Problems) > 0 {
+			t.Fatal(err, proof.Problems)
+		}
+		return strings.ReplaceAll(strings.Join(append(proof.Checked, proof.Skipped...), "\n"), dir, "")
+	}
+	if got := verify(); !strings.Contains(got, "3 further files that the run read are unchanged") {
+		t.Error(got)
+	}
+	file("never.txt", "bob@example.de\n")
+	if err := os.Remove(filepath.Join(dir, "more.txt")); err != nil {
+		t.Fatal(err)
+	}
+	got := verify()
+	for _, want := range []string{"1 further file that the run read is unchanged", "/never.txt (suppress) was changed since the run", "/more.txt (suppress) is not where it was"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("%q is not in %s", want, got)
+		}
+	}
+}
+
 // A run that nobody touched is never reported, whatever the lists look like.
 func TestVerifyKeepsQuiet(t *testing.T) {
 	rounds := 25

@@ -18,6 +18,23 @@ type bounce struct {
 	receipt  string
 	arrival  string
 	format   string
+
+	fields map[string]string // of the returned message, once looked for
+	sent   string            // the Date of the bounce
+	help   string            // of Google, to whose pages it points: groups, workspace
+}
+
+func newBounce(m *mail) *bounce {
+	b := &bounce{m: m, fields: make(map[string]string)}
+	b.sent, _ = headerField(m.head, "date")
+	b.collect()
+	switch {
+	case strings.Contains(b.body, "groups.google.com/support"):
+		b.help = "groups"
+	case strings.Contains(b.body, "support.google.com/a/"):
+		b.help = "workspace"
+	}
+	return b
 }
 
 func (b *bounce) collect() {
@@ -105,16 +122,16 @@ func afterLine(s string) string {
 
 // original returns a header field of the returned message.
 func (b *bounce) original(name string) string {
-	h, _ := splitHead(bytes.TrimLeft(b.returned, "\n \t-=")) // blank lines and rules may stand before it
-	if v, ok := headerField(h, name); ok {
-		return v
-	}
-	if b.inline {
-		if v, ok := headerField(b.returned, name); ok {
-			return v
+	v, known := b.fields[name]
+	if !known {
+		h, _ := splitHead(bytes.TrimLeft(b.returned, "\n \t-=")) // blank lines and rules may stand before it
+		var ok bool
+		if v, ok = headerField(h, name); !ok && b.inline {
+			v, _ = headerField(b.returned, name)
 		}
+		b.fields[name] = v
 	}
-	return ""
+	return v
 }
 
 // returnedAt finds where the text of a bounce ends and the returned message begins.
@@ -184,9 +201,7 @@ func isReturnedMark(line string) bool {
 
 // envelope fills in what the mail as a whole says.
 func (d *reading) envelope(e *bounceimport.Event, b *bounce) {
-	if v, ok := headerField(b.m.head, "date"); ok {
-		e.Time = d.time(v)
-	}
+	e.Time = d.time(b.sent)
 	if e.Time.IsZero() {
 		e.Time = d.time(b.arrival)
 	}

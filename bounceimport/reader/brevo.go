@@ -7,6 +7,10 @@ import (
 	"github.com/winnow-email/winnow/bounceimport/reply"
 )
 
+var brevoWebhook = jsonLayout{"brevo_webhook", func(r *jsonRecord) bool {
+	return r.has("event") && r.has("email") && (r.has("ts_epoch") || r.has("ts_event") || r.has("message-id") || r.has("messageid"))
+}, brevoEvent}
+
 // Brevo (Sendinblue), webhooks (developers.brevo.com).
 func brevoEvent(d *reading, r *jsonRecord, e *bounceimport.Event) outcome {
 	event := r.get("event")

@@ -75,18 +75,86 @@ func columnOf(h string) column {
 	return colNone
 }
 
-func (d *reading) genericRow(cells []string, at *[columns]int, replies []int, plain bool, e *bounceimport.Event) outcome {
-	get := func(r column) string { return cell(cells, at[r]) }
-	e.Recipient, e.Time, e.Remote, e.Sender, e.MessageID = get(colRecipient), d.time(get(colTime)), firstWord(get(colRemote)), get(colSender), get(colMessageID)
+// A meaning says what the columns of a file of unknown layout mean.
+type meaning struct {
+	at      [columns]int // the first column of each kind; -1: none
+	replies []int        // several may hold text that a server said; the longest counts
+	plain   bool         // nothing but addresses, and times: a list of the bounced
+}
+
+func noColumns() *meaning {
+	m := &meaning{}
+	for i := range m.at {
+		m.at[i] = -1
+	}
+	return m
+}
+
+// add notes that column i is of kind c.
+func (m *meaning) add(c column, i int) {
+	if c == colReply {
+		m.replies = append(m.replies, i)
+	}
+	if c != colNone && m.at[c] < 0 {
+		m.at[c] = i
+	}
+}
+
+// evidence tells whether some column says what happened.
+func (m *meaning) evidence() bool {
+	for _, c := range [...]column{colReply, colCode, colStatus, colVerdict, colBounced, colUnsubscribed, colComplained} {
+		if m.at[c] >= 0 {
+			return true
+		}
+	}
+	return false
+}
+
+func (m *meaning) get(cells []string, c column) string { return cell(cells, m.at[c]) }
+
+// row fills the event of one row.
+func (m *meaning) row(d *reading, cells []string, e *bounceimport.Event) outcome {
+	e.Recipient, e.Time, e.Remote = m.get(cells, colRecipient), d.time(m.get(cells, colTime)), firstWord(m.get(cells, colRemote))
+	e.Sender, e.MessageID = m.get(cells, colSender), m.get(cells, colMessageID)
 	if strings.IndexByte(e.Recipient, '@') < 0 {
 		return outcome{}
 	}
-	if plain {
+	if m.plain {
 		e.Hint, e.Verdict = "esp_suppressed", "listed"
 		return outcome{}
 	}
-	words := ""
-	for _, i := range replies {
+	m.said(cells, e)
+	m.status(cells, e)
+	yes := func(c column) bool {
+		v := m.get(cells, c)
+		return isTrue(v) || c != colBounced && !d.time(v).IsZero()
+	}
+	switch {
+	case yes(colComplained):
+		e.Hint = "complaint"
+	case yes(colUnsubscribed):
+		e.Hint = "unsubscribe"
+	case yes(colBounced) && (e.Hint == "" || e.Hint == "unknown"):
+		e.Hint = "esp_suppressed"
+	}
+	if code, _ := reply.Codes(e.Reply); code >= 400 {
+		// A server's refusal beside a word that tells of something else.
+		switch {
+		case e.Hint == "delivered":
+			e.Hint = ""
+		case e.Hint == "complaint" && strings.EqualFold(e.Verdict, "spam"):
+			e.Hint = "spam_content" // the kind of the bounce
+		}
+	}
+	if e.Hint == "" && e.Reply == "" && e.Code == 0 && e.Status == "" {
+		return unmapped("no column says what happened")
+	}
+	return outcome{}
+}
+
+// said reads the columns in which a server's words stand, and the source's verdict.
+func (m *meaning) said(cells []string, e *bounceimport.Event) {
+	for _, i := range m.replies {
 		v := cell(cells, i)
 		if v == "" {
 			continue
@@ -98,7 +166,7 @@ func (d *reading) genericRow(cells []string, at *[columns]int, replies []int, pl
 				e.Hint = h
 			}
 			if reply.Final(h) || h == "esp_suppressed" || h == "unknown" || !strings.Contains(v, " ") {
-				words = v
+				e.Verdict = v
 				continue
 			}
 		}
@@ -106,8 +174,7 @@ func (d *reading) genericRow(cells []string, at *[columns]int, replies []int, pl
 			e.Reply = v
 		}
 	}
-	e.Verdict = words
-	if v := get(colVerdict); v != "" {
+	if v := m.get(cells, colVerdict); v != "" {
 		if h := hintOf(v); h != "" && (e.Hint == "" || e.Hint == "unknown") {
 			e.Hint = h
 		}
@@ -116,7 +183,11 @@ func (d *reading) genericRow(cells []string, at *[columns]int, replies []int, pl
 		}
 		e.Verdict = v
 	}
-	if v := get(colStatus); v != "" {
+}
+
+// status reads the columns in which codes stand, or a word or a sentence instead.
+func (m *meaning) status(cells []string, e *bounceimport.Event) {
+	if v := m.get(cells, colStatus); v != "" {
 		switch {
 		case statusOnly(v) != "":
 			e.Status = statusOnly(v)
@@ -133,32 +204,11 @@ func (d *reading) genericRow(cells []string, at *[columns]int, replies []int, pl
 			}
 		}
 	}
-	if v := get(colCode); v != "" {
+	if v := m.get(cells, colCode); v != "" {
 		if s := statusOnly(v); s != "" {
 			e.Status = s
 		} else {
 			e.Reply, e.Code = withCode(v, e.Reply)
 		}
 	}
-	switch {
-	case isTrue(get(colComplained)) || !d.time(get(colComplained)).IsZero():
-		e.Hint = "complaint"
-	case isTrue(get(colUnsubscribed)) || !d.time(get(colUnsubscribed)).IsZero():
-		e.Hint = "unsubscribe"
-	case isTrue(get(colBounced)) && (e.Hint == "" || e.Hint == "unknown"):
-		e.Hint = "esp_suppressed"
-	}
-	if code, _ := reply.Codes(e.Reply); code >= 400 {
-		// A server's refusal beside a word that tells of something else.
-		switch {
-		case e.Hint == "delivered":
-			e.Hint = ""
-		case e.Hint == "complaint" && strings.EqualFold(e.Verdict, "spam"):
-			e.Hint = "spam_content" // the kind of the bounce
-		}
-	}
-	if e.Hint == "" && e.Reply == "" && e.Code == 0 && e.Status == "" {
-		return unmapped("no column says what happened")
-	}
-	return outcome{}
 }

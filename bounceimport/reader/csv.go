@@ -7,27 +7,8 @@ import (
 	"github.com/winnow-email/winnow/internal/anytime"
 )
 
-// csvLayouts lists the known layouts, the most telling first.
-func csvLayouts() []csvLayout {
-	return []csvLayout{
-		{"powermta_acct", []string{"type", "rcpt", "dsnstatus"}, false, readLayout((*powermtaRow).event)},
-		{"powermta_acct", []string{"type", "rcpt", "dsndiag"}, false, readLayout((*powermtaRow).event)},
-		{"powermta_acct", []string{"type", "rcpt", "bouncecat"}, false, readLayout((*powermtaRow).event)},
-		{"sendgrid_csv", []string{"status", "reason", "email", "created"}, true, readLayout((*sendgridRow).event)},
-		{"sendgrid_invalid_csv", []string{"reason", "email", "created"}, true, readLayout((*sendgridRow).event)},
-		{"sendgrid_spam_csv", []string{"ip", "email", "created"}, true, readLayout((*sendgridRow).complaint)},
-		{"sendgrid_unsubscribe_csv", []string{"email", "created"}, true, readLayout((*sendgridRow).unsubscribe)},
-		{"mailgun_csv", []string{"address", "code", "error"}, false, readLayout((*mailgunRow).event)},
-		{"mailgun_unsubscribe_csv", []string{"address", "tags", "created_at"}, true, readLayout((*mailgunRow).unsubscribe)},
-		{"mailgun_unsubscribe_csv", []string{"address", "tag", "created_at"}, true, readLayout((*mailgunRow).unsubscribe)},
-		{"mailgun_complaint_csv", []string{"address", "created_at"}, true, readLayout((*mailgunRow).complaint)},
-		{"sparkpost_csv", []string{"recipient", "type", "source", "description"}, false, readLayout((*sparkpostRow).event)},
-		{"mailchimp_csv", []string{"email_address", "leid", "euid"}, false, readLayout((*mailchimpRow).event)},
-		{"hubspot_csv", []string{"portal_bounce"}, false, (*reading).hubspot},
-		{"exchange_trace_csv", []string{"recipientaddress", "status", "senderaddress"}, false, readLayout((*exchangeRow).event)},
-		{"promio_csv", []string{"sender_id", "custid", "mail", "status"}, false, readLayout((*promioRow).event)},
-	}
-}
+// csvLayouts lists the known layouts by vendor, the most telling first.
+var csvLayouts = [...][]csvLayout{powermtaCSV, sendgridCSV, mailgunCSV, sparkpostCSV, mailchimpCSV, hubspotCSV, exchangeCSV, promioCSV}
 
 // csv reads a delimited file: a known layout through gocsv, any other by what
 // its header names mean, and one without a header by what its cells look like.
@@ -47,14 +28,17 @@ func (d *reading) csv(r io.Reader) error {
 	for _, h := range t.folded {
 		have[h] = true
 	}
-	for _, l := range csvLayouts() {
-		ok := !l.exact || len(t.folded) == len(l.need)
-		for _, n := range l.need {
-			ok = ok && have[n]
-		}
-		if ok {
-			d.format(l.name)
-			return l.read(d, t)
+	for _, vendor := range csvLayouts {
+		for i := range vendor {
+			l := &vendor[i]
+			ok := !l.exact || len(t.folded) == len(l.need)
+			for _, n := range l.need {
+				ok = ok && have[n]
+			}
+			if ok {
+				d.format(l.name)
+				return l.read(d, t)
+			}
 		}
 	}
 	return d.generic(t)
@@ -63,36 +47,20 @@ func (d *reading) csv(r io.Reader) error {
 // generic reads a file by what the names of its columns mean.
 func (d *reading) generic(t *table) error {
 	d.format("csv")
-	var at [columns]int
-	for i := range at {
-		at[i] = -1
-	}
+	m := noColumns()
 	for i, h := range t.folded {
-		if r := columnOf(h); r != colNone && at[r] < 0 {
-			at[r] = i
-		}
+		m.add(columnOf(h), i)
 	}
-	// Several columns may hold text that a server said; the longest of them counts.
-	var replies []int
-	for i, h := range t.folded {
-		if columnOf(h) == colReply {
-			replies = append(replies, i)
-		}
-	}
-	if at[colRecipient] < 0 {
+	if m.at[colRecipient] < 0 {
 		// Not by its name: by what is in it.
-		if i := t.addressColumn(); i >= 0 {
-			at[colRecipient] = i
-		} else {
+		if m.at[colRecipient] = t.addressColumn(); m.at[colRecipient] < 0 {
 			return noColumn(d.name, t.header)
 		}
 	}
-	evidence := len(replies) > 0 || at[colCode] >= 0 || at[colStatus] >= 0 || at[colVerdict] >= 0 ||
-		at[colBounced] >= 0 || at[colUnsubscribed] >= 0 || at[colComplained] >= 0
 	// A file of nothing but addresses (and times) is a list of the bounced. One
 	// with further columns, none of which says what happened, may be anything:
 	// better nothing than the suppression of a whole list.
-	plain := !evidence && (len(t.folded) == 1 || len(t.folded) == 2 && at[colTime] >= 0)
+	m.plain = !m.evidence() && (len(t.folded) == 1 || len(t.folded) == 2 && m.at[colTime] >= 0)
 	for {
 		cells, line, err := t.next()
 		if err == io.EOF {
@@ -102,7 +70,7 @@ func (d *reading) generic(t *table) error {
 			return err
 		}
 		e := d.event("csv")
-		if err := d.row(line, d.genericRow(cells, &at, replies, plain, e)); err != nil {
+		if err := d.row(line, m.row(d, cells, e)); err != nil {
 			return err
 		}
 	}

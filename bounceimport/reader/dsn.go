@@ -28,7 +28,7 @@ func statusBlocks(s string) (blocks []map[string]string, whole map[string]string
 		}
 		if line[0] == ' ' || line[0] == '\t' {
 			if last != "" {
-				cur[last] += " " + strings.TrimSpace(line)
+				unfolded(cur, last, line)
 				continue
 			}
 			line = strings.TrimLeft(line, " \t") // some indent the whole report
@@ -42,7 +42,7 @@ func statusBlocks(s string) (blocks []map[string]string, whole map[string]string
 		colon := strings.IndexByte(line, ':')
 		if colon <= 0 || strings.IndexByte(line[:colon], ' ') >= 0 {
 			if last == "diagnostic-code" { // folded without the blank
-				cur[last] += " " + strings.TrimSpace(line)
+				unfolded(cur, last, line)
 			}
 			continue
 		}
@@ -68,6 +68,13 @@ func statusBlocks(s string) (blocks []map[string]string, whole map[string]string
 		last = name
 	}
 	return blocks, whole
+}
+
+// unfolded adds a continuation line to a field, up to more than any classifier reads.
+func unfolded(f map[string]string, name, line string) {
+	if len(f[name]) < maxSaid {
+		f[name] += " " + strings.TrimSpace(line)
+	}
 }
 
 func dsnReport(f map[string]string) report {

@@ -2,6 +2,10 @@ package reader
 
 import "github.com/winnow-email/winnow/bounceimport"
 
+var exchangeCSV = []csvLayout{
+	{"exchange_trace_csv", []string{"recipientaddress", "status", "senderaddress"}, false, readLayout((*exchangeRow).event)},
+}
+
 // Exchange, Get-MessageTrace | Export-Csv: the outcome without the reply.
 type exchangeRow struct {
 	Recipient string `csv:"recipientaddress"`

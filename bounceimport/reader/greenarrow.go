@@ -2,6 +2,8 @@ package reader
 
 import "github.com/winnow-email/winnow/bounceimport"
 
+var greenarrowLog = jsonLayout{"greenarrow", func(r *jsonRecord) bool { return r.has("event_type") && r.has("event_time") && r.has("email") }, greenarrowEvent}
+
 // GreenArrow, event notifications. bounce_all is for statistics; only
 // bounce_bad_address says that GreenArrow gives the address up.
 func greenarrowEvent(d *reading, r *jsonRecord, e *bounceimport.Event) outcome {

@@ -5,6 +5,10 @@ import (
 	"strings"
 )
 
+var hubspotCSV = []csvLayout{
+	{"hubspot_csv", []string{"portal_bounce"}, false, (*reading).hubspot},
+}
+
 // hubspot reads HubSpot's "Export unsubscribes and bounces": one row may say
 // several things.
 func (d *reading) hubspot(t *table) error {

@@ -13,11 +13,13 @@ import (
 const (
 	maxRecordBytes = 4 << 20
 	maxJSONDepth   = 32
-	maxJSONName    = 100 // of each key; no name that we look for is longer
+	maxJSONName    = 100      // of each key; no name that we look for is longer
+	maxPathBytes   = 16 << 20 // of all paths of a record: many values under long names cost memory
 )
 
 var (
 	errJSON      = errors.New("damaged JSON")
+	errJSONDeep  = errors.New("JSON nested too deeply")
 	errJSONLarge = errors.New("JSON record of more than 4 MiB")
 )
 
@@ -86,96 +88,34 @@ func (r *jsonRecord) str() (string, error) {
 	return "", errJSON
 }
 
+// val lays the value at pos flat under a name.
 func (r *jsonRecord) val(name []byte, depth int) error {
 	r.space()
-	if r.pos >= len(r.text) || depth > maxJSONDepth {
+	switch {
+	case r.pos >= len(r.text):
 		return errJSON
+	case depth > maxJSONDepth:
+		return errJSONDeep
+	case len(r.paths) > maxPathBytes:
+		return errJSONLarge
 	}
-	switch c := r.text[r.pos]; {
-	case c == '{':
-		r.pos++
-		for first := true; ; first = false {
-			r.space()
-			if r.pos >= len(r.text) {
-				return errJSON
-			}
-			if r.text[r.pos] == '}' {
-				r.pos++
-				return nil
-			}
-			if !first {
-				if r.text[r.pos] != ',' {
-					return errJSON
-				}
-				r.pos++
-				r.space()
-			}
-			if r.pos >= len(r.text) || r.text[r.pos] != '"' {
-				return errJSON
-			}
-			key, err := r.str()
-			if err != nil {
-				return err
-			}
-			sub := name
-			if len(sub) > 0 {
-				sub = append(sub, '.')
-			}
-			for i := 1; i < min(len(key)-1, maxJSONName); i++ {
-				b := key[i]
-				if b >= 'A' && b <= 'Z' {
-					b += 'a' - 'A'
-				}
-				sub = append(sub, b)
-			}
-			r.space()
-			if r.pos >= len(r.text) || r.text[r.pos] != ':' {
-				return errJSON
-			}
-			r.pos++
-			if err := r.val(sub, depth+1); err != nil {
-				return err
-			}
-		}
-	case c == '[':
-		r.pos++
-		for first := true; ; first = false {
-			r.space()
-			if r.pos >= len(r.text) {
-				return errJSON
-			}
-			if r.text[r.pos] == ']' {
-				r.pos++
-				return nil
-			}
-			if !first {
-				if r.text[r.pos] != ',' {
-					return errJSON
-				}
-				r.pos++
-				r.space()
-			}
-			if r.pos < len(r.text) && r.text[r.pos] == '{' {
-				r.elem++
-			}
-			if err := r.val(name, depth+1); err != nil {
-				return err
-			}
-		}
-	case c == '"':
+	switch r.text[r.pos] {
+	case '{':
+		return r.object(name, depth)
+	case '[':
+		return r.array(name, depth)
+	case '"':
 		v, err := r.str()
-		if err != nil {
-			return err
+		if err == nil {
+			r.leaf(name, v)
 		}
-		r.leaf(name, v)
-		return nil
+		return err
 	}
 	start := r.pos
 	for r.pos < len(r.text) && strings.IndexByte(",]} \t\r\n", r.text[r.pos]) < 0 {
 		r.pos++
 	}
-	v := r.text[start:r.pos]
-	switch {
+	switch v := r.text[start:r.pos]; {
 	case v == "null":
 		return nil
 	case v == "true" || v == "false" || v != "" && (isDigit(v[0]) || v[0] == '-'):
@@ -183,6 +123,74 @@ func (r *jsonRecord) val(name []byte, depth int) error {
 		return nil
 	}
 	return errJSON
+}
+
+// more moves on to the next element of an object or array, and says whether there
+// is one.
+func (r *jsonRecord) more(end byte, first bool) (bool, error) {
+	r.space()
+	if r.pos < len(r.text) && r.text[r.pos] == end {
+		r.pos++
+		return false, nil
+	}
+	if !first {
+		if r.pos >= len(r.text) || r.text[r.pos] != ',' {
+			return false, errJSON
+		}
+		r.pos++
+		r.space()
+	}
+	return true, nil
+}
+
+func (r *jsonRecord) object(name []byte, depth int) error {
+	r.pos++
+	for first := true; ; first = false {
+		if more, err := r.more('}', first); !more {
+			return err
+		}
+		if r.pos >= len(r.text) || r.text[r.pos] != '"' {
+			return errJSON
+		}
+		key, err := r.str()
+		if err != nil {
+			return err
+		}
+		sub := name
+		if len(sub) > 0 {
+			sub = append(sub, '.')
+		}
+		for i := 1; i < min(len(key)-1, maxJSONName); i++ {
+			b := key[i]
+			if b >= 'A' && b <= 'Z' {
+				b += 'a' - 'A'
+			}
+			sub = append(sub, b)
+		}
+		r.space()
+		if r.pos >= len(r.text) || r.text[r.pos] != ':' {
+			return errJSON
+		}
+		r.pos++
+		if err := r.val(sub, depth+1); err != nil {
+			return err
+		}
+	}
+}
+
+func (r *jsonRecord) array(name []byte, depth int) error {
+	r.pos++
+	for first := true; ; first = false {
+		if more, err := r.more(']', first); !more {
+			return err
+		}
+		if r.pos < len(r.text) && r.text[r.pos] == '{' {
+			r.elem++
+		}
+		if err := r.val(name, depth+1); err != nil {
+			return err
+		}
+	}
 }
 
 func (r *jsonRecord) leaf(name []byte, v string) {
@@ -215,11 +223,25 @@ func (r *jsonRecord) get(paths ...string) string {
 	return ""
 }
 
-// in returns the value of a leaf in a certain element of an array.
-func (r *jsonRecord) in(elem int32, path string) string {
-	for i := range r.leaves {
-		if r.leaves[i].elem == elem && r.leaves[i].path == path {
-			return jsonText(r.leaves[i].value)
+// element returns the leaves that stand in the same element of an array as leaf i:
+// from the first to the one after the last.
+func (r *jsonRecord) element(i int) (from, to int) {
+	from, to = i, i+1
+	for from > 0 && r.leaves[from-1].elem == r.leaves[i].elem {
+		from--
+	}
+	for to < len(r.leaves) && r.leaves[to].elem == r.leaves[i].elem {
+		to++
+	}
+	return from, to
+}
+
+// beside returns the value of that name in the same element of an array as leaf i.
+func (r *jsonRecord) beside(i int, path string) string {
+	from, to := r.element(i)
+	for _, l := range r.leaves[from:to] {
+		if l.path == path {
+			return jsonText(l.value)
 		}
 	}
 	return ""

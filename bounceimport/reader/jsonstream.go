@@ -26,7 +26,7 @@ func (d *reading) json(r *bufio.Reader) error {
 		if err == nil {
 			switch c {
 			case '[':
-				err = s.array()
+				err = s.array(1)
 			case '{':
 				err = s.object()
 			default:
@@ -35,7 +35,7 @@ func (d *reading) json(r *bufio.Reader) error {
 		}
 		switch {
 		case err == nil:
-		case errors.Is(err, errJSON) || errors.Is(err, errJSONLarge) || err == io.ErrUnexpectedEOF:
+		case err == errJSON || err == errJSONLarge || err == errJSONDeep || err == io.ErrUnexpectedEOF:
 			if err == io.ErrUnexpectedEOF {
 				err = errors.New("JSON that ends too early")
 			}
@@ -142,8 +142,11 @@ func (s *jsonStream) skipLine() bool {
 	}
 }
 
-// array reads the records of an array.
-func (s *jsonStream) array() error {
+// array reads the records of an array, which may stand in depth others.
+func (s *jsonStream) array(depth int) error {
+	if depth > maxJSONDepth {
+		return errJSONDeep
+	}
 	s.r.ReadByte()
 	for {
 		c, err := s.next()
@@ -167,7 +170,7 @@ func (s *jsonStream) array() error {
 				return err
 			}
 		case '[':
-			if err := s.array(); err != nil {
+			if err := s.array(depth + 1); err != nil {
 				return err
 			}
 		case '"':
@@ -245,7 +248,7 @@ func (s *jsonStream) object() error {
 			b, _ := s.r.Peek(200)
 			if b = bytes.TrimLeft(b[min(1, len(b)):], " \t\r\n"); len(b) > 0 && b[0] == '{' {
 				keep := append([]byte(nil), s.buf[:at]...)
-				if err := s.array(); err != nil {
+				if err := s.array(1); err != nil {
 					return err
 				}
 				s.buf, found = append(s.buf[:0], bytes.TrimSuffix(keep, []byte{','})...), true

@@ -6,6 +6,10 @@ import (
 	"github.com/winnow-email/winnow/bounceimport"
 )
 
+var kumomtaLog = jsonLayout{"kumomta", func(r *jsonRecord) bool {
+	return r.has("type") && r.has("recipient") && (r.has("response.code") || r.has("nodeid") || r.has("feedback_report.feedback_type"))
+}, kumoEvent}
+
 // KumoMTA, log records (docs.kumomta.com, reference/log_record).
 func kumoEvent(d *reading, r *jsonRecord, e *bounceimport.Event) outcome {
 	e.Recipient, e.Sender, e.Time, e.Verdict = r.get("recipient"), r.get("sender"), d.time(r.get("event_time", "timestamp")), r.get("bounce_classification")

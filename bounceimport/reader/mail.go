@@ -26,9 +26,7 @@ func (d *reading) oneMail(raw []byte, line int64) error {
 	if err := d.record(); err != nil {
 		return err
 	}
-	m := parseMail(raw)
-	b := &bounce{m: m}
-	b.collect()
+	b := newBounce(parseMail(raw))
 	if b.feedback != nil {
 		if why := d.foreign(b); why != "" {
 			d.ignored(why)
@@ -121,12 +119,11 @@ func (b *bounce) inner() *bounce {
 	if b.inline || len(b.returned) == 0 {
 		return nil
 	}
-	in := &bounce{m: parseMail(b.returned)}
-	if in.m.head == nil {
+	m := parseMail(b.returned)
+	if m.head == nil {
 		return nil
 	}
-	in.collect()
-	return in
+	return newBounce(m)
 }
 
 // bounced hands on what a report says.
@@ -146,7 +143,7 @@ func (d *reading) bounced(line int64, b *bounce, r *report) error {
 		e.Hint = "expired"
 	default:
 		e.Hint = "unknown"
-		if strings.Contains(b.body, "groups.google.com/support") || strings.Contains(b.body, "support.google.com/a/") && strings.HasSuffix(strings.ToLower(e.Recipient), "@googlegroups.com") {
+		if b.help == "groups" || b.help == "workspace" && strings.HasSuffix(strings.ToLower(e.Recipient), "@googlegroups.com") {
 			e.Hint = "recipient_restricted" // Google Groups says so in the language of the sender
 		}
 	}

@@ -2,6 +2,10 @@ package reader
 
 import "github.com/winnow-email/winnow/bounceimport"
 
+var mailchimpCSV = []csvLayout{
+	{"mailchimp_csv", []string{"email_address", "leid", "euid"}, false, readLayout((*mailchimpRow).event)},
+}
+
 // Mailchimp, audience export: which *_TIME column is there tells the file.
 type mailchimpRow struct {
 	Email    string `csv:"email_address"`

@@ -6,6 +6,10 @@ import (
 	"github.com/winnow-email/winnow/bounceimport"
 )
 
+var mailersendWebhook = jsonLayout{"mailersend_webhook", func(r *jsonRecord) bool {
+	return strings.HasPrefix(r.get("type"), "activity.") || r.has("data.email.recipient.email")
+}, mailersendEvent}
+
 // MailerSend, webhooks (developers.mailersend.com).
 func mailersendEvent(d *reading, r *jsonRecord, e *bounceimport.Event) outcome {
 	event := strings.TrimPrefix(r.get("type"), "activity.")

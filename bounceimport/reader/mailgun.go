@@ -6,6 +6,19 @@ import (
 	"github.com/winnow-email/winnow/bounceimport"
 )
 
+var mailgunCSV = []csvLayout{
+	{"mailgun_csv", []string{"address", "code", "error"}, false, readLayout((*mailgunRow).event)},
+	{"mailgun_unsubscribe_csv", []string{"address", "tags", "created_at"}, true, readLayout((*mailgunRow).unsubscribe)},
+	{"mailgun_unsubscribe_csv", []string{"address", "tag", "created_at"}, true, readLayout((*mailgunRow).unsubscribe)},
+	{"mailgun_complaint_csv", []string{"address", "created_at"}, true, readLayout((*mailgunRow).complaint)},
+}
+
+var mailgunAPI = jsonLayout{"mailgun_api", func(r *jsonRecord) bool { return r.has("address") && (r.has("error") || r.has("code")) }, mailgunSuppression}
+
+var mailgunWebhook = jsonLayout{"mailgun_webhook", func(r *jsonRecord) bool {
+	return r.has("event-data.event") || r.has("event") && r.has("recipient") && !r.has("email")
+}, mailgunEvent}
+
 // Mailgun, webhooks, events API and logs (documentation.mailgun.com).
 func mailgunEvent(d *reading, r *jsonRecord, e *bounceimport.Event) outcome {
 	p := ""

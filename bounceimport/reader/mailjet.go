@@ -2,6 +2,10 @@ package reader
 
 import "github.com/winnow-email/winnow/bounceimport"
 
+var mailjetWebhook = jsonLayout{"mailjet_webhook", func(r *jsonRecord) bool {
+	return r.has("event") && r.has("email") && (r.has("mj_contact_id") || r.has("mj_campaign_id") || r.has("message_guid") || r.has("error_related_to"))
+}, mailjetEvent}
+
 // Mailjet, event API (dev.mailjet.com/email/guides/webhooks).
 func mailjetEvent(d *reading, r *jsonRecord, e *bounceimport.Event) outcome {
 	event := r.get("event")

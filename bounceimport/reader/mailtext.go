@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/winnow-email/winnow/bounceimport/reply"
+	"github.com/winnow-email/winnow/internal/shown"
 )
 
 // scanned is what the text of a bounce says, whoever wrote it.
@@ -38,11 +39,13 @@ func (t *scanned) phaseOf(rcpt string) string {
 	return ""
 }
 
-// What is taken from one mail is bounded. A report about more recipients than
-// this is none that a mail server sends.
+// What is taken from one mail is bounded: a report about more recipients than
+// this, or with longer lines, is none that a mail server sends.
 const (
 	maxRecipients  = 500
 	maxReasonLines = 200
+	maxTextLine    = 16 << 10
+	maxLooked      = 256 << 10 // of the returned message, when recipients are looked for in it
 )
 
 // scanText finds the recipients in the text of a bounce and what is said of
@@ -51,222 +54,232 @@ const (
 // labelled field, an SMTP transcript, a sentence. The kinds are ranked; the
 // best that is there counts.
 func scanText(b *bounce, failed string) scanned {
-	type item struct {
-		report
-		rank   int
-		talked bool // named in an SMTP dialogue
-		text   []string
-	}
-	var items []item
-	var common []string // lines before the first recipient, and those of sections about all
-	section := false    // in a transcript: lines are about all recipients
-	cur := -1
-	var smtpTo, smtpPhase string // of the transcript: the last RCPT TO, the last command
-	var pending []string         // of the transcript: refusals that no recipient has claimed yet
 	to, _ := headerField(b.m.head, "to")
-	self := cleanRecipient(decodeWords(to))
-	mine := func(a string) bool { return strings.EqualFold(a, self) && !strings.EqualFold(a, onlyAddress(failed)) }
+	s := &textScan{cur: -1, self: cleanRecipient(decodeWords(to)), failed: failed}
+	for line := range strings.SplitSeq(b.body, "\n") {
+		if t := strings.TrimSpace(line); t != "" && !boilerplate(t) {
+			s.line(shown.Prefix(t, maxTextLine))
+		}
+	}
+	return s.result(string(b.returned[:min(len(b.returned), maxLooked)]))
+}
 
-	add := func(addr string, rank int, text string) {
-		if i := indexOf(len(items), func(i int) bool { return strings.EqualFold(items[i].rcpt, addr) }); i >= 0 {
-			items[i].rank = max(items[i].rank, rank)
-			cur = i
-		} else if len(items) >= maxRecipients {
-			cur = -1
+// textScan is the state of scanText.
+type textScan struct {
+	self   string // whom the bounce was sent to
+	failed string // the header X-Failed-Recipients
+	items  []textItem
+	cur    int      // the item that lines belong to; -1: none
+	common []string // lines before the first recipient, and those of sections about all
+
+	// Of a transcript:
+	section           bool     // lines are about all recipients
+	smtpTo, smtpPhase string   // the last RCPT TO, the last command
+	pending           []string // refusals that no recipient has claimed yet
+}
+
+// textItem is a recipient that the text names.
+type textItem struct {
+	report
+	rank   int
+	talked bool // named in an SMTP dialogue
+	text   []string
+}
+
+func (s *textScan) add(addr string, rank int, text string) {
+	if i := slices.IndexFunc(s.items, func(it textItem) bool { return strings.EqualFold(it.rcpt, addr) }); i >= 0 {
+		s.items[i].rank = max(s.items[i].rank, rank)
+		s.cur = i
+	} else if len(s.items) >= maxRecipients {
+		s.cur = -1
+		return
+	} else {
+		s.items = append(s.items, textItem{report: report{rcpt: addr}, rank: rank})
+		s.cur = len(s.items) - 1
+	}
+	if it := &s.items[s.cur]; len(it.text) < maxReasonLines {
+		if text = strings.TrimSpace(text); text != "" && !slices.Contains(it.text, text) {
+			it.text = append(it.text, text)
+		}
+	}
+}
+
+// attach notes a line for the recipient that was named last, or for all.
+func (s *textScan) attach(line string) {
+	to := &s.common
+	if s.cur >= 0 && !s.section {
+		to = &s.items[s.cur].text
+	}
+	note(to, line)
+}
+
+func note(to *[]string, line string) {
+	if len(*to) < maxReasonLines {
+		*to = append(*to, line)
+	}
+}
+
+// line reads one line of the text.
+func (s *textScan) line(t string) {
+	low := strings.ToLower(shown.Prefix(t, 200))
+	switch cmd, said, ok := dialogue(t); {
+	case ok:
+		s.talk(cmd, said)
+		return
+	case strings.Contains(low, "transcript of session"), strings.Contains(low, "transcript of the session"), strings.Contains(low, "non-delivered information"):
+		s.section = true
+		return
+	case strings.Contains(low, "addresses had"), strings.Contains(low, "address had"):
+		s.section = false
+		return
+	}
+	if i := indexFold(t, "mailing list <"); i >= 0 && i < 200 { // fml, Majordomo: "You are not a member of this mailing list <…>"
+		if a, _, ok := leadingAddress(t[i+len("mailing list "):]); ok {
+			s.add(a, sure+1, t)
 			return
-		} else {
-			items = append(items, item{report: report{rcpt: addr}, rank: rank})
-			cur = len(items) - 1
-		}
-		if text = strings.TrimSpace(text); text != "" && !slices.Contains(items[cur].text, text) {
-			items[cur].text = append(items[cur].text, text)
 		}
 	}
-	attach := func(line string) {
-		if to := &common; cur >= 0 && !section {
-			if to = &items[cur].text; len(*to) < maxReasonLines {
-				*to = append(*to, line)
-			}
-		} else if len(*to) < maxReasonLines {
-			*to = append(*to, line)
+	addr, rank, text := recipientIn(t, low)
+	summary := isDigit(t[0]) && strings.Contains(t, "...")
+	switch {
+	case addr != "" && summary:
+		// sendmail: "550 <addr>... User unknown" sums up what stands before it. What
+		// comes after it is about the next recipient.
+		if before := strings.Join(s.pending, " "); wordsIn(before) >= 2 {
+			text = before
+		} else if before != "" {
+			text = before + " " + text
 		}
+		s.add(addr, sure, text)
+		s.cur, s.pending, s.section, s.smtpTo = -1, nil, true, ""
+		return
+	case s.section && addr == "" && summary: // "550 example.org (smtp)... 550 Host unknown"
+		note(&s.pending, t)
 	}
+	mine := strings.EqualFold(addr, s.self) && !strings.EqualFold(addr, onlyAddress(s.failed))
+	if addr == "" || mine && rank < sure || isDaemon(addr) {
+		s.attach(t)
+		return
+	}
+	s.add(addr, rank, text)
+}
 
-	body := b.body
-	for len(body) > 0 {
-		line := body
-		if i := strings.IndexByte(body, '\n'); i >= 0 {
-			line, body = body[:i], body[i+1:]
-		} else {
-			body = ""
-		}
-		t := strings.TrimSpace(line)
-		if t == "" || boilerplate(t) {
-			continue
-		}
-		l := t
-		if len(l) > 200 {
-			l = l[:200]
-		}
-		low := strings.ToLower(l)
-
-		// An SMTP dialogue: ">>> RCPT To:<a@b>", "<<< 550 no", "Sent <<< …", "In: …", "Out: …".
-		if cmd, reply, ok := dialogue(t); ok {
-			if cmd != "" {
-				smtpPhase = phaseOfCommand(cmd)
-				if smtpPhase == "rcpt" {
-					if a := addressIn(cmd); a != "" {
-						smtpTo = a
-						if add(a, perhaps, ""); cur >= 0 {
-							items[cur].phase, items[cur].talked = "rcpt", true
-						}
-					}
+// talk reads a line of an SMTP dialogue: a command, or what was said to it.
+func (s *textScan) talk(cmd, said string) {
+	switch {
+	case cmd != "":
+		if s.smtpPhase = phaseOfCommand(cmd); s.smtpPhase == "rcpt" {
+			if a := addressIn(cmd); a != "" {
+				s.smtpTo = a
+				if s.add(a, perhaps, ""); s.cur >= 0 {
+					s.items[s.cur].phase, s.items[s.cur].talked = "rcpt", true
 				}
-				continue
-			}
-			if strings.HasPrefix(reply, "2") || strings.HasPrefix(reply, "3") {
-				continue
-			}
-			if len(pending) < maxReasonLines {
-				pending = append(pending, reply)
-			}
-			if smtpTo != "" && smtpPhase == "rcpt" {
-				add(smtpTo, perhaps, reply)
-			} else {
-				common = append(common, reply)
-			}
-			continue
-		}
-		if strings.Contains(low, "transcript of session") || strings.Contains(low, "transcript of the session") || strings.Contains(low, "non-delivered information") {
-			section = true
-			continue
-		}
-		if strings.Contains(low, "addresses had") || strings.Contains(low, "address had") {
-			section = false
-			continue
-		}
-
-		if i := strings.Index(low, "mailing list <"); i >= 0 { // fml, Majordomo: "You are not a member of this mailing list <…>"
-			if a, _, ok := leadingAddress(t[i+len("mailing list "):]); ok {
-				add(a, sure+1, t)
-				continue
 			}
 		}
-		addr, rank, text := recipientIn(t, low)
-		if addr != "" && isDigit(t[0]) && strings.Contains(t, "...") {
-			// sendmail: "550 <addr>... User unknown" sums up what stands before it. What
-			// comes after it is about the next recipient.
-			if s := strings.Join(pending, " "); wordsIn(s) >= 2 {
-				text = s
-			} else if s != "" {
-				text = s + " " + text
-			}
-			add(addr, sure, text)
-			cur, pending, section, smtpTo = -1, nil, true, ""
-			continue
+	case strings.HasPrefix(said, "2"), strings.HasPrefix(said, "3"):
+	default:
+		note(&s.pending, said)
+		if s.smtpTo != "" && s.smtpPhase == "rcpt" {
+			s.add(s.smtpTo, perhaps, said)
+		} else {
+			note(&s.common, said)
 		}
-		if section && addr == "" && isDigit(t[0]) && strings.Contains(t, "...") { // "550 example.org (smtp)... 550 Host unknown"
-			if len(pending) < maxReasonLines {
-				pending = append(pending, t)
-			}
-		}
-		if addr == "" || mine(addr) && rank < sure || isDaemon(addr) {
-			attach(t)
-			continue
-		}
-		add(addr, rank, text)
 	}
+}
 
+// result is what the text comes to. Only the best kind of lines counts. A header
+// of X-Failed-Recipients names them for certain.
+func (s *textScan) result(returned string) scanned {
 	best := 0
-	for i := range items {
-		best = max(best, items[i].rank)
+	for i := range s.items {
+		best = max(best, s.items[i].rank)
 	}
-	// Only the best kind counts. A header of X-Failed-Recipients names them for certain.
-	var out scanned
-	out.rest = strings.Join(common, " ")
-	named := addressesIn(failed)
+	named := addressesIn(s.failed)
 	isNamed := func(a string) bool {
-		return indexOf(len(named), func(j int) bool { return strings.EqualFold(named[j], a) }) >= 0
+		return slices.ContainsFunc(named, func(n string) bool { return strings.EqualFold(n, a) })
 	}
-	both := indexOf(len(items), func(i int) bool { return isNamed(items[i].rcpt) }) >= 0
-	// Of several addresses in mere sentences, those count that the returned
-	// message names; without one, the first.
-	sentences := 0
-	inReturned := func(i int) bool { return indexFold(string(b.returned), strings.ToLower(items[i].rcpt)) >= 0 }
-	if best <= perhaps {
-		for i := range items {
-			if items[i].rank == best && !items[i].talked {
-				sentences++
-			}
-		}
-	}
-	anyReturned := sentences > 1 && indexOf(len(items), func(i int) bool { return items[i].rank == best && inReturned(i) }) >= 0
-	firstSentence := indexOf(len(items), func(i int) bool { return items[i].rank == best && !items[i].talked })
-	for i := range items {
-		it := &items[i]
-		ok := it.rank == best
-		if ok && sentences > 1 && !it.talked {
-			if anyReturned {
-				ok = inReturned(i)
-			} else {
-				ok = i == firstSentence
-			}
-		}
+	both := slices.ContainsFunc(s.items, func(it textItem) bool { return isNamed(it.rcpt) })
+	counts := s.sentences(best, returned)
+	out := scanned{rest: strings.Join(s.common, " ")}
+	for i := range s.items {
+		it := &s.items[i]
+		ok := it.rank == best && (counts == nil || it.talked || counts(i))
 		if both || len(named) > 0 && best < sure {
 			ok = isNamed(it.rcpt)
 		}
 		if !ok {
-			if len(it.text) > 0 && len(items) > 1 {
+			if len(it.text) > 0 && len(s.items) > 1 {
 				out.rest += " " + strings.Join(it.text, " ")
 			}
 			continue
 		}
-		it.reply = strings.Join(it.text, " ")
+		it.reply = shown.Prefix(strings.Join(it.text, " "), maxSaid)
 		out.found = append(out.found, it.report)
 	}
-	out.rest = strings.TrimSpace(out.rest)
+	out.rest = shown.Prefix(strings.TrimSpace(out.rest), maxSaid)
 	for _, a := range named {
 		if best == sure && !both {
 			break // the text contradicts the header, and goes with the reason
 		}
-		if indexOf(len(out.found), func(j int) bool { return strings.EqualFold(out.found[j].rcpt, a) }) < 0 {
+		if !slices.ContainsFunc(out.found, func(r report) bool { return strings.EqualFold(r.rcpt, a) }) {
 			out.found = append(out.found, report{rcpt: a})
 		}
 	}
 	for i := range out.found {
-		r := &out.found[i]
-		if code, status := reply.Codes(r.reply); code == 0 && status == "" && len(out.found) == 1 {
-			// What stands below the address may be about the message; a refusal with
-			// its codes above it is the reason.
-			if c, st := reply.Codes(out.rest); c != 0 || st != "" {
-				r.reply = out.rest
-			}
-		}
-		if wordsIn(r.reply) < 2 && out.rest != "" {
-			// The reason stands elsewhere: in the line of a transcript that names
-			// the recipient, or before it, for all.
-			if s := lineAbout(common, r.rcpt); s != "" {
-				r.reply = strings.TrimSpace(r.reply + " " + s)
-			} else if r.reply == "" || wordsIn(r.reply) < 2 {
-				r.reply = strings.TrimSpace(r.reply + " " + out.rest)
-			}
-		}
-		if r.phase == "" {
-			r.phase = phaseInText(r.reply)
-		}
-		r.reply = tidy(r.reply)
+		s.explain(&out, &out.found[i])
 	}
 	out.rest = tidy(out.rest)
 	return out
 }
 
-func indexOf(n int, is func(int) bool) int {
-	for i := 0; i < n; i++ {
-		if is(i) {
-			return i
+// sentences says which of several addresses in mere sentences count: those that
+// the returned message names; without one, the first. It is nil where all count.
+func (s *textScan) sentences(best int, returned string) func(i int) bool {
+	if best > perhaps {
+		return nil
+	}
+	n, first := 0, -1
+	for i := range s.items {
+		if it := &s.items[i]; it.rank == best && !it.talked {
+			if n++; first < 0 {
+				first = i
+			}
 		}
 	}
-	return -1
+	if n <= 1 {
+		return nil
+	}
+	inReturned := func(i int) bool { return indexFold(returned, strings.ToLower(s.items[i].rcpt)) >= 0 }
+	for i := range s.items {
+		if s.items[i].rank == best && inReturned(i) {
+			return inReturned
+		}
+	}
+	return func(i int) bool { return i == first }
+}
+
+// explain finds the reason where it does not stand beside the recipient.
+func (s *textScan) explain(out *scanned, r *report) {
+	if code, status := reply.Codes(r.reply); code == 0 && status == "" && len(out.found) == 1 {
+		// What stands below the address may be about the message; a refusal with
+		// its codes above it is the reason.
+		if c, st := reply.Codes(out.rest); c != 0 || st != "" {
+			r.reply = out.rest
+		}
+	}
+	if wordsIn(r.reply) < 2 && out.rest != "" {
+		// The reason stands elsewhere: in the line of a transcript that names
+		// the recipient, or before it, for all.
+		if about := lineAbout(s.common, r.rcpt); about != "" {
+			r.reply = strings.TrimSpace(r.reply + " " + about)
+		} else {
+			r.reply = strings.TrimSpace(r.reply + " " + out.rest)
+		}
+	}
+	if r.phase == "" {
+		r.phase = phaseInText(r.reply)
+	}
+	r.reply = tidy(r.reply)
 }
 
 // lineAbout returns the line that names an address and says something else too.

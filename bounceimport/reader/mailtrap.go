@@ -5,6 +5,10 @@ import (
 	"github.com/winnow-email/winnow/bounceimport/reply"
 )
 
+var mailtrapWebhook = jsonLayout{"mailtrap_webhook", func(r *jsonRecord) bool {
+	return r.has("event") && r.has("email") && (r.has("sending_stream") || r.has("bounce_category") || r.has("response_code"))
+}, mailtrapEvent}
+
 // Mailtrap, webhooks (api-docs.mailtrap.io).
 func mailtrapEvent(d *reading, r *jsonRecord, e *bounceimport.Event) outcome {
 	event := r.get("event")

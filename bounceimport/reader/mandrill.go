@@ -2,6 +2,10 @@ package reader
 
 import "github.com/winnow-email/winnow/bounceimport"
 
+var mandrillWebhook = jsonLayout{"mandrill_webhook", func(r *jsonRecord) bool {
+	return r.has("msg.email") || r.has("reject.email") && r.has("action")
+}, mandrillEvent}
+
 // Mandrill, webhooks (mailchimp.com/developer/transactional).
 func mandrillEvent(d *reading, r *jsonRecord, e *bounceimport.Event) outcome {
 	event := r.get("event")

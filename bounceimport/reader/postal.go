@@ -5,6 +5,10 @@ import (
 	"github.com/winnow-email/winnow/bounceimport/reply"
 )
 
+var postalWebhook = jsonLayout{"postal_webhook", func(r *jsonRecord) bool {
+	return r.has("payload.message.to") || r.has("payload.original_message.to")
+}, postalEvent}
+
 // Postal, webhooks (docs.postalserver.io/developer/webhooks).
 func postalEvent(d *reading, r *jsonRecord, e *bounceimport.Event) outcome {
 	event, status := r.get("event"), r.get("payload.status")

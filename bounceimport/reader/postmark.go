@@ -2,6 +2,10 @@ package reader
 
 import "github.com/winnow-email/winnow/bounceimport"
 
+var postmarkSuppressions = jsonLayout{"postmark_suppressions", func(r *jsonRecord) bool { return r.has("emailaddress") && r.has("suppressionreason") }, postmarkSuppression}
+
+var postmarkWebhook = jsonLayout{"postmark_webhook", func(r *jsonRecord) bool { return r.has("recordtype") || r.has("typecode") && r.has("email") }, postmarkEvent}
+
 // Postmark, webhooks and bounce API (postmarkapp.com/developer/api/bounce-api, types).
 func postmarkEvent(d *reading, r *jsonRecord, e *bounceimport.Event) outcome {
 	kind := r.get("type")

@@ -2,6 +2,12 @@ package reader
 
 import "github.com/winnow-email/winnow/bounceimport"
 
+var powermtaCSV = []csvLayout{
+	{"powermta_acct", []string{"type", "rcpt", "dsnstatus"}, false, readLayout((*powermtaRow).event)},
+	{"powermta_acct", []string{"type", "rcpt", "dsndiag"}, false, readLayout((*powermtaRow).event)},
+	{"powermta_acct", []string{"type", "rcpt", "bouncecat"}, false, readLayout((*powermtaRow).event)},
+}
+
 // PowerMTA, accounting file. Columns are chosen in its configuration; the header
 // names them (PowerMTA User's Guide 11.2.9).
 type powermtaRow struct {

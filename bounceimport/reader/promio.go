@@ -2,6 +2,10 @@ package reader
 
 import "github.com/winnow-email/winnow/bounceimport"
 
+var promioCSV = []csvLayout{
+	{"promio_csv", []string{"sender_id", "custid", "mail", "status"}, false, readLayout((*promioRow).event)},
+}
+
 // promio.connect, blacklist export.
 type promioRow struct {
 	Mail   string `csv:"mail"`

@@ -57,7 +57,7 @@ func recipientIn(t, low string) (addr string, rank int, text string) {
 		case strings.HasPrefix(r, ":"), strings.HasPrefix(r, "..."), strings.HasPrefix(r, "["), strings.HasPrefix(r, "("), strings.HasPrefix(r, ","), strings.HasPrefix(r, ";"), strings.HasPrefix(r, "-"), strings.HasPrefix(r, "…"):
 			return a, sure, codes + strings.TrimLeft(r, ":.-,; ")
 		case codes != "":
-			return a, likely, codes + strings.TrimSpace(t[strings.Index(t, strings.TrimSpace(codes))+len(strings.TrimSpace(codes)):])
+			return a, likely, codes + strings.TrimSpace(s)
 		}
 		// "a@b on Thu, 29 Apr …", "a@b Invalid Address, ERROR_CODE :550", "a@b was not found".
 		return a, likely, r

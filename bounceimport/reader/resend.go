@@ -1,9 +1,13 @@
 package reader
 
 import (
+	"strings"
+
 	"github.com/winnow-email/winnow/bounceimport"
 	"github.com/winnow-email/winnow/bounceimport/reply"
 )
+
+var resendWebhook = jsonLayout{"resend_webhook", func(r *jsonRecord) bool { return strings.HasPrefix(r.get("type"), "email.") && r.has("data.to") }, resendEvent}
 
 // Resend, webhooks (resend.com/docs/dashboard/webhooks).
 func resendEvent(d *reading, r *jsonRecord, e *bounceimport.Event) outcome {

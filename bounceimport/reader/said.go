@@ -7,6 +7,10 @@ import (
 	"github.com/winnow-email/winnow/internal/anytime"
 )
 
+// maxSaid is how much of what a server said is put together from a mail; the
+// classifier reads 4 KiB.
+const maxSaid = 8 << 10
+
 // statusOnly returns the enhanced status code at the start of s, as in
 // "5.1.1 (bad destination mailbox address)", or "".
 func statusOnly(s string) string {

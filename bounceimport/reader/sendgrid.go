@@ -7,6 +7,21 @@ import (
 	"github.com/winnow-email/winnow/bounceimport/reply"
 )
 
+var sendgridCSV = []csvLayout{
+	{"sendgrid_csv", []string{"status", "reason", "email", "created"}, true, readLayout((*sendgridRow).event)},
+	{"sendgrid_invalid_csv", []string{"reason", "email", "created"}, true, readLayout((*sendgridRow).event)},
+	{"sendgrid_spam_csv", []string{"ip", "email", "created"}, true, readLayout((*sendgridRow).complaint)},
+	{"sendgrid_unsubscribe_csv", []string{"email", "created"}, true, readLayout((*sendgridRow).unsubscribe)},
+}
+
+var sendgridAPI = jsonLayout{"sendgrid_api", func(r *jsonRecord) bool {
+	return r.has("email") && r.has("created") && (r.has("reason") || r.has("ip")) && !r.has("event")
+}, sendgridSuppression}
+
+var sendgridWebhook = jsonLayout{"sendgrid_webhook", func(r *jsonRecord) bool {
+	return r.has("event") && r.has("email") && (r.has("sg_event_id") || r.has("sg_message_id") || r.has("smtp-id"))
+}, sendgridEvent}
+
 // SendGrid, Event Webhook (sendgrid-oai). "blocked" bounces are no verdict on
 // the address; the reply decides.
 func sendgridEvent(d *reading, r *jsonRecord, e *bounceimport.Event) outcome {

@@ -6,6 +6,8 @@ import (
 	"github.com/winnow-email/winnow/bounceimport"
 )
 
+var sesSuppressionList = jsonLayout{"ses_suppression", func(r *jsonRecord) bool { return r.has("emailaddress") && r.has("reason") }, sesSuppression}
+
 // sesEvents reads an Amazon SES notification or published event, which may be
 // about several recipients (docs.aws.amazon.com, notification-contents).
 func (d *reading) sesEvents(r *jsonRecord, line int64) error {
@@ -50,26 +52,18 @@ func (d *reading) sesEvents(r *jsonRecord, line int64) error {
 		d.unmapped(line, "event "+kind)
 		return nil
 	}
+	at, sender, id := d.time(r.get(when, "mail.timestamp")), cleanRecipient(r.get("mail.source")), r.get("mail.commonheaders.messageid", "mail.messageid")
+	answers := strings.TrimSuffix(list, "emailaddress") // beside the address, where a server answered
 	used := false
 	for i := range r.leaves {
-		l := &r.leaves[i]
-		if l.path != list {
+		if r.leaves[i].path != list {
 			continue
 		}
 		e := d.event("ses_event")
-		e.Recipient, e.Hint, e.Verdict = jsonText(l.value), hint, verdict
-		e.Time = d.time(r.get(when, "mail.timestamp"))
-		e.Sender, e.MessageID = cleanRecipient(r.get("mail.source")), r.get("mail.commonheaders.messageid", "mail.messageid")
-		switch kind {
-		case "Bounce":
-			e.Reply = unSMTP(r.in(l.elem, "bounce.bouncedrecipients.diagnosticcode"))
-			e.Status = statusOnly(r.in(l.elem, "bounce.bouncedrecipients.status"))
-			if strings.HasSuffix(verdict, "Suppressed") || strings.HasSuffix(verdict, "OnAccountSuppressionList") {
-				e.Reply, e.Status = "", ""
-			}
-		case "DeliveryDelay":
-			e.Reply = unSMTP(r.in(l.elem, "deliverydelay.delayedrecipients.diagnosticcode"))
-			e.Status = statusOnly(r.in(l.elem, "deliverydelay.delayedrecipients.status"))
+		e.Recipient, e.Hint, e.Verdict, e.Time, e.Sender, e.MessageID = jsonText(r.leaves[i].value), hint, verdict, at, sender, id
+		if (kind == "Bounce" || kind == "DeliveryDelay") && !strings.HasSuffix(verdict, "Suppressed") && !strings.HasSuffix(verdict, "OnAccountSuppressionList") {
+			e.Reply = unSMTP(r.beside(i, answers+"diagnosticcode"))
+			e.Status = statusOnly(r.beside(i, answers+"status"))
 		}
 		if strings.IndexByte(e.Recipient, '@') < 0 {
 			continue

@@ -7,6 +7,14 @@ import (
 	"github.com/winnow-email/winnow/internal/anytime"
 )
 
+var sparkpostCSV = []csvLayout{
+	{"sparkpost_csv", []string{"recipient", "type", "source", "description"}, false, readLayout((*sparkpostRow).event)},
+}
+
+var sparkpostWebhook = jsonLayout{"sparkpost_webhook", func(r *jsonRecord) bool {
+	return len(r.leaves) > 0 && sparkpostPrefix(r) != "" || r.has("rcpt_to") && r.has("type")
+}, sparkpostEvent}
+
 // sparkpostPrefix returns "msys.message_event." or the like, by which SparkPost
 // says what kind of event the record is.
 func sparkpostPrefix(r *jsonRecord) string {

@@ -2,6 +2,8 @@ package reader
 
 import "github.com/winnow-email/winnow/bounceimport"
 
+var unisenderWebhook = jsonLayout{"unisender_webhook", func(r *jsonRecord) bool { return r.has("event_data.email") && r.has("event_data.status") }, unisenderEvent}
+
 // Unisender Go, webhooks (godocs.unisender.ru).
 func unisenderEvent(d *reading, r *jsonRecord, e *bounceimport.Event) outcome {
 	status, why := r.get("event_data.status"), r.get("event_data.delivery_info.delivery_status")

@@ -60,6 +60,13 @@ func (a *Account) count(why string, n int64) {
 	a.Why[why] += n
 }
 
+// pass counts a file of a directory that is none of ours.
+func (a *Account) pass(why string) {
+	a.Read++
+	a.Ignored++
+	a.count(why, 1)
+}
+
 // skip counts a file of a directory, or a member of an archive, that is nothing
 // we know.
 func (a *Account) skip(e *formError) {

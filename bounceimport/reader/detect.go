@@ -13,14 +13,27 @@ import (
 
 // stream finds out what r holds by its first bytes and reads it. Compressed
 // streams are unpacked on the way, archives member by member.
-func (d *reading) stream(r io.Reader, name string, layer int) error {
+func (d *reading) stream(r io.Reader, name string, layer int) (err error) {
 	d.name = name
-	err := d.layer(r, name, layer)
+	defer func() {
+		if d.yielding { // a fault of the caller's
+			return
+		}
+		if fault := recover(); fault != nil {
+			d.acct.Malformed += d.acct.Read - d.acct.Used - d.acct.Ignored - d.acct.Unmapped - d.acct.Malformed // the record at work
+			err = &formError{d.name, fmt.Sprintf("%s (%v)", ownFault, fault), true}
+		}
+	}()
+	err = d.layer(r, name, layer)
 	if fault := (*damage)(nil); errors.As(err, &fault) {
 		return &formError{d.name, fault.why, true}
 	}
 	return err
 }
+
+// ownFault begins the reason for which a file could not be read that no stranger
+// should be able to cause: it costs that file and no other, and never the run.
+const ownFault = "winnow fails on this file: please report it"
 
 func (d *reading) layer(r io.Reader, name string, layer int) error {
 	if layer > maxLayers {

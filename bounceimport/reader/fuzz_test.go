@@ -30,6 +30,9 @@ func seeds(f *testing.F, prefix string) {
 // readsSoundly reads data and checks what must hold for any input: every record
 // is accounted for, every event names an address, and texts are UTF-8.
 func readsSoundly(t *testing.T, data []byte) {
+	if len(data) > 8<<10 { // what is longer says no more and takes long
+		return
+	}
 	for round, events := 0, int64(0); round < 2; round++ {
 		var n int64
 		a, err := Read(t.Context(), bytes.NewReader(data), "fuzz", Options{Now: testNow}, func(e *bounceimport.Event) error {
@@ -45,8 +48,11 @@ func readsSoundly(t *testing.T, data []byte) {
 			}
 			return nil
 		})
-		if sum := a.Used + a.Ignored + a.Unmapped + a.Malformed; err == nil && sum != a.Read {
+		if sum := a.Used + a.Ignored + a.Unmapped + a.Malformed; sum != a.Read {
 			t.Errorf("%d read, %d accounted for", a.Read, sum)
+		}
+		if err != nil && strings.Contains(err.Error(), ownFault) {
+			t.Error(err)
 		}
 		if n != a.Events || round > 0 && n != events {
 			t.Errorf("%d events, account says %d, first reading gave %d", n, a.Events, events)

@@ -78,6 +78,10 @@ func (d *reading) oneMail(raw []byte, line int64) error {
 	if !used {
 		d.malformed(line, "a bounce that names no recipient")
 	}
+	if b.left > 0 {
+		d.acct.Read++ // a record of its own: what was read is used
+		d.malformed(line, "a report about so many recipients that not all were read")
+	}
 	return nil
 }
 

@@ -11,6 +11,7 @@ import (
 // scanned is what the text of a bounce says, whoever wrote it.
 type scanned struct {
 	found []report
+	left  int    // lines about recipients that were not read
 	rest  string // the text that belongs to no recipient, without the usual phrases
 }
 
@@ -70,6 +71,7 @@ type textScan struct {
 	failed string // the header X-Failed-Recipients
 	items  []textItem
 	cur    int      // the item that lines belong to; -1: none
+	left   int      // lines about recipients beyond the most that are read
 	common []string // lines before the first recipient, and those of sections about all
 
 	// Of a transcript:
@@ -92,6 +94,7 @@ func (s *textScan) add(addr string, rank int, text string) {
 		s.cur = i
 	} else if len(s.items) >= maxRecipients {
 		s.cur = -1
+		s.left++
 		return
 	} else {
 		s.items = append(s.items, textItem{report: report{rcpt: addr}, rank: rank})
@@ -200,7 +203,7 @@ func (s *textScan) result(returned string) scanned {
 	}
 	both := slices.ContainsFunc(s.items, func(it textItem) bool { return isNamed(it.rcpt) })
 	counts := s.sentences(best, returned)
-	out := scanned{rest: strings.Join(s.common, " ")}
+	out := scanned{left: s.left, rest: strings.Join(s.common, " ")}
 	for i := range s.items {
 		it := &s.items[i]
 		ok := it.rank == best && (counts == nil || it.talked || counts(i))

@@ -34,13 +34,25 @@ func ReadPath(ctx context.Context, path string, opt Options, yield func(*bouncei
 			return plainPathError(err)
 		case d.IsDir() && d.Name() == "tmp" && p != path && isMaildir(filepath.Dir(p)):
 			return fs.SkipDir // mails that are still being delivered
-		case d.IsDir() || strings.HasPrefix(d.Name(), ".") || !d.Type().IsRegular():
+		case d.IsDir():
 			return nil
+		case strings.HasPrefix(d.Name(), "."):
+			total.pass("hidden file")
+			return nil
+		case !d.Type().IsRegular():
+			if info, err := os.Stat(p); err != nil || !info.Mode().IsRegular() {
+				total.skip(&formError{p, "not a file", false}) // a link to a folder, a socket, a pipe
+				return nil
+			}
 		}
 		a, err := readFile(ctx, p, opt, yield)
 		total.Add(&a)
-		if fe := (*formError)(nil); errors.As(err, &fe) {
+		switch fe := (*formError)(nil); {
+		case errors.As(err, &fe):
 			total.skip(fe) // one strange file among many costs no other
+			return nil
+		case errors.Is(err, fs.ErrNotExist): // a mail program moved it meanwhile
+			total.skip(&formError{p, "gone before it was read", true})
 			return nil
 		}
 		return err

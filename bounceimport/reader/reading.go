@@ -39,6 +39,8 @@ type reading struct {
 	ev     bounceimport.Event
 	src    []byte
 	budget budget
+
+	yielding bool // the caller is at work
 }
 
 // record counts a record that starts; it returns the context's error now and then.
@@ -129,8 +131,16 @@ func (d *reading) emit(line int64) error {
 		}
 	}
 	d.classify(e)
+	return d.hand(e)
+}
+
+// hand gives an event to the caller.
+func (d *reading) hand(e *bounceimport.Event) error {
 	d.acct.Events++
-	return d.yield(e)
+	d.yielding = true
+	err := d.yield(e)
+	d.yielding = false
+	return err
 }
 
 // time reads a time of the source.

@@ -32,8 +32,7 @@ func (d *reading) forwarded(original string) error {
 	if e.Action == bounceimport.SuppressNow {
 		e.Action, e.Confidence = bounceimport.Count, "low"
 	}
-	d.acct.Events++
-	return d.yield(e)
+	return d.hand(e)
 }
 
 // feedbackHint translates a feedback type (RFC 5965, RFC 6430, RFC 6591).

@@ -14,6 +14,7 @@ func (b *bounce) reports() []report {
 		if common.remote == "" {
 			common.remote = hostOf(whole["remote-mta"])
 		}
+		b.left += max(0, len(blocks)-maxBlocks)
 		for _, f := range blocks[:min(len(blocks), maxBlocks)] {
 			out = append(out, dsnReport(f))
 		}
@@ -29,6 +30,7 @@ func (b *bounce) reports() []report {
 	}
 	t := scanText(b, failed)
 	if len(out) == 0 {
+		b.left = t.left
 		// Nothing but text.
 		out = append(out, t.found...)
 		if len(out) == 0 && failed != "" {

@@ -112,11 +112,10 @@ func readLayout[R any](event func(*R, *reading, *bounceimport.Event) outcome) fu
 		b := &rowBatch{t: t}
 		var rows []R
 		for {
-			if err := b.fill(); err != nil {
-				return err
-			}
+			// What was read before an error counts.
+			failed := b.fill()
 			if len(b.rows) == 1 {
-				return nil
+				return failed
 			}
 			clear(rows)
 			rows = rows[:0]
@@ -127,6 +126,9 @@ func readLayout[R any](event func(*R, *reading, *bounceimport.Event) outcome) fu
 				if err := d.row(b.lines[i], event(&rows[i], d, d.event(d.acct.Format))); err != nil {
 					return err
 				}
+			}
+			if failed != nil {
+				return failed
 			}
 		}
 	}

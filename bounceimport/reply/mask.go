@@ -15,7 +15,8 @@ const MaxMasked = 512
 func AppendMasked(dst []byte, s, local string) []byte {
 	start := len(dst)
 	space := true // at the start, and after a space
-	for i := 0; i < len(s) && len(dst)-start < MaxMasked; {
+	i := 0
+	for i < len(s) && len(dst)-start < MaxMasked {
 		c := s[i]
 		switch {
 		case c <= ' ' || c == 0x7f:
@@ -55,8 +56,8 @@ func AppendMasked(dst []byte, s, local string) []byte {
 		}
 		space = false
 	}
-	for len(dst) > start && dst[len(dst)-1] == ' ' {
-		dst = dst[:len(dst)-1]
+	if i < len(s) {
+		dst = maskCut(dst, start, s[i:])
 	}
 	if len(dst)-start > MaxMasked {
 		cut := start + MaxMasked
@@ -65,10 +66,33 @@ func AppendMasked(dst []byte, s, local string) []byte {
 		}
 		dst = dst[:cut]
 	}
+	for len(dst) > start && dst[len(dst)-1] == ' ' {
+		dst = dst[:len(dst)-1]
+	}
 	if telling(local) {
 		dst = maskWord(dst, start, local)
 	}
 	return dst
+}
+
+// maskCut masks a local part at the end of dst whose "@" is in the rest that does
+// not fit any more.
+func maskCut(dst []byte, start int, rest string) []byte {
+	j := 0
+	for j < min(len(rest), 320) && localByte(rest[j]) && !strings.HasPrefix(rest[j:], "%40") {
+		j++
+	}
+	if rest = rest[j:]; !strings.HasPrefix(rest, "@") && !strings.HasPrefix(rest, "%40") {
+		return dst
+	}
+	n := len(dst)
+	for n > start && localByte(dst[n-1]) {
+		n--
+	}
+	if n == len(dst) {
+		return dst
+	}
+	return append(dst[:n], "***"...)
 }
 
 // telling says whether a local part found in a reply without its domain is the
@@ -85,7 +109,7 @@ func maskWord(dst []byte, start int, word string) []byte {
 			continue
 		}
 		dst = append(append(dst[:i], "***"...), dst[i+len(word):]...)
-		i += 2
+		i = max(start, i-len(word)) - 1 // the stars may stand in the word themselves
 	}
 	return dst
 }

@@ -23,6 +23,18 @@ func TestAppendMasked(t *testing.T) {
 	}
 }
 
+// An address that the cut parts from its "@" is masked all the same.
+func TestMaskAtTheCut(t *testing.T) {
+	for _, at := range []string{"@", "%40"} {
+		for n := 480; n < 515; n++ {
+			s := strings.Repeat("x ", n/2) + strings.Repeat("y", n%2) + " someone.else" + at + "example.org and more"
+			if got := string(AppendMasked(nil, s, "jane")); strings.Contains(got, "some") || len(got) > MaxMasked {
+				t.Fatalf("%d letters before it: %q", n, got[470:])
+			}
+		}
+	}
+}
+
 func FuzzMask(f *testing.F) {
 	f.Add("550 5.1.1 <jane.doe@example.org>: user jane.doe unknown", "jane.doe")
 	f.Add("550-5.1.1 a\r\n550 b\x00\x1b[31m \u202e x=y@z.org", "x=y")

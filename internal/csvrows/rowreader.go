@@ -33,8 +33,14 @@ func (e *RecordError) Error() string { return e.Problem }
 // NewRowReader detects the dialect of r from its first bytes. name stands for it
 // in errors.
 func NewRowReader(r io.Reader, name string) (*RowReader, error) {
-	in := bufio.NewReaderSize(r, sampleSize)
-	sample, err := in.Peek(sampleSize)
+	size, chunk := sampleSize, chunkSize
+	if b, ok := r.(*bufio.Reader); ok { // a small file needs no large buffers
+		if head, err := b.Peek(b.Size()); err == io.EOF {
+			size, chunk = len(head)+1, len(head)+1
+		}
+	}
+	in := bufio.NewReaderSize(r, size)
+	sample, err := in.Peek(size)
 	if err != nil && err != io.EOF {
 		return nil, readError(name, err)
 	}
@@ -52,7 +58,7 @@ func NewRowReader(r io.Reader, name string) (*RowReader, error) {
 	d.format = l.format
 	return &RowReader{
 		name: name, d: d,
-		scan: &Scanner{list: l, in: io.NopCloser(in), read: new(atomic.Int64), size: chunkSize, line: d.lines + 1},
+		scan: &Scanner{list: l, in: io.NopCloser(in), read: new(atomic.Int64), size: chunk, line: d.lines + 1},
 	}, nil
 }
 

@@ -31,7 +31,7 @@ var mayImport = map[string][]string{
 	"winnow/export":                 {"winnow/export/summary", "winnow/internal/files", "winnow/internal/shown", "golang.org/x/sys"},
 	"winnow/export/rundir":          {"winnow/export", "winnow/export/summary", "winnow/validate", "winnow/internal/csvrows", "winnow/internal/shown", "github.com/klauspost/compress", "golang.org/x/text"},
 	"winnow/export/waves":           {"winnow/export", "winnow/export/summary", "winnow/validate", "winnow/internal/anytime", "winnow/internal/csvrows"},
-	"winnow/export/report":          {"winnow/bounceimport", "winnow/export", "winnow/export/summary", "winnow/export/rundir", "winnow/export/waves", "winnow/internal/shown"},
+	"winnow/export/report":          {"winnow/bounceimport", "winnow/bounceimport/diagnosis", "winnow/export", "winnow/export/summary", "winnow/export/rundir", "winnow/export/waves", "winnow/internal/shown"},
 	"winnow/export/esp":             {"winnow/bounceimport", "winnow/export", "winnow/export/rundir", "winnow/export/summary", "winnow/validate", "winnow/internal/api", "winnow/internal/csvrows", "winnow/internal/files", "winnow/internal/shown", "github.com/gocarina/gocsv"},
 	"winnow":                        {"winnow/validate", "winnow/bounceimport", "winnow/export", "winnow/export/summary", "winnow/internal/anytime", "winnow/internal/csvrows", "winnow/internal/files", "winnow/internal/shown", "golang.org/x/sync"},
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"fmt"
 	"hash/maphash"
@@ -9,8 +8,11 @@ import (
 	"time"
 
 	"github.com/spf13/pflag"
+	"github.com/winnow-email/winnow/bounceimport"
 	"github.com/winnow-email/winnow/bounceimport/reader"
+	"github.com/winnow-email/winnow/bounceimport/reply"
 	"github.com/winnow-email/winnow/internal/files"
+	"github.com/winnow-email/winnow/internal/shown"
 )
 
 // bounceFlags are the flags about reading bounces, the same for all commands that do.
@@ -46,22 +48,17 @@ func (b *bounceFlags) options(ctx context.Context) (opt reader.Options, err erro
 // the table for each: what is asked for comes from strangers who do not know the
 // seed of the hash.
 func readMessageIDs(ctx context.Context, path string) (func(id string) bool, error) {
-	f, err := files.Open(ctx, path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close() // only read
 	seed := maphash.MakeSeed()
 	bare := func(id string) string { return strings.Trim(id, "<> \t\r") }
 	ids := map[uint64]struct{}{}
-	lines := bufio.NewScanner(f)
-	for lines.Scan() {
-		if id := bare(lines.Text()); id != "" {
+	err := eachLine(ctx, path, func(_ int, line string) error {
+		if id := bare(line); id != "" {
 			ids[maphash.String(seed, id)] = struct{}{}
 		}
-	}
-	if err := lines.Err(); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil
+	})
+	if err != nil {
+		return nil, err
 	}
 	if len(ids) == 0 {
 		return nil, withHint(fmt.Errorf("%s holds no Message-ID", path), "write one a line, as your mail server logged them")
@@ -70,4 +67,49 @@ func readMessageIDs(ctx context.Context, path string) (func(id string) bool, err
 		_, ok := ids[maphash.String(seed, bare(id))]
 		return ok
 	}, nil
+}
+
+// maxRules is how large a file of rules can be.
+const maxRules = 16 << 20
+
+// loadRules returns a classifier with the rules of a file on top, or the
+// embedded rules alone when path is empty.
+func loadRules(ctx context.Context, path string) (*reply.Classifier, error) {
+	if path == "" {
+		return &reply.Classifier{}, nil
+	}
+	src, err := files.ReadAll(ctx, path, maxRules)
+	if err != nil {
+		return nil, err
+	}
+	rules, err := reply.ParseRules(path, string(src))
+	if err != nil {
+		return nil, withHint(err, "'winnow bounces test-rules --help' shows the form of a rule")
+	}
+	return &reply.Classifier{User: rules}, nil
+}
+
+// readPath reads a bounce file, a folder or standard input ("-"), and says on
+// standard error what could not be used.
+func (e *env) readPath(ctx context.Context, path string, opt reader.Options, yield func(*bounceimport.Event) error) (a reader.Account, err error) {
+	if path == "-" {
+		a, err = reader.Read(ctx, e.stdin, "stdin", opt, yield)
+	} else {
+		a, err = reader.ReadPath(ctx, path, opt, yield)
+	}
+	if err == nil {
+		e.noteAccount(&a)
+	}
+	return a, err
+}
+
+// noteAccount says what of a bounce file could not be used, in a few lines.
+func (e *env) noteAccount(a *reader.Account) {
+	if a.Malformed+a.Unmapped == 0 {
+		return
+	}
+	e.note("%s: %d of %d records could not be used; the others were", shown.Line(a.Name), a.Malformed+a.Unmapped, a.Read)
+	for _, p := range a.Problems[:min(3, len(a.Problems))] {
+		e.note("  %s", shown.Line(p)) // it can hold a stranger's words
+	}
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -12,10 +11,10 @@ import (
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
-	"golang.org/x/text/width"
 
 	"github.com/winnow-email/winnow/bounceimport"
 	"github.com/winnow-email/winnow/bounceimport/reader"
+	"github.com/winnow-email/winnow/internal/shown"
 )
 
 func newBouncesReadCmd(e *env) *cobra.Command {
@@ -74,8 +73,7 @@ func readBounces(ctx context.Context, e *env, paths []string, opt reader.Options
 	}
 	show := eventTable(out, columns)
 	if asJSON {
-		enc := json.NewEncoder(out)
-		enc.SetEscapeHTML(false)
+		enc := jsonLines(out)
 		show = func(ev *bounceimport.Event) error { return enc.Encode(ev) }
 	}
 	count := map[bounceimport.Action]int64{}
@@ -124,14 +122,14 @@ func readBounces(ctx context.Context, e *env, paths []string, opt reader.Options
 
 // noteAccount says on standard error what became of a file's records.
 func noteAccount(e *env, a *reader.Account) {
-	e.note("%s", plain(a.String()))
+	e.note("%s", shown.Line(a.String()))
 	const most = 5
 	for i, p := range a.Problems {
 		if i == most {
 			e.note("  … and %d more", a.Malformed+a.Unmapped-most)
 			break
 		}
-		e.note("  %s", plain(p))
+		e.note("  %s", shown.Line(p))
 	}
 }
 
@@ -155,33 +153,17 @@ func eventTable(w io.Writer, columns int) func(*bounceimport.Event) error {
 		if !header {
 			header = true
 			if narrow {
-				_, err = fmt.Fprintf(w, "%-10s  %-12s  %-24s  %s\n", "DATE", "ACTION", "CATEGORY", "RECIPIENT")
+				_, err = shown.Fprintf(w, "%-10s  %-12s  %-24s  %s\n", "DATE", "ACTION", "CATEGORY", "RECIPIENT")
 			} else {
-				_, err = fmt.Fprintf(w, "%-10s  %-12s  %-24s  %-30s  %s\n", "DATE", "ACTION", "CATEGORY", "RECIPIENT", "REPLY")
+				_, err = shown.Fprintf(w, "%-10s  %-12s  %-24s  %-30s  %s\n", "DATE", "ACTION", "CATEGORY", "RECIPIENT", "REPLY")
 			}
 		}
 		var err2 error
 		if narrow {
-			_, err2 = fmt.Fprintf(w, "%-10s  %-12s  %-24s  %s\n%12s%s\n", date, ev.Action, ev.Category, plain(ev.Recipient), "", cut(plain(said), columns-13))
+			_, err2 = shown.Fprintf(w, "%-10s  %-12s  %-24s  %s\n%12s%s\n", date, ev.Action, ev.Category, shown.Line(ev.Recipient), "", shown.Fit(shown.Line(said), columns-13, "…"))
 		} else {
-			_, err2 = fmt.Fprintf(w, "%-10s  %-12s  %-24s  %-30s  %s\n", date, ev.Action, ev.Category, plain(ev.Recipient), cut(plain(said), max(100, columns-before)))
+			_, err2 = shown.Fprintf(w, "%-10s  %-12s  %-24s  %-30s  %s\n", date, ev.Action, ev.Category, shown.Line(ev.Recipient), shown.Fit(shown.Line(said), max(100, columns-before), "…"))
 		}
 		return errors.Join(err, err2)
 	}
-}
-
-// cut shortens s to n columns.
-func cut(s string, n int) string {
-	cols := 0
-	for i, r := range s {
-		w := 1
-		if k := width.LookupRune(r).Kind(); k == width.EastAsianWide || k == width.EastAsianFullwidth {
-			w = 2
-		}
-		if cols+w > n-1 && i+len(string(r)) < len(s) {
-			return s[:i] + "…"
-		}
-		cols += w
-	}
-	return s
 }

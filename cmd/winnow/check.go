@@ -4,16 +4,17 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/winnow-email/winnow"
 	"github.com/winnow-email/winnow/bounceimport"
+	"github.com/winnow-email/winnow/internal/shown"
 	"github.com/winnow-email/winnow/validate"
 )
 
@@ -276,9 +277,7 @@ func (c *checker) print(out *bufio.Writer, addr string, r *validate.Result) erro
 	if !c.json {
 		return line.text(out)
 	}
-	enc := json.NewEncoder(out)
-	enc.SetEscapeHTML(false)
-	return enc.Encode(line)
+	return jsonLines(out).Encode(line)
 }
 
 // answer decides, and puts together what is said of an address. rec is what
@@ -318,22 +317,22 @@ func (c *checker) evidence(r *validate.Result) []validate.Evidence {
 // text prints an answer for people.
 func (l *checked) text(w io.Writer) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s\n  %-13s %s, %s: %s\n", printable(l.Address), l.Action, l.Verdict, l.Reason, l.Detail)
+	shown.Fprintf(&b, "%s\n  %-13s %s, %s: %s\n", shown.Name(l.Address), l.Action, l.Verdict, l.Reason, l.Detail)
 	if l.Position != nil && *l.Position < len(l.Address) {
-		fmt.Fprintf(&b, "  %-13s octet %d: %s\n", "where", *l.Position, printable(around(l.Address, *l.Position)))
+		shown.Fprintf(&b, "  %-13s octet %d: %s\n", "where", *l.Position, shown.Name(around(l.Address, *l.Position)))
 	}
 	if l.Suggestion != "" {
-		fmt.Fprintf(&b, "  %-13s %s\n", "did you mean", printable(l.Suggestion))
+		shown.Fprintf(&b, "  %-13s %s\n", "did you mean", shown.Name(l.Suggestion))
 	}
 	if len(l.Flags) > 0 {
-		fmt.Fprintf(&b, "  %-13s %s\n", "flags", strings.Join(l.Flags, ", "))
+		shown.Fprintf(&b, "  %-13s %s\n", "flags", strings.Join(l.Flags, ", "))
 	}
 	for i, ev := range l.Evidence {
 		name := "evidence"
 		if i > 0 {
 			name = ""
 		}
-		fmt.Fprintf(&b, "  %-13s %s (%s%s)\n", name, printable(ev.What), printable(ev.From), at(ev.When))
+		shown.Fprintf(&b, "  %-13s %s (%s%s)\n", name, shown.Name(ev.What), shown.Name(ev.From), at(ev.When))
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
@@ -344,13 +343,9 @@ func around(s string, pos int) string {
 	return s[pos:min(len(s), pos+20)]
 }
 
-// printable returns s with what a terminal would obey written as an escape.
-func printable(s string) string {
-	for _, r := range s {
-		if r < 0x20 || r >= 0x7f && r < 0xa0 || r == 0xfffd || r >= 0x200b && r <= 0x200f || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069 {
-			q := fmt.Sprintf("%+q", s)
-			return q[1 : len(q)-1]
-		}
+func at(t time.Time) string {
+	if t.IsZero() {
+		return ""
 	}
-	return s
+	return ", " + t.UTC().Format(time.DateTime)
 }

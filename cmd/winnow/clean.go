@@ -18,10 +18,6 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/winnow-email/winnow"
-	"github.com/winnow-email/winnow/bounceimport"
-	"github.com/winnow-email/winnow/bounceimport/diagnosis"
-	"github.com/winnow-email/winnow/bounceimport/history"
-	"github.com/winnow-email/winnow/bounceimport/reader"
 	"github.com/winnow-email/winnow/export/report"
 	"github.com/winnow-email/winnow/export/summary"
 	"github.com/winnow-email/winnow/internal/files"
@@ -29,12 +25,10 @@ import (
 
 // cleanOptions is all that a cleaning can be told, by flags or by a job file.
 type cleanOptions struct {
+	evidenceOptions
 	out             string
 	column          string
 	by              string
-	bounces         []string
-	history         string
-	read            bounceFlags
 	suppress        []string
 	allow           []string
 	hmacKeyFile     string
@@ -56,8 +50,6 @@ type cleanOptions struct {
 	noDNS           bool
 	dns             dnsOptions
 	lists           listsOptions
-
-	emptyPatterns []string // of a job: patterns of bounce files that match nothing
 }
 
 // reads returns the files that the options name to be read.
@@ -119,9 +111,7 @@ failed, 75 done but the DNS could not be used and what depends on it is unknown.
 // addFlags defines the flags that say how to clean.
 func (o *cleanOptions) addFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.column, "column", "", "the address column, by name or number (default: found by header and content)")
-	f.StringSliceVar(&o.bounces, "bounces", nil, "files or folders of bounces, complaints and unsubscribes, in any form (may be repeated); with --history they are imported there")
-	f.StringVar(&o.history, "history", "", "the database of 'winnow bounces import'")
-	o.read.add(f)
+	o.evidenceOptions.addFlags(f)
 	f.StringSliceVar(&o.suppress, "suppress", nil, "files of addresses, @domains or hashes never to mail (may be repeated)")
 	f.StringSliceVar(&o.allow, "allow", nil, "files of addresses or @domains that no list or check may condemn (may be repeated)")
 	f.StringVar(&o.hmacKeyFile, "hmac-key-file", "", "file with the key of HMAC-SHA-256 hashes in --suppress files")
@@ -264,7 +254,7 @@ func (e *env) cleanLists(ctx context.Context, o *cleanOptions, lists []string, l
 	if err := notTheList(lists, o.bounces, o.suppress); err != nil {
 		return nil, err
 	}
-	evidence, err := e.evidence(ctx, o, started)
+	evidence, err := e.evidence(ctx, &o.evidenceOptions, started)
 	if err != nil {
 		return nil, err
 	}
@@ -377,94 +367,6 @@ func notTheList(lists, bounces, suppress []string) error {
 		}
 	}
 	return nil
-}
-
-// evidence is what is known of the addresses from earlier mail.
-type evidence struct {
-	sources []bounceimport.Source
-	files   []string
-	store   *history.Store
-	summary *summary.BounceSummary // nil: nothing was given
-}
-
-func (ev *evidence) close() error {
-	if ev.store == nil {
-		return nil
-	}
-	return ev.store.Close()
-}
-
-// evidence reads the bounce files and opens the history. With both, the events
-// of the files are added to the history, so that what has to be counted is
-// counted together.
-func (e *env) evidence(ctx context.Context, o *cleanOptions, now time.Time) (_ *evidence, err error) {
-	ev := &evidence{files: slices.Clone(o.bounces)}
-	if len(o.bounces) == 0 && o.history == "" {
-		return ev, nil
-	}
-	read, err := o.read.options(ctx)
-	if err != nil {
-		return nil, err
-	}
-	read.Now = now
-	var diagnosis diagnosis.Diagnosis
-	var accounts []reader.Account
-	add := func(*bounceimport.Event) error { return nil }
-	done := func() error { return nil }
-	switch {
-	case o.history == "":
-		ledger := &bounceimport.Ledger{}
-		ev.sources = []bounceimport.Source{ledger}
-		add = ledger.Add
-	case len(o.bounces) == 0:
-		ev.store, err = history.Open(o.history)
-	default:
-		ev.store, err = history.Create(o.history)
-	}
-	if err != nil {
-		return nil, err
-	}
-	if ev.store != nil {
-		defer func() {
-			if err != nil {
-				err = errors.Join(err, ev.close())
-			}
-		}()
-		ev.sources = []bounceimport.Source{ev.store}
-		ev.files = append(ev.files, o.history)
-		if len(o.bounces) > 0 {
-			imp := ev.store.Begin(ctx)
-			add, done = imp.Add, imp.Done
-		} else if err := ev.store.Diagnose(ctx, &diagnosis, now.AddDate(0, 0, -diagnosisDays), time.Time{}); err != nil {
-			return nil, err
-		}
-	}
-	for _, path := range o.bounces {
-		account, err := e.readPath(ctx, path, read, func(ev *bounceimport.Event) error {
-			return errors.Join(diagnosis.Add(ev), add(ev))
-		})
-		if err != nil {
-			return nil, err
-		}
-		accounts = append(accounts, account)
-	}
-	ev.summary = bounceSummary(diagnosis.Findings(), accounts)
-	return ev, done()
-}
-
-// diagnosisDays is how far back the summary of a run looks into a history when
-// there are no bounce files: what is older explains nothing of today.
-const diagnosisDays = 90
-
-// noteAccount says what of a bounce file could not be used, in a few lines.
-func (e *env) noteAccount(a *reader.Account) {
-	if a.Malformed+a.Unmapped == 0 {
-		return
-	}
-	e.note("%s: %d of %d records could not be used; the others were", plain(a.Name), a.Malformed+a.Unmapped, a.Read)
-	for _, p := range a.Problems[:min(3, len(a.Problems))] {
-		e.note("  %s", plain(p)) // it can hold a stranger's words
-	}
 }
 
 // parseSize reads a size in bytes with an optional K, M, G or T (powers of 1024).

@@ -12,6 +12,7 @@ import (
 
 	"github.com/winnow-email/winnow/export/summary"
 	"github.com/winnow-email/winnow/internal/files"
+	"github.com/winnow-email/winnow/internal/shown"
 	"github.com/winnow-email/winnow/validate"
 	"github.com/winnow-email/winnow/validate/dnsmx"
 )
@@ -197,10 +198,10 @@ func (e *env) showDNS(r validate.Resolver, total int64) (stop func()) {
 		for {
 			select {
 			case <-end:
-				fmt.Fprint(e.stderr, "\r\033[K")
+				shown.Fprintf(e.stderr, "\r\033[K")
 				return
 			case <-t.C:
-				fmt.Fprintf(e.stderr, "\r\033[K%s", dnsProgress(c.Stats(), total))
+				shown.Fprintf(e.stderr, "\r\033[K%s", dnsProgress(c.Stats(), total))
 			}
 		}
 	}()

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -17,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/winnow-email/winnow/internal/csvrows"
+	"github.com/winnow-email/winnow/internal/shown"
 	"github.com/winnow-email/winnow/validate"
 	"github.com/winnow-email/winnow/validate/dnsmx"
 )
@@ -135,7 +135,7 @@ failed, so that the next run asks for them anew, and says how many they were.`,
 				return all || ok
 			})
 			if err == nil {
-				fmt.Fprintf(e.stdout, "%d forgotten\n", n)
+				shown.Fprintf(e.stdout, "%d forgotten\n", n)
 			}
 			return err
 		},
@@ -221,9 +221,7 @@ func domainRow(a validate.Answer, asJSON bool) ([]byte, error) {
 		return dnsmx.AppendTable(nil, a), nil
 	}
 	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	err := enc.Encode(a)
+	err := jsonLines(&b).Encode(a)
 	return b.Bytes(), err
 }
 

@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -15,6 +14,7 @@ import (
 	"github.com/winnow-email/winnow"
 	"github.com/winnow-email/winnow/bounceimport"
 	"github.com/winnow-email/winnow/bounceimport/history"
+	"github.com/winnow-email/winnow/internal/shown"
 	"github.com/winnow-email/winnow/validate"
 	"github.com/winnow-email/winnow/validate/dnsmx"
 )
@@ -67,9 +67,7 @@ With --domains or --dns-replay the DNS is not asked; with --no-dns it is left ou
 			}
 			out := bufio.NewWriter(e.stdout)
 			if asJSON {
-				enc := json.NewEncoder(out)
-				enc.SetEscapeHTML(false)
-				err = enc.Encode(found)
+				err = jsonLines(out).Encode(found)
 			} else {
 				found.text(out)
 			}
@@ -211,19 +209,19 @@ func (x *explainer) changes(r *validate.Result, rec *bounceimport.Record) []chan
 
 // text prints an explanation for people.
 func (f *explanation) text(w io.Writer) {
-	p := func(format string, args ...any) { fmt.Fprintf(w, format, args...) }
-	p("%s\n\n", printable(f.Address))
+	p := func(format string, args ...any) { shown.Fprintf(w, format, args...) }
+	p("%s\n\n", shown.Name(f.Address))
 	p("  %-10s %s\n", "verdict", f.Verdict)
 	p("  %-10s %s (policy %s)\n", "action", f.Action, f.Policy.Kind)
 	p("  %-10s %s: %s\n", "reason", f.Reason, f.Detail)
 	if f.Position != nil && *f.Position < len(f.Address) {
-		p("  %-10s octet %d: %s\n", "where", *f.Position, printable(around(f.Address, *f.Position)))
+		p("  %-10s octet %d: %s\n", "where", *f.Position, shown.Name(around(f.Address, *f.Position)))
 	}
 	if f.Suggestion != "" {
-		p("  %-10s %s\n", "meant", printable(f.Suggestion))
+		p("  %-10s %s\n", "meant", shown.Name(f.Suggestion))
 	}
 	if f.Domain != "" {
-		p("\n  %-10s %s\n  %-10s %s\n  %-10s %s\n", "local part", printable(f.Local), "domain", f.Domain, "key", printable(f.Key))
+		p("\n  %-10s %s\n  %-10s %s\n  %-10s %s\n", "local part", shown.Name(f.Local), "domain", f.Domain, "key", shown.Name(f.Key))
 	}
 	if len(f.Flags) > 0 {
 		p("  %-10s %s\n", "flags", strings.Join(f.Flags, ", "))
@@ -233,7 +231,7 @@ func (f *explanation) text(w io.Writer) {
 		p("  no list knows the domain or the name\n")
 	}
 	for _, ev := range f.Evidence {
-		p("  %s (%s%s)\n", printable(ev.What), printable(ev.From), at(ev.When))
+		p("  %s (%s%s)\n", shown.Name(ev.What), shown.Name(ev.From), at(ev.When))
 	}
 	switch {
 	case f.DNS == nil:
@@ -264,15 +262,8 @@ func (f *explanation) text(w io.Writer) {
 		p("  nothing that winnow knows of: another address is needed\n")
 	}
 	for _, c := range f.Changes {
-		p("  if %s\n     %s, %s (%s)\n", printable(c.If), c.Action, c.Verdict, c.Reason)
+		p("  if %s\n     %s, %s (%s)\n", shown.Name(c.If), c.Action, c.Verdict, c.Reason)
 	}
-}
-
-func at(t time.Time) string {
-	if t.IsZero() {
-		return ""
-	}
-	return ", " + t.UTC().Format(time.DateTime)
 }
 
 // day says in one line what happened on a day.
@@ -286,7 +277,7 @@ func day(ev *bounceimport.DayEvent, whose string) string {
 		s += fmt.Sprintf(", %d times", ev.Events)
 	}
 	if ev.Reply != "" {
-		s += ": " + printable(ev.Reply)
+		s += ": " + shown.Name(ev.Reply)
 	}
-	return s + " (" + printable(ev.Source) + ")"
+	return s + " (" + shown.Name(ev.Source) + ")"
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -294,66 +293,6 @@ func nonEmpty(path string) []string {
 		return nil
 	}
 	return []string{path}
-}
-
-// pathFlags are the flags of clean and export that name files.
-var pathFlags = []string{"rules", "sent-ids", "suppress", "allow", "hmac-key-file", "apply-fixes", "previous", "metrics", "lists-dir",
-	"dns-cache", "dns-record", "dns-replay", "domains", "since", "against"}
-
-// setFlags sets flags of a command from a table of the file.
-func (j *jobFile) setFlags(flags *pflag.FlagSet, command, table string, set map[string]any, elsewhere []string) error {
-	for _, name := range slices.Sorted(maps.Keys(set)) {
-		switch {
-		case slices.Contains(elsewhere, name):
-			return fmt.Errorf("%s: %s.%s: it has its own place at the top of the file", j.path, table, name)
-		case flags.Lookup(name) == nil && flags.Lookup(strings.ReplaceAll(name, "_", "-")) != nil:
-			return fmt.Errorf("%s: %s.%s: write it as the flag of 'winnow %s': %s", j.path, table, name, command, strings.ReplaceAll(name, "_", "-"))
-		case flags.Lookup(name) == nil:
-			return withHint(fmt.Errorf("%s: %s.%s is not a flag of 'winnow %s'", j.path, table, name, command), "'winnow %s --help' lists them", command)
-		}
-		all, err := values(set[name])
-		if err != nil {
-			return fmt.Errorf("%s: %s.%s: %v", j.path, table, name, err)
-		}
-		if slices.Contains(pathFlags, name) {
-			for i, path := range all {
-				if path != "" && path != "-" && (name != "dns-cache" || !noCache(path)) {
-					all[i] = j.relative(path)
-				}
-			}
-		}
-		// A name with a comma in it is one name: the file has lists of its own.
-		if list, ok := flags.Lookup(name).Value.(pflag.SliceValue); ok {
-			err = list.Replace(all)
-		} else if name == "include" { // words with commas between
-			err = flags.Set(name, strings.Join(all, ","))
-		} else if len(all) != 1 {
-			err = errors.New("it takes one value")
-		} else {
-			err = flags.Set(name, all[0])
-		}
-		if err != nil {
-			return fmt.Errorf("%s: %s.%s: %v", j.path, table, name, err)
-		}
-	}
-	return nil
-}
-
-// values returns a value of the file as flags take it: one text, or several.
-func values(v any) (all []string, err error) {
-	list, ok := v.([]any)
-	if !ok {
-		list = []any{v}
-	}
-	for _, one := range list {
-		switch one.(type) {
-		case string, bool, int64, float64:
-			all = append(all, fmt.Sprint(one))
-		default:
-			return nil, errors.New("a text, a number, true, false, or a list of them is needed")
-		}
-	}
-	return all, nil
 }
 
 // lastRun returns the folder of the run before, when the output has a date in

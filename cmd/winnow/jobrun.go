@@ -114,14 +114,6 @@ func jobError(step string, err error) error {
 	return fmt.Errorf("%s: %w", step, err)
 }
 
-// notifyOn returns the outcomes of which the notify command wants to hear.
-func (j *jobFile) notifyOn() []string {
-	if len(j.Notify.On) == 0 {
-		return []string{"failure"}
-	}
-	return j.Notify.On
-}
-
 // notify calls the notify command when the outcome is one it wants to hear of.
 // The command gets the outcome in its environment and, as text, on its
 // standard input.

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/winnow-email/winnow/internal/shown"
 	"github.com/winnow-email/winnow/validate"
 	"github.com/winnow-email/winnow/validate/lists"
 	"github.com/winnow-email/winnow/validate/lists/update"
@@ -130,7 +131,7 @@ func (e *env) printList(all []*lists.List, name string) error {
 func (e *env) showLists(all []*lists.List, asJSON bool, now time.Time) error {
 	w := tabwriter.NewWriter(e.stdout, 0, 0, 2, ' ', 0)
 	if !asJSON {
-		fmt.Fprintln(w, "LIST\tENTRIES\tDATE\tAGE\tWHERE")
+		shown.Fprintf(w, "LIST\tENTRIES\tDATE\tAGE\tWHERE\n")
 	}
 	old := []string{}
 	for _, l := range all {
@@ -150,7 +151,7 @@ func (e *env) showLists(all []*lists.List, asJSON bool, now time.Time) error {
 		if !date.IsZero() {
 			when, age = date.Format(time.DateOnly), fmt.Sprintf("%d days", days)
 		}
-		fmt.Fprintf(w, "%s\t%d\t%s\t%s\t%s\n", l.Name, l.Len(), when, age, cmp.Or(l.Path, "embedded"))
+		shown.Fprintf(w, "%s\t%d\t%s\t%s\t%s\n", l.Name, l.Len(), when, age, cmp.Or(l.Path, "embedded"))
 		if !date.IsZero() && now.Sub(date) > listsAge {
 			old = append(old, l.Name)
 		}
@@ -159,15 +160,15 @@ func (e *env) showLists(all []*lists.List, asJSON bool, now time.Time) error {
 		return err
 	}
 	for _, l := range all {
-		fmt.Fprintf(e.stdout, "\n%s\n", l.Name)
+		shown.Fprintf(e.stdout, "\n%s\n", l.Name)
 		for i, s := range l.Head("source") {
-			fmt.Fprintf(e.stdout, "  source   %s\n", s)
+			shown.Fprintf(e.stdout, "  source   %s\n", s)
 			if licences := l.Head("licence"); i < len(licences) {
-				fmt.Fprintf(e.stdout, "  licence  %s\n", licences[i])
+				shown.Fprintf(e.stdout, "  licence  %s\n", licences[i])
 			}
 		}
 		if len(l.Head("source")) == 0 {
-			fmt.Fprintf(e.stdout, "  source   your own, %s\n", l.Path)
+			shown.Fprintf(e.stdout, "  source   your own, %s\n", l.Path)
 		}
 	}
 	if len(old) > 0 {
@@ -209,7 +210,7 @@ This is the only command of winnow that asks a server for lists. Nothing of your
 				return withHint(fmt.Errorf("the list in use stays: %w", err), "the embedded lists work without a network; --from takes a file")
 			}
 			if r.Unchanged {
-				_, err = fmt.Fprintf(e.stdout, "nothing new: %d throw-away domains\n", r.Entries)
+				_, err = shown.Fprintf(e.stdout, "nothing new: %d throw-away domains\n", r.Entries)
 				return err
 			}
 			for i, line := range r.Refused {
@@ -219,7 +220,7 @@ This is the only command of winnow that asks a server for lists. Nothing of your
 				}
 				e.note("left out %s", line)
 			}
-			_, err = fmt.Fprintf(e.stdout, "%d throw-away domains, %d new, %d gone; %s\n", r.Entries, r.Added, r.Removed, r.Path)
+			_, err = shown.Fprintf(e.stdout, "%d throw-away domains, %d new, %d gone; %s\n", r.Entries, r.Added, r.Removed, r.Path)
 			return err
 		},
 	}
@@ -257,7 +258,7 @@ func newListsWhichCmd(e *env) *cobra.Command {
 func (e *env) which(v *validate.Validator, name string) error {
 	a, err := validate.ParseAddress("x@" + name[strings.LastIndexByte(name, '@')+1:]) // an address is taken for its domain
 	if err != nil {
-		return withHint(fmt.Errorf("%s: %w", printable(name), err), "give a domain, like example.com")
+		return withHint(fmt.Errorf("%s: %w", name, err), "give a domain, like example.com")
 	}
 	d := v.CheckDomain(a.Domain)
 	says := "on no list"
@@ -282,6 +283,6 @@ func (e *env) which(v *validate.Validator, name string) error {
 	if d.Source != "" {
 		says += " (" + d.Source + ")"
 	}
-	_, err = fmt.Fprintf(e.stdout, "%s: %s\n", d.Name, says)
+	_, err = shown.Fprintf(e.stdout, "%s: %s\n", d.Name, says)
 	return err
 }

@@ -10,7 +10,6 @@ import (
 	"github.com/winnow-email/winnow/export/rundir"
 	"github.com/winnow-email/winnow/export/summary"
 	"github.com/winnow-email/winnow/internal/files"
-	"github.com/winnow-email/winnow/internal/shown"
 )
 
 func newReportCmd(e *env) *cobra.Command {
@@ -72,8 +71,7 @@ full.`,
 			if err := files.Write(out, report.PageMark, page.Bytes()); err != nil {
 				return err
 			}
-			_, err = shown.Fprintf(e.stdout, "%s\n", out)
-			return err
+			return e.printf("%s\n", out)
 		},
 	}
 	f := cmd.Flags()

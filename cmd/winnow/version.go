@@ -1,11 +1,11 @@
 package main
 
 import (
-	"fmt"
 	"runtime"
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
+	"github.com/winnow-email/winnow/internal/shown"
 )
 
 // version is set by the release build with -ldflags "-X main.version=…".
@@ -28,7 +28,7 @@ func newVersionCmd(e *env) *cobra.Command {
 		Short: "Print the version of winnow",
 		Args:  usageArgs(cobra.NoArgs),
 		RunE: func(*cobra.Command, []string) error {
-			_, err := fmt.Fprintf(e.stdout, "winnow %s %s/%s %s\n", versionString(), runtime.GOOS, runtime.GOARCH, runtime.Version())
+			_, err := shown.Fprintf(e.stdout, "winnow %s %s/%s %s\n", versionString(), runtime.GOOS, runtime.GOARCH, runtime.Version())
 			return err
 		},
 	}

@@ -125,20 +125,34 @@ func Wrap(w io.Writer, label, text string) error {
 	return err
 }
 
-// Fit shortens s to n columns of a terminal; what was cut ends in "…".
-func Fit(s string, n int) string {
+// Fit shortens s to n columns of a terminal; end, like "…", stands for what was cut.
+func Fit(s string, n int, end string) string {
+	if columns(s) <= n {
+		return s
+	}
+	n = max(0, n-columns(end))
 	cols := 0
 	for i, r := range s {
-		w := 1
-		if k := width.LookupRune(r).Kind(); k == width.EastAsianWide || k == width.EastAsianFullwidth {
-			w = 2
+		if cols += runeColumns(r); cols > n {
+			return s[:i] + end
 		}
-		if cols+w > n-1 && i+utf8.RuneLen(r) < len(s) {
-			return s[:i] + "…"
-		}
-		cols += w
 	}
 	return s
+}
+
+// columns returns how wide s is on a terminal.
+func columns(s string) (n int) {
+	for _, r := range s {
+		n += runeColumns(r)
+	}
+	return n
+}
+
+func runeColumns(r rune) int {
+	if k := width.LookupRune(r).Kind(); k == width.EastAsianWide || k == width.EastAsianFullwidth {
+		return 2
+	}
+	return 1
 }
 
 // Plural counts things: "1 row", "2 rows".

@@ -38,13 +38,7 @@ func Cell(s string) string {
 		b.WriteRune(r)
 		space = false
 	}
-	t := strings.TrimRight(b.String(), " ")
-	if Formula(t) {
-		t = "'" + t
-	}
-	for i := formulaInside(t, 0); i > 0; i = formulaInside(t, i) {
-		t = t[:i] + "'" + t[i:]
-	}
+	t := Guard(strings.TrimRight(b.String(), " "))
 	if len(t) > maxCell {
 		cut := maxCell - len("…")
 		for !utf8.RuneStart(t[cut]) {
@@ -55,24 +49,9 @@ func Cell(s string) string {
 	return t
 }
 
-// formulaInside returns where in s, behind from, a formula would begin for a
-// spreadsheet that divides cells at another of the usual delimiters than the file
-// has; 0 when there is none. Quotes at the start of a cell are taken off there.
-func formulaInside(s string, from int) int {
-	for i := from; i < len(s); i++ {
-		if s[i] != ';' && s[i] != ',' {
-			continue
-		}
-		if at := len(s) - len(strings.TrimLeft(s[i+1:], `"`)); Formula(s[at:]) {
-			return at
-		}
-	}
-	return 0
-}
-
 // plain reports whether Cell has nothing to do.
 func plain(s string) bool {
-	if len(s) > maxCell || Formula(s) || strings.HasPrefix(s, " ") || strings.HasSuffix(s, " ") || strings.Contains(s, "  ") || formulaInside(s, 0) > 0 {
+	if len(s) > maxCell || strings.HasPrefix(s, " ") || strings.HasSuffix(s, " ") || strings.Contains(s, "  ") || nextFormula(s, 0) >= 0 {
 		return false
 	}
 	for i := 0; i < len(s); i++ {
@@ -105,6 +84,51 @@ func Formula(s string) bool {
 	}
 	return false
 }
+
+// Guard makes a cell harmless in a spreadsheet: where a formula could begin it gets
+// an apostrophe in front. That is not only at its start: a program that divides at
+// another delimiter than the file has, as spreadsheets of many countries do, begins
+// a cell behind every semicolon, and one that reads a quote in the middle as itself
+// behind every line end. Nothing else of the cell changes.
+func Guard(s string) string {
+	i := nextFormula(s, 0)
+	if i < 0 {
+		return s
+	}
+	var b strings.Builder
+	from := 0
+	for ; i >= 0; i = nextFormula(s, i+1) {
+		b.WriteString(s[from:i])
+		b.WriteByte('\'')
+		from = i
+	}
+	b.WriteString(s[from:])
+	return b.String()
+}
+
+// nextFormula returns where in s, at from or behind, a formula would begin; -1 when
+// there is none. Quotes at the start of a cell are taken off there.
+func nextFormula(s string, from int) int {
+	if from == 0 && Formula(s) {
+		return 0
+	}
+	start := from > 0 && ends(s[from-1])
+	for i := from; i < len(s); i++ {
+		switch c := s[i]; {
+		case ends(c):
+			start = true
+		case start && c == '"':
+		case start && Formula(s[i:]):
+			return i
+		default:
+			start = false
+		}
+	}
+	return -1
+}
+
+// ends says whether a byte ends a cell for some program.
+func ends(c byte) bool { return c == ';' || c == ',' || c == '\t' || c == '\n' || c == '\r' }
 
 // Mask hides the local part of an address but for its first character, for
 // everything that is printed: j***@example.org.

@@ -64,3 +64,28 @@ func FuzzCell(f *testing.F) {
 		}
 	})
 }
+
+func TestGuard(t *testing.T) {
+	for in, want := range map[string]string{
+		"":                               "",
+		"Bob":                            "Bob",
+		"O'Neill, Ann; 5-6":              "O'Neill, Ann; 5-6",
+		"=1+1":                           "'=1+1",
+		"Bob;=cmd|'/c calc'!A1":          "Bob;'=cmd|'/c calc'!A1",
+		"Bob\t@SUM(A1)":                  "Bob\t'@SUM(A1)",
+		"two\n\nlines":                   "two\n\nlines",
+		"two\n=1+1":                      "two\n'=1+1",
+		"a;\r\n\"=1":                     "a;\r\n\"'=1",
+		"\t=1":                           "'\t'=1",
+		";＝1;-2;3":                       ";'＝1;'-2;3",
+		"\xff;=1\xff":                    "\xff;'=1\xff",
+		strings.Repeat(";=", 1000) + "x": strings.Repeat(";'=", 1000) + "x",
+	} {
+		if got := Guard(in); got != want {
+			t.Errorf("%q: %q, want %q", in, got, want)
+		}
+		if got := Guard(want); got != want {
+			t.Errorf("twice: %q became %q", want, got)
+		}
+	}
+}

@@ -188,8 +188,8 @@ type SegmentCount struct {
 // Example is one address that is on a list for a reason. It is not part of
 // summary.json.
 type Example struct {
-	List    string `json:"list"`
-	Reason  string `json:"reason"`
+	List    string `json:"list"`    // cleaned, suppressed and so on
+	Reason  string `json:"reason"`  // code
 	Address string `json:"address"` // masked, unless the user asked to see it
 }
 

@@ -141,7 +141,7 @@ func TestDeterministic(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := r.parseCodes("codes.txt", codesText); err != nil {
+			if r.codes, err = parseCodes("codes.txt", codesText); err != nil {
 				t.Fatal(err)
 			}
 			c.set = compile(r)
@@ -371,15 +371,15 @@ func cpuTime() time.Duration {
 func BenchmarkClassifyNew(b *testing.B) {
 	rows := replyTable(b, "../../testdata/bounces/vectors.tsv")
 	set := builtinSet()
-	t := set.text()
+	t := set.scratch()
 	b.ReportAllocs()
 	b.ResetTimer()
 	start := cpuTime()
 	for i := range b.N {
 		e := Evidence{Reply: rows[i%len(rows)][0]}
 		t.normalise(e.Reply)
-		t.outer = set.outerProvider(t, &e)
-		set.classify(t, &e)
+		t.outer = set.outerProvider(&t.reading, &e)
+		set.classify(&t.reading, &e)
 	}
 	b.ReportMetric(float64(b.N)/(cpuTime()-start).Seconds(), "replies/cpu-s")
 }

@@ -26,31 +26,10 @@ type segment struct {
 // match it but a rule's host can. Letters outside the Latin script become "~"
 // and four digits of base 36; Chinese and Japanese characters are words.
 type text struct {
-	norm  []byte
-	segs  []segment
-	words []word
-	hits  []hit
-	seen  groupSet // groups of which a phrase was found
-	outer int      // the provider by what stands outside the reply
-
-	memos []memo
-	key   []byte
-	addr  string // the domain of the last address, where it is one
+	norm []byte
+	segs []segment
+	addr string // the domain of the last address, where it is one
 }
-
-// groupSet is a set of small numbers.
-type groupSet []uint64
-
-func (g *groupSet) reset(n int) {
-	if words := (n + 63) / 64; len(*g) != words {
-		*g = make(groupSet, words)
-	} else {
-		clear(*g)
-	}
-}
-
-func (g groupSet) add(n int32)      { g[n>>6] |= 1 << (n & 63) }
-func (g groupSet) has(n int32) bool { return g[n>>6]&(1<<(n&63)) != 0 }
 
 // The classes of bytes, as flags so that a word's bytes can be or-ed together.
 const (
@@ -90,7 +69,6 @@ func (t *text) normalise(s string) {
 	}
 	t.norm = append(t.norm[:0], ' ')
 	t.segs = append(t.segs[:0], segment{start: 1})
-	t.words, t.hits = t.words[:0], t.hits[:0]
 	t.addr = ""
 	n := len(s)
 	for i := 0; i < n; {

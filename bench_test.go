@@ -38,30 +38,3 @@ func BenchmarkRun(b *testing.B) {
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/n, "ns/record")
 }
-
-// BenchmarkDuplicates finds the copies among a million hashes.
-func BenchmarkDuplicates(b *testing.B) {
-	const n = 1_000_000
-	b.ReportAllocs()
-	for b.Loop() {
-		s := &hashStore{limit: 1 << 40}
-		batch := &hashBatch{store: s}
-		r := rand.New(rand.NewPCG(1, 2))
-		for i := range n {
-			h := r.Uint64() | 1
-			if i%20 == 0 {
-				h = 7<<40*uint64(i%1000) | 1
-			}
-			if err := batch.add(h); err != nil {
-				b.Fatal(err)
-			}
-		}
-		if err := batch.flush(); err != nil {
-			b.Fatal(err)
-		}
-		if _, err := s.settle(context.Background(), nil); err != nil {
-			b.Fatal(err)
-		}
-	}
-	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/n, "ns/hash")
-}

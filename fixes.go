@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/winnow-email/winnow/decide"
 	"github.com/winnow-email/winnow/export"
 	"github.com/winnow-email/winnow/internal/csvrows"
 	"github.com/winnow-email/winnow/internal/files"
@@ -31,20 +32,22 @@ func (t *fixTable) of(text string, a validate.Address, err error) *validate.Addr
 	return t.m[a.Key()]
 }
 
-// load reads a fixes.csv. Only rows whose column accept says yes count, and
-// only fixes that change nothing but the domain: a local part is never guessed.
-func (t *fixTable) load(path string) error {
+// loadFixes reads a fixes.csv, unless path is "". Only rows whose column accept
+// says yes count, and only fixes that change nothing but the domain: a local part
+// is never guessed.
+func loadFixes(path string) (*fixTable, error) {
+	t := &fixTable{}
 	if path == "" {
-		return nil
+		return t, nil
 	}
 	f, err := os.Open(path)
 	if err != nil {
-		return fmt.Errorf("cannot read %s: %w", path, files.Plain(err))
+		return nil, fmt.Errorf("cannot read %s: %w", path, files.Plain(err))
 	}
 	defer f.Close() // only read
 	rd, err := csvrows.NewRowReader(f, path)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	col := map[string]int{}
 	for i, h := range rd.Header() {
@@ -52,7 +55,7 @@ func (t *fixTable) load(path string) error {
 	}
 	for _, need := range []string{"address", "suggestion", "accept"} {
 		if _, ok := col[need]; !ok {
-			return fmt.Errorf("%s has no column %q: take the fixes.csv of a run and put yes into its column accept", path, need)
+			return nil, fmt.Errorf("%s has no column %q: take the fixes.csv of a run and put yes into its column accept", path, need)
 		}
 	}
 	t.m = map[string]*validate.Address{}
@@ -61,54 +64,60 @@ func (t *fixTable) load(path string) error {
 		if err == io.EOF {
 			break
 		}
+		if err == nil {
+			err = t.add(func(name string) string {
+				if i := col[name]; i < len(row) {
+					return strings.TrimSpace(row[i])
+				}
+				return ""
+			})
+		}
 		if err != nil {
-			return fmt.Errorf("%s:%d: %w", path, line, err)
+			return nil, fmt.Errorf("%s:%d: %w", path, line, err)
 		}
-		cell := func(name string) string {
-			if i := col[name]; i < len(row) {
-				return strings.TrimSpace(row[i])
-			}
-			return ""
-		}
-		switch strings.ToLower(cell("accept")) {
-		case "yes", "y", "true", "1", "x", "ok":
-		case "", "no", "n", "false", "0":
-			continue
-		default:
-			return fmt.Errorf("%s:%d: accept is %q: write yes or no", path, line, cell("accept"))
-		}
-		text := cell("address")
-		key := "\x00" + text
-		if from, err := validate.ParseAddress(text); err == nil {
-			text, key = from.String(), from.Key()
-		}
-		to, err := validate.ParseAddress(cell("suggestion"))
-		if err != nil {
-			return fmt.Errorf("%s:%d: the suggestion is not an address: %w", path, line, err)
-		}
-		if !strings.HasPrefix(text, to.Local+"@") || strings.ContainsAny(to.String(), "\"',;|\t\r\n") {
-			return fmt.Errorf("%s:%d: a fix may change the domain and nothing else", path, line)
-		}
-		if old := t.m[key]; old != nil && *old != to {
-			return fmt.Errorf("%s:%d: two different fixes are accepted for this address", path, line)
-		}
-		t.m[key] = &to
 	}
 	if len(t.m) == 0 {
-		return fmt.Errorf("no fix is accepted in %s: put yes into the column accept of those you want", path)
+		return nil, fmt.Errorf("no fix is accepted in %s: put yes into the column accept of those you want", path)
 	}
+	return t, nil
+}
+
+// add takes a row of a fixes.csv, if it is accepted.
+func (t *fixTable) add(cell func(name string) string) error {
+	switch strings.ToLower(cell("accept")) {
+	case "yes", "y", "true", "1", "x", "ok":
+	case "", "no", "n", "false", "0":
+		return nil
+	default:
+		return fmt.Errorf("accept is %q: write yes or no", cell("accept"))
+	}
+	text := cell("address")
+	key := "\x00" + text
+	if from, err := validate.ParseAddress(text); err == nil {
+		text, key = from.String(), from.Key()
+	}
+	to, err := validate.ParseAddress(cell("suggestion"))
+	if err != nil {
+		return fmt.Errorf("the suggestion is not an address: %w", err)
+	}
+	if !strings.HasPrefix(text, to.Local+"@") || strings.ContainsAny(to.String(), "\"',;|\t\r\n") {
+		return errors.New("a fix may change the domain and nothing else")
+	}
+	if old := t.m[key]; old != nil && *old != to {
+		return errors.New("two different fixes are accepted for this address")
+	}
+	t.m[key] = &to
 	return nil
 }
 
-// fixed makes an accepted fix in a record that is kept, or says that it cannot
-// be made. text is the address cell.
-func (w *judgeWorker) fixed(s *slot, rw *row, i int, text []byte, cell []validate.CellAddress, fix *validate.Address, d *Decision) {
-	c := &s.chunk
+// applyFix makes an accepted fix in a record that is kept, or says that it cannot
+// be made. text is the address cell of record i.
+func (rw *row) applyFix(c *csvrows.Chunk, i int, text []byte, cell []validate.CellAddress, fix *validate.Address, d *decide.Decision) {
 	if len(cell) != 1 || len(cell[0].Repairs) > 0 || cell[0].Address != string(text) || bytes.Count(c.Raw(i), text) != 1 {
 		// It cannot be found in the record as it stands (another charset, a repaired
 		// cell, twice in it): a person has to change it.
-		if d.Action != Suppress {
-			*d = Decision{Action: Review, Verdict: risky, Reason: ReasonFixNotApplied, Suggestion: fix.String(),
+		if d.Action != decide.Suppress {
+			*d = decide.Decision{Action: decide.Review, Verdict: decide.Risky, Reason: decide.ReasonFixNotApplied, Suggestion: fix.String(),
 				Detail: "The accepted fix cannot be made in this record without touching more than the address."}
 			rw.fate, rw.reason = review, d.Reason
 		}
@@ -118,7 +127,7 @@ func (w *judgeWorker) fixed(s *slot, rw *row, i int, text []byte, cell []validat
 		rw.fix = fix
 		return
 	}
-	d.Detail = "With the accepted fix: " + lowerFirst(d.Detail)
+	d.Detail = "With the accepted fix: " + strings.ToLower(d.Detail[:1]) + d.Detail[1:]
 	d.Suggestion = fix.String()
 }
 
@@ -138,7 +147,15 @@ type fixList struct {
 
 type foundFix struct {
 	address, suggestion, why string
+	domain, typo             string // what is mistyped and what was meant; "": another slip
 	rows                     int64
+}
+
+// addAll adds the fixes of a chunk. It is called for one chunk after the other.
+func (l *fixList) addAll(fixes []foundFix) {
+	for i := range fixes {
+		l.add(&fixes[i])
+	}
 }
 
 func (l *fixList) add(f *foundFix) {

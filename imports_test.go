@@ -17,7 +17,10 @@ var mayImport = map[string][]string{
 	"winnow/internal/stanza":        {},
 	"winnow/internal/files":         {"github.com/gofrs/flock"},
 	"winnow/internal/api":           {"winnow/internal/files", "winnow/internal/shown"},
-	"winnow/internal/csvrows":       {"github.com/klauspost/compress", "golang.org/x/text", "golang.org/x/sys"},
+	"winnow/internal/csvrows":       {"winnow/internal/shown", "github.com/klauspost/compress", "golang.org/x/sync", "golang.org/x/text", "golang.org/x/sys"},
+	"winnow/internal/keyset":        {"golang.org/x/sync"},
+	"winnow/internal/known":         {"winnow/bounceimport", "winnow/validate", "winnow/internal/csvrows", "winnow/internal/files", "winnow/internal/keyset", "winnow/internal/shown"},
+	"winnow/internal/fault":         {"winnow/export/summary"},
 	"winnow/validate/lists":         {"golang.org/x/net", "golang.org/x/text"},
 	"winnow/validate/lists/update":  {"winnow/validate/lists", "winnow/internal/files"},
 	"winnow/validate":               {"winnow/validate/lists", "golang.org/x/net", "golang.org/x/text"},
@@ -27,13 +30,14 @@ var mayImport = map[string][]string{
 	"winnow/bounceimport/reader":    {"winnow/bounceimport", "winnow/bounceimport/reply", "winnow/internal/anytime", "winnow/internal/csvrows", "winnow/internal/shown", "github.com/gocarina/gocsv", "github.com/klauspost/compress", "golang.org/x/text"},
 	"winnow/bounceimport/diagnosis": {"winnow/bounceimport", "winnow/bounceimport/reply"},
 	"winnow/bounceimport/history":   {"winnow/bounceimport", "winnow/bounceimport/diagnosis", "winnow/bounceimport/reply", "winnow/validate", "zombiezen.com/go/sqlite"},
+	"winnow/decide":                 {"winnow/bounceimport", "winnow/validate"},
 	"winnow/export/summary":         {"winnow/internal/files"},
 	"winnow/export":                 {"winnow/export/summary", "winnow/internal/files", "winnow/internal/shown", "golang.org/x/sys"},
 	"winnow/export/rundir":          {"winnow/export", "winnow/export/summary", "winnow/validate", "winnow/internal/csvrows", "winnow/internal/shown", "github.com/klauspost/compress", "golang.org/x/text"},
 	"winnow/export/waves":           {"winnow/export", "winnow/export/summary", "winnow/validate", "winnow/internal/anytime", "winnow/internal/csvrows"},
 	"winnow/export/report":          {"winnow/bounceimport", "winnow/bounceimport/diagnosis", "winnow/export", "winnow/export/summary", "winnow/export/rundir", "winnow/export/waves", "winnow/internal/shown"},
 	"winnow/export/esp":             {"winnow/bounceimport", "winnow/export", "winnow/export/rundir", "winnow/export/summary", "winnow/validate", "winnow/internal/api", "winnow/internal/csvrows", "winnow/internal/files", "winnow/internal/shown", "github.com/gocarina/gocsv"},
-	"winnow":                        {"winnow/validate", "winnow/bounceimport", "winnow/export", "winnow/export/summary", "winnow/internal/anytime", "winnow/internal/csvrows", "winnow/internal/files", "winnow/internal/shown", "golang.org/x/sync"},
+	"winnow":                        {"winnow/validate", "winnow/validate/lists", "winnow/bounceimport", "winnow/decide", "winnow/export", "winnow/export/report", "winnow/export/summary", "winnow/internal/csvrows", "winnow/internal/fault", "winnow/internal/files", "winnow/internal/keyset", "winnow/internal/known", "winnow/internal/shown", "golang.org/x/sync"},
 }
 
 func TestImports(t *testing.T) {

@@ -1,172 +1,103 @@
 package winnow
 
 import (
-	"bytes"
-	"context"
-	"encoding/binary"
-	"fmt"
-	"os"
 	"strconv"
 	"strings"
-	"time"
-	"unicode/utf16"
-	"unicode/utf8"
 
 	"github.com/winnow-email/winnow/bounceimport"
-	"github.com/winnow-email/winnow/export"
+	"github.com/winnow-email/winnow/decide"
+	"github.com/winnow-email/winnow/internal/csvrows"
+	"github.com/winnow-email/winnow/internal/keyset"
+	"github.com/winnow-email/winnow/internal/known"
 	"github.com/winnow-email/winnow/internal/shown"
 	"github.com/winnow-email/winnow/validate"
 )
 
-// secondPass reads the lists again, decides and writes.
-func (r *run) secondPass(ctx context.Context) error {
-	r.prog.phase.Store(phaseWriting)
-	r.prog.Rows.Store(0)
-	if r.summary.DNS != nil {
-		r.countDNS()
-	}
-	r.numberProviders()
-	r.tally = newTally(len(r.providers))
-	for _, l := range r.lists {
-		for _, f := range []fate{kept, suppressed} { // these two always appear
-			if err := r.create(l, f); err != nil {
-				return err
-			}
-		}
-		n, err := r.scan(ctx, l, r.newJudge)
-		if err != nil {
-			return err
-		}
-		if n != l.records {
-			return changedError(l)
-		}
-		for _, f := range append(l.files[:], l.fixed) {
-			if f != nil {
-				if err := f.Close(); err != nil {
-					return err
-				}
-			}
-		}
-		if l.stat != nil && l.stat.Mode().IsRegular() {
-			if now, err := os.Stat(l.path); err != nil || now.Size() != l.stat.Size() || !now.ModTime().Equal(l.stat.ModTime()) {
-				return changedError(l)
-			}
-		}
-	}
-	return nil
+// judge decides on the records of a list.
+type judge struct {
+	job    *Job
+	known  *known.Known
+	fixes  *fixTable
+	twice  *keyset.Twice
+	marked *keyset.Filter // nil: nothing more is known of any address
+	asked  bool           // the DNS
 }
 
-func changedError(l *list) error {
-	return fmt.Errorf("%s changed while it was read: run it again on a file that stands still; nothing was changed", l.Name)
+// worker returns one goroutine's judge of the records of a list.
+func (j *judge) worker(l *list) *judgeWorker {
+	return &judgeWorker{judge: j, list: l, p: newParser(j.known, j.fixes), reader: j.known.Reader(), buf: make([]byte, 0, 512)}
 }
 
-// judgeWorker is one worker of the second pass.
 type judgeWorker struct {
-	r        *run
-	p        cellParser
-	tally    tally
-	cell     []byte
-	other    []byte
-	digester digester
-	dkey     []byte
-	fact     []byte
-	res      validate.Result
-	several  []Decision
+	*judge
+	list    *list
+	p       *parser
+	reader  *known.Reader
+	rows    *rows // of the chunk that is judged
+	buf     []byte
+	dkey    []byte
+	res     validate.Result
+	several []decide.Decision
 }
 
-func (r *run) newJudge() (func(context.Context, *slot) error, func() error) {
-	w := &judgeWorker{r: r, p: newParser(r), tally: newTally(len(r.providers)), cell: make([]byte, 0, 512), other: make([]byte, 0, 512)}
-	end := func() error {
-		r.tallyMu.Lock()
-		defer r.tallyMu.Unlock()
-		r.tally.add(&w.tally)
-		return nil
-	}
-	return w.do, end
-}
-
-// do takes a chunk through the pass. What depends on the records before it is
-// done in turn: the duplicates, and the writing.
-func (w *judgeWorker) do(ctx context.Context, s *slot) error {
-	s.rows, s.decs, s.cands, s.keys, s.fixes = s.rows[:0], s.decs[:0], s.cands[:0], s.keys[:0], s.fixes[:0]
-	for i0 := 0; i0 < s.chunk.Len(); i0 += blockSize {
-		i1 := min(i0+blockSize, s.chunk.Len())
-		w.p.block(&s.chunk, s.list, i0, i1)
-		if f := w.r.special; f != nil {
-			for k := range w.p.list { // see block
-				w.p.sink += f.place(w.p.list[k].hash)[0].Load()
+// chunk judges the records of a chunk, each by itself.
+func (w *judgeWorker) chunk(c *csvrows.Chunk, rs *rows) error {
+	rs.reset(w.list.index)
+	w.rows = rs
+	for i0 := 0; i0 < c.Len(); i0 += blockSize {
+		i1 := min(i0+blockSize, c.Len())
+		w.p.block(c, w.list.Column, i0, i1)
+		if f := w.marked; f != nil {
+			for k := range w.p.list { // see blockSize
+				w.p.sink += f.Touch(w.p.list[k].hash)
 			}
 		}
 		for i := i0; i < i1; i++ {
 			from, to := w.p.from[i-i0], w.p.from[i-i0+1]
-			if err := w.record(s, i, w.p.text[i-i0], w.p.addrs[from:to], w.p.list[from:to]); err != nil {
+			if err := w.record(c, i, w.p.text[i-i0], w.p.addrs[from:to], w.p.list[from:to]); err != nil {
 				return err
 			}
 		}
 	}
-	if err := wait(ctx, s.resolveTurn); err != nil {
-		return err
-	}
-	if err := w.r.resolve(s); err != nil {
-		return err
-	}
-	close(s.resolved)
-	w.format(s)
-	if err := wait(ctx, s.writeTurn); err != nil {
-		return err
-	}
-	if err := w.r.write(s); err != nil {
-		return err
-	}
-	close(s.written)
 	return nil
-}
-
-func wait(ctx context.Context, turn <-chan struct{}) error {
-	select {
-	case <-turn:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
 
 // record judges record i of the chunk, whose address cell holds text and in it
 // the addresses found.
-func (w *judgeWorker) record(s *slot, i int, text []byte, cell []validate.CellAddress, found []parsed) error {
-	c, l := &s.chunk, s.list
+func (w *judgeWorker) record(c *csvrows.Chunk, i int, text []byte, cell []validate.CellAddress, found []parsed) error {
+	rs := w.rows
 	if p := c.Problem(i); p != "" {
-		s.rows = append(s.rows, row{fate: rejected, reason: p, dec: -1})
+		rs.all = append(rs.all, row{fate: rejected, reason: p, dec: -1})
 		return nil
 	}
-	row := row{dec: -1, count: int32(len(found))}
-	var user User
-	if l.hasStatus() {
-		if k, at := l.blocked(c, i, &w.other); k != noBlock {
-			user = User{Block: blockReasons[k], Source: l.statusSource(at)}
-			w.tally.status[[2]int{l.index, at}]++
+	rw := row{dec: -1, count: int32(len(found))}
+	var user decide.User
+	if w.list.hasStatus() {
+		if b, at := w.list.blocked(c, i, w.buf); b != known.NoBlock {
+			user = decide.User{Block: blockReasons[b], Source: w.known.Source(w.list.sources + uint32(at))}
+			rw.status, rw.wish = uint16(at)+1, true
 		}
 	}
-	var d Decision
 	if len(found) > 0 && found[0].dom != nil {
-		row.dom, row.provider = found[0].dom, found[0].dom.provider
+		rw.dom, rw.provider = found[0].dom, found[0].dom.Number
 	}
+	var d decide.Decision
 	switch {
 	case len(cell) == 0 || len(cell) == 1 && cell[0].Address == "":
-		d = Decision{Action: Suppress, Verdict: undeliverable, Reason: ReasonNoAddress, Detail: "The address cell is empty.",
-			Evidence: []validate.Evidence{{What: ReasonNoAddress, From: "the list"}}}
+		d = decide.Decision{Action: decide.Suppress, Verdict: decide.Undeliverable, Reason: decide.ReasonNoAddress, Detail: "The address cell is empty.",
+			Evidence: []validate.Evidence{{What: decide.ReasonNoAddress, From: "the list"}}}
 		if user.Block != "" {
-			d.Reason, d.Detail = user.Block, userDetail[user.Block]
+			d.Reason, d.Detail = user.Block, decide.BlockDetail(user.Block)
 		}
 	case len(cell) == 1:
-		if err := w.address(s, &cell[0], &found[0], user, &d); err != nil {
+		if err := w.address(&rw, &cell[0], &found[0], user, &d); err != nil {
 			return err
 		}
 	default:
 		w.several = w.several[:0]
 		for k := range cell {
-			var one Decision
-			if err := w.address(s, &cell[k], &found[k], user, &one); err != nil {
+			var one decide.Decision
+			if err := w.address(&rw, &cell[k], &found[k], user, &one); err != nil {
 				return err
 			}
 			w.several = append(w.several, one)
@@ -174,148 +105,161 @@ func (w *judgeWorker) record(s *slot, i int, text []byte, cell []validate.CellAd
 		d = combine(cell, w.several)
 	}
 	for k := range cell {
-		for _, rep := range cell[k].Repairs {
-			w.tally.repairs[rep]++
-		}
+		rs.repairs = append(rs.repairs, cell[k].Repairs...)
 	}
-	row.reason = d.Reason
-	if d.Verdict == w.tally.verdict {
-		w.tally.verdictN++
-	} else {
-		w.tally.countVerdict(d.Verdict)
-	}
-	for _, f := range d.Flags {
-		w.tally.flags[f]++
-	}
+	rs.flags = append(rs.flags, d.Flags...)
+	rw.verdict, rw.reason = verdictNumber(d.Verdict), d.Reason
 	switch d.Action {
-	case Review:
-		row.fate = review
-	case Suppress:
-		row.fate = suppressed
+	case decide.Review:
+		rw.fate = review
+	case decide.Suppress:
+		rw.fate = suppressed
 	}
 	for k := range found {
 		if found[k].fix != nil {
-			w.fixed(s, &row, i, text, cell, found[k].fix, &d)
+			rw.applyFix(c, i, text, cell, found[k].fix, &d)
 			break
 		}
 	}
-	if row.fate != kept {
-		row.dec = int32(len(s.decs))
-		s.decs = append(s.decs, d)
+	if rw.fate != kept {
+		rw.dec = int32(len(rs.decs))
+		rs.decs = append(rs.decs, d)
 	}
-	s.rows = append(s.rows, row)
+	rs.all = append(rs.all, rw)
 	return nil
 }
 
-// address judges one address of the next row of s and puts what is decided into d.
-func (w *judgeWorker) address(s *slot, cell *validate.CellAddress, x *parsed, user User, d *Decision) error {
-	r := w.r
+// blockReasons are the reasons of the blocks of known.
+var blockReasons = [...]string{
+	known.NoBlock: "", known.Complained: decide.ReasonUserComplained, known.Unsubscribed: decide.ReasonUserUnsubscribed,
+	known.Suppressed: decide.ReasonUserSuppressed, known.Blocked: decide.ReasonUserBlocked, known.Bounced: decide.ReasonUserBounced,
+}
+
+// address judges one address of the next row and puts what is decided into d.
+func (w *judgeWorker) address(rw *row, cell *validate.CellAddress, x *parsed, user decide.User, d *decide.Decision) error {
 	if x.err != nil {
-		w.res = r.job.Validator.Check(cell.Address) // with a suggestion
-		if w.res.Syntax == nil {
-			w.res.Syntax = &validate.SyntaxError{Code: "syntax", Detail: x.err.Error()}
-		}
-		*d = Decide(user, &w.res, nil, &r.job.Policy)
-		w.cite(d)
-		if d.Suggestion != "" {
-			s.fixes = append(s.fixes, foundFix{address: strings.Clone(cell.Address), suggestion: strings.Clone(d.Suggestion), why: d.Detail})
-		}
+		w.broken(cell, x, user, d)
 		return nil
 	}
 	dom := x.dom
-	if dom == nil { // not there in the first pass
-		return changedError(s.list)
+	if dom == nil { // not there in the first reading
+		return w.list.changedError()
 	}
-	if len(r.digests) > 0 && user.Block == "" {
-		src, err := w.digested(x.addr.AppendKey(w.p.key[:0]))
-		if err != nil {
-			return err
-		}
-		if src > 0 {
-			user = User{Block: ReasonUserSuppressed, Source: r.sources[src-1]}
-		}
-	}
-	h := x.hash
-
-	// What the lists and sources say.
-	fact := dom.user
-	var rec *bounceimport.Record
-	var own bounceimport.Record
-	special := r.special != nil && r.special.has(h)
+	marked := w.marked != nil && w.marked.Has(x.hash)
 	var key []byte
-	if special {
-		key = w.p.identity(x)
-		found, err := r.facts.get(h, key, &fact, &own, &w.fact)
-		if err != nil {
-			return err
-		}
-		if found {
-			w.tally.onList++
-			rec = &own
-		}
+	if marked {
+		key = w.p.keyOf(&x.addr)
 	}
-	if len(r.hashed) > 0 {
-		w.dkey = x.addr.AppendKey(w.dkey[:0])
-		for _, look := range r.hashed {
-			if k, ok := look(stringOf(w.dkey)); ok && (rec == nil || heavier(&k, rec)) {
-				rec = &k
-			}
-		}
+	said, rec, onList, err := w.reader.Look(&x.addr, dom, marked, x.hash, key)
+	if err != nil {
+		return err
 	}
-	if dom.rec != nil && (rec == nil || heavier(dom.rec, rec)) {
-		rec = dom.rec
+	if onList {
+		w.rows.onList++
 	}
 	if user.Block == "" {
-		if fact.block != noBlock {
-			user.Block, user.Source = blockReasons[fact.block], r.sources[fact.source-1]
+		user.Block, user.Allow, user.Source = blockReasons[said.Block], said.Allow, said.Source
+	}
+	rw.wish = rw.wish || said.Block != known.NoBlock || wished(rec)
+	if x.was != nil && user.Block == "" {
+		if err := w.original(rw, x, &user, &rec); err != nil {
+			return err
 		}
-		if fact.allow != 0 {
-			user.Allow = true
-			if user.Block == "" {
-				user.Source = r.sources[fact.allow-1]
-			}
+		if marked { // the key that was looked up last is another
+			key = w.p.keyOf(&x.addr)
 		}
 	}
 
 	// What the address and its domain are.
-	facts := *dom.facts
-	facts.Name = dom.name
-	w.res = r.job.Validator.CheckAddress(x.addr, &facts)
-	if dom.ans != nil {
-		w.res.Answer = *dom.ans
-		w.res.Answer.Domain = dom.name
-	} else if r.asker != nil && dom.asked() {
-		w.res.Answer = validate.Answer{Domain: dom.name, Verdict: validate.Unknown, Reason: ReasonDNSNoAnswer}
+	facts := *dom.Facts
+	facts.Name = dom.Name
+	w.res = w.job.Validator.CheckAddress(x.addr, &facts)
+	if dom.Answer != nil {
+		w.res.Answer = *dom.Answer
+		w.res.Answer.Domain = dom.Name
+	} else if w.asked && dom.Asked() {
+		w.res.Answer = validate.Answer{Domain: dom.Name, Verdict: validate.Unknown, Reason: decide.ReasonDNSNoAnswer}
 	}
-	*d = Decide(user, &w.res, rec, &r.job.Policy)
+	*d = decide.Decide(user, &w.res, rec, &w.job.Policy)
 	w.cite(d)
-	if d.Suggestion != "" && d.Action != Keep || d.Suggestion != "" && r.job.Policy.Typos == "keep" {
-		s.fixes = append(s.fixes, foundFix{address: x.addr.String(), suggestion: strings.Clone(d.Suggestion), why: facts.Name + " is probably " + facts.Typo})
-		w.tally.typos[[2]string{dom.name, facts.Typo}]++
+	if d.Suggestion != "" && d.Action != decide.Keep || d.Suggestion != "" && w.job.Policy.Typos == decide.Keep {
+		w.rows.fixes = append(w.rows.fixes, foundFix{address: x.addr.String(), suggestion: strings.Clone(d.Suggestion), why: facts.Name + " is probably " + facts.Typo,
+			domain: dom.Name, typo: facts.Typo})
 	}
-
-	// Does it occur more than once?
-	if special && r.job.Dedupe != "off" {
-		if at := r.dups.find(h); at >= 0 {
-			if r.job.Dedupe == "exact" {
-				w.dkey = append(append(append(w.dkey[:0], x.addr.Local...), '@'), x.addr.Domain...)
-				key = w.dkey
-			}
-			from := len(s.keys)
-			s.keys = append(s.keys, key...)
-			s.cands = append(s.cands, candidate{row: int32(len(s.rows)), at: int32(at), from: int32(from), to: int32(len(s.keys))})
-		}
+	if marked && w.job.Dedupe != NoDedupe {
+		w.candidate(x, key)
 	}
 	return nil
 }
 
-// cite names the lists and rules behind a decision that rests on the address
-// itself.
-func (w *judgeWorker) cite(d *Decision) {
-	if d.Action == Keep || len(d.Evidence) == 0 || d.Evidence[0].From != addressItself {
+// broken judges what is no address.
+func (w *judgeWorker) broken(cell *validate.CellAddress, x *parsed, user decide.User, d *decide.Decision) {
+	w.res = w.job.Validator.Check(cell.Address) // with a suggestion
+	if w.res.Syntax == nil {
+		w.res.Syntax = &validate.SyntaxError{Code: "syntax", Detail: x.err.Error()}
+	}
+	*d = decide.Decide(user, &w.res, nil, &w.job.Policy)
+	w.cite(d)
+	if d.Suggestion != "" {
+		w.rows.fixes = append(w.rows.fixes, foundFix{address: strings.Clone(cell.Address), suggestion: strings.Clone(d.Suggestion), why: d.Detail})
+	}
+}
+
+// original looks up the address as it stands in the list, in place of which an
+// accepted fix is judged: who is on a suppression list under it, or complained, is
+// the same person under the other.
+func (w *judgeWorker) original(rw *row, x *parsed, user *decide.User, rec **bounceimport.Record) error {
+	dom := w.known.Domains.Find(x.was.Domain)
+	if dom == nil {
+		dom = &known.Domain{Name: x.was.Domain}
+	}
+	key := w.p.keyOf(x.was)
+	said, other, _, err := w.reader.Other(x.was, dom, w.known.Hash(key), key)
+	if err != nil {
+		return err
+	}
+	if said.Block != known.NoBlock {
+		user.Block, user.Source = blockReasons[said.Block], said.Source
+	}
+	if wished(other) {
+		*rec = other
+	}
+	rw.wish = rw.wish || said.Block != known.NoBlock || wished(other)
+	return nil
+}
+
+// wished reports whether a record says that the person does not want the mail.
+func wished(rec *bounceimport.Record) bool {
+	if rec == nil || rec.Action != bounceimport.SuppressNow || rec.Held != "" {
+		return false
+	}
+	c, _ := bounceimport.LookupCategory(rec.Category)
+	return c.Wish
+}
+
+// candidate notes an address of the next row that may occur more than once.
+func (w *judgeWorker) candidate(x *parsed, key []byte) {
+	at := w.twice.Find(x.hash)
+	if at < 0 {
 		return
 	}
-	if ev := w.r.job.Validator.Evidence(&w.res); len(ev) > 0 {
+	if w.job.Dedupe == ByBytes {
+		w.dkey = append(append(append(w.dkey[:0], x.addr.Local...), '@'), x.addr.Domain...)
+		key = w.dkey
+	}
+	rs := w.rows
+	from := len(rs.keys)
+	rs.keys = append(rs.keys, key...)
+	rs.cands = append(rs.cands, candidate{row: int32(len(rs.all)), at: int32(at), from: int32(from), to: int32(len(rs.keys))})
+}
+
+// cite names the lists and rules behind a decision that rests on the address
+// itself.
+func (w *judgeWorker) cite(d *decide.Decision) {
+	if d.Action == decide.Keep || len(d.Evidence) == 0 || d.Evidence[0].From != decide.AddressItself {
+		return
+	}
+	if ev := w.job.Validator.Evidence(&w.res); len(ev) > 0 {
 		d.Evidence = append(ev, d.Evidence[1:]...)
 	}
 }
@@ -324,7 +268,7 @@ func (w *judgeWorker) cite(d *Decision) {
 // when all of them are kept and suppressed when none may be mailed, or when the
 // user's own list or the person's wish forbids one of them. Otherwise a person
 // has to look.
-func combine(addrs []validate.CellAddress, ds []Decision) Decision {
+func combine(addrs []validate.CellAddress, ds []decide.Decision) decide.Decision {
 	worst, same := 0, true
 	for i := range ds {
 		if severity(&ds[i]) > severity(&ds[worst]) {
@@ -339,9 +283,9 @@ func combine(addrs []validate.CellAddress, ds []Decision) Decision {
 			d.Flags = append(d.Flags, ds[i].Flags...)
 		}
 	}
-	d.Flags = append(d.Flags, ReasonSeveralAddresses)
-	if same || isWish(d.Reason) {
-		if d.Action != Keep {
+	d.Flags = append(d.Flags, decide.ReasonSeveralAddresses)
+	if same || decide.IsWish(d.Reason) {
+		if d.Action != decide.Keep {
 			d.Detail = shown.Mask(addrs[worst].Address) + ", one of " + strconv.Itoa(len(ds)) + " addresses in the cell: " + d.Detail
 		}
 		return d
@@ -355,273 +299,20 @@ func combine(addrs []validate.CellAddress, ds []Decision) Decision {
 		b.WriteString(shown.Mask(addrs[i].Address) + " " + ds[i].Reason)
 	}
 	b.WriteByte('.')
-	d.Action, d.Reason, d.Detail, d.Suggestion = Review, ReasonSeveralAddresses, b.String(), ""
+	d.Action, d.Reason, d.Detail, d.Suggestion = decide.Review, decide.ReasonSeveralAddresses, b.String(), ""
 	return d
 }
 
-// isWish reports whether a reason is an order of the user or of the person.
-func isWish(reason string) bool {
-	switch reason {
-	case ReasonUserSuppressed, ReasonUserUnsubscribed, ReasonUserComplained, ReasonUserBlocked,
-		"bounce_complaint", "bounce_unsubscribe", "bounce_recipient_blocked_sender":
-		return true
-	}
-	return false
-}
-
-func severity(d *Decision) int {
+func severity(d *decide.Decision) int {
 	switch {
-	case d.Action == Suppress && isWish(d.Reason):
+	case d.Action == decide.Suppress && decide.IsWish(d.Reason):
 		return 4
-	case d.Action == Suppress:
+	case d.Action == decide.Suppress:
 		return 3
-	case d.Action == Review:
+	case d.Action == decide.Review:
 		return 2
-	case d.Verdict != deliverable:
+	case d.Verdict != decide.Deliverable:
 		return 1
 	}
 	return 0
-}
-
-// resolve finds the further copies among the records of a chunk. It is called
-// for one chunk after the other.
-func (r *run) resolve(s *slot) error {
-	for i := 0; i < len(s.cands); {
-		j := i
-		at := s.cands[i].row
-		rw := &s.rows[at]
-		var first firstSeen
-		n := int32(0) // addresses of the cell that were seen before
-		for ; j < len(s.cands) && s.cands[j].row == at; j++ {
-			c := &s.cands[j]
-			f, found, err := r.dups.lookup(int(c.at), s.keys[c.from:c.to], &r.dupBuf)
-			if err != nil {
-				return err
-			}
-			if c.seen = found; found {
-				if n == 0 || f.fate > first.fate {
-					first = f
-				}
-				n++
-			}
-		}
-		if n > 0 && n == rw.count {
-			rw.first, rw.firstIn = first.record, first.list
-			rw.follow(s, first.fate)
-		}
-		for k := i; k < j; k++ {
-			c := &s.cands[k]
-			if c.seen {
-				continue
-			}
-			err := r.dups.put(int(c.at), s.keys[c.from:c.to], firstSeen{record: s.chunk.First + int64(at), list: uint32(s.list.index), fate: rw.fate})
-			if err != nil {
-				return err
-			}
-		}
-		i = j
-	}
-	for i := range s.fixes {
-		r.found.add(&s.fixes[i])
-	}
-	return nil
-}
-
-// follow sends a further copy where it belongs: a copy of a kept address to the
-// duplicates, a copy of one that is not kept where that one went, so that
-// nothing in the duplicates can bring it back. What is worse by itself stays.
-func (rw *row) follow(s *slot, first fate) {
-	if rw.fate > first || rw.fate == first && rw.fate != kept {
-		return
-	}
-	if first == kept {
-		rw.fate, rw.reason = duplicate, ReasonDuplicate
-		return
-	}
-	what := "is suppressed"
-	d := Decision{Action: Suppress, Verdict: risky, Reason: ReasonDuplicate}
-	if first == review {
-		d.Action, what = Review, "is up for review"
-	}
-	d.Detail = "A further copy of record " + strconv.FormatInt(rw.first, 10) + ", which " + what + "."
-	rw.fate, rw.reason, rw.dec = first, d.Reason, int32(len(s.decs))
-	s.decs = append(s.decs, d)
-}
-
-// format writes the records of a chunk into the buffers of their lists.
-func (w *judgeWorker) format(s *slot) {
-	for f := range s.out {
-		s.out[f] = s.out[f][:0]
-	}
-	s.fixed = s.fixed[:0]
-	c, l := &s.chunk, s.list
-	var run []byte // of kept records that follow each other in memory
-	for i := range s.rows {
-		rw := &s.rows[i]
-		w.tally.row(rw)
-		if l.by > 0 {
-			w.tally.segment(c.Cell(i, l.by-1, w.other))[rw.fate]++
-		}
-		raw := c.Raw(i)
-		switch rw.fate {
-		case kept:
-			if rw.fix != nil {
-				old := c.Cell(i, l.Column, w.cell)
-				s.fixed = appendFixed(s.fixed, c.First+int64(i), old, rw.fix)
-				raw = bytes.Replace(raw, old, []byte(rw.fix.String()), 1)
-				w.tally.fixed++
-			}
-			if n := len(run); n > 0 && len(raw) > 0 && cap(run) > n && &run[:n+1][n] == &raw[0] {
-				run = run[:n+len(raw)]
-				continue
-			}
-			s.out[kept] = append(s.out[kept], run...)
-			run = raw
-		case duplicate:
-			s.out[duplicate] = l.Append(s.out[duplicate], raw, w.r.firstName(rw))
-		case rejected:
-			s.out[rejected] = appendRejected(s.out[rejected], c.Line(i), rw.reason, raw, l.Charset)
-		default:
-			cells := reasonCells(&s.decs[rw.dec])
-			s.out[rw.fate] = l.Append(s.out[rw.fate], raw, cells[:]...)
-		}
-	}
-	s.out[kept] = append(s.out[kept], run...)
-}
-
-// firstName names the first record of a duplicate: its number, and the list
-// where there are several.
-func (r *run) firstName(rw *row) string {
-	n := strconv.FormatInt(rw.first, 10)
-	if len(r.lists) > 1 {
-		n = strings.TrimSuffix(r.lists[rw.firstIn].folder, "/") + ":" + n
-	}
-	return shown.Cell(n)
-}
-
-// reasonCells are the values of export.ReasonColumns. The date is that of the evidence
-// that decided, which stands first.
-func reasonCells(d *Decision) [5]string {
-	var ev strings.Builder
-	when := ""
-	for i := range d.Evidence {
-		e := &d.Evidence[i]
-		if i > 0 {
-			ev.WriteString("; ")
-		}
-		ev.WriteString(e.What)
-		date := ""
-		if !e.When.IsZero() {
-			date = e.When.UTC().Format(time.DateOnly)
-		}
-		switch {
-		case e.From != "" && date != "":
-			ev.WriteString(" (" + e.From + ", " + date + ")")
-		case e.From != "" || date != "":
-			ev.WriteString(" (" + e.From + date + ")")
-		}
-		if i == 0 {
-			when = date
-		}
-	}
-	return [5]string{shown.Cell(d.Reason), shown.Cell(d.Detail), shown.Cell(d.Suggestion), shown.Cell(ev.String()), when}
-}
-
-// appendRejected writes a record that could not be read: where it is, why, and
-// its bytes as one quoted cell. Of a list in UTF-16 the text is written.
-func appendRejected(dst []byte, line int64, reason string, raw []byte, charset string) []byte {
-	dst = strconv.AppendInt(dst, line, 10)
-	dst = append(append(append(dst, ','), reason...), `,"`...)
-	for _, b := range text(raw, charset) {
-		if b == '"' {
-			dst = append(dst, '"')
-		}
-		dst = append(dst, b)
-	}
-	return append(dst, "\"\n"...)
-}
-
-// text returns raw, decoded where it is UTF-16.
-func text(raw []byte, charset string) []byte {
-	var unit func(b []byte) uint16
-	switch charset {
-	case "UTF-16LE":
-		unit = binary.LittleEndian.Uint16
-	case "UTF-16BE":
-		unit = binary.BigEndian.Uint16
-	default:
-		return raw
-	}
-	var units []uint16
-	for i := 0; i+1 < len(raw); i += 2 {
-		units = append(units, unit(raw[i:]))
-	}
-	var b []byte
-	for _, r := range utf16.Decode(units) {
-		b = utf8.AppendRune(b, r)
-	}
-	return b
-}
-
-// write appends the buffers of a chunk to the files. It is called for one chunk
-// after the other.
-func (r *run) write(s *slot) error {
-	var n [fates]int64
-	for i := range s.rows {
-		n[s.rows[i].fate]++
-	}
-	if h := s.list.text; h != nil {
-		for i := range s.rows {
-			h.Write(s.chunk.Raw(i))
-		}
-	}
-	for f := range s.out {
-		if n[f] == 0 {
-			continue
-		}
-		if s.list.files[f] == nil {
-			if err := r.create(s.list, fate(f)); err != nil {
-				return err
-			}
-		}
-		file := s.list.files[f]
-		file.Records += n[f]
-		if _, err := file.Write(s.out[f]); err != nil {
-			return err
-		}
-	}
-	if len(s.fixed) == 0 {
-		return nil
-	}
-	if s.list.fixed == nil {
-		var err error
-		if s.list.fixed, err = r.out.File(s.list.folder + "fixed.csv"); err != nil {
-			return err
-		}
-		s.fixed = append([]byte("record,address,fixed\n"), s.fixed...)
-	}
-	_, err := s.list.fixed.Write(s.fixed)
-	return err
-}
-
-// create starts a file of a list, with its header.
-func (r *run) create(l *list, f fate) error {
-	file, err := r.out.File(l.folder + fateNames[f] + ".csv")
-	if err != nil {
-		return err
-	}
-	l.files[f] = file
-	var head []byte
-	switch f {
-	case kept:
-		head = l.Preamble()
-	case duplicate:
-		head = l.AppendPreamble(nil, export.DuplicateColumns()...)
-	case rejected:
-		head = []byte("line,reason,record\n")
-	default:
-		head = l.AppendPreamble(nil, export.ReasonColumns()...)
-	}
-	_, err = file.Write(head)
-	return err
 }

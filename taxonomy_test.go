@@ -4,9 +4,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/winnow-email/winnow"
 	"github.com/winnow-email/winnow/bounceimport"
 	"github.com/winnow-email/winnow/bounceimport/reply"
+	"github.com/winnow-email/winnow/decide"
 	"github.com/winnow-email/winnow/export/esp"
 	"github.com/winnow-email/winnow/validate"
 )
@@ -19,15 +19,15 @@ func TestOneTaxonomy(t *testing.T) {
 	for _, c := range bounceimport.Categories() {
 		may := c.Action == bounceimport.SuppressNow || c.Action == bounceimport.Count
 		for _, action := range []bounceimport.Action{bounceimport.SuppressNow, bounceimport.Count, bounceimport.Report, bounceimport.Ignore, bounceimport.Clear} {
-			d := winnow.Decide(winnow.User{}, &address, &bounceimport.Record{Category: c.Name, Action: action, Events: 9, Last: day}, nil)
+			d := decide.Decide(decide.User{}, &address, &bounceimport.Record{Category: c.Name, Action: action, Events: 9, Last: day}, nil)
 			want := action == bounceimport.SuppressNow && c.Action == bounceimport.SuppressNow || action == bounceimport.Count && may
-			if (d.Action == winnow.Suppress) != want {
+			if (d.Action == decide.Suppress) != want {
 				t.Errorf("Decide: %s with action %s: %s, the taxonomy says %s", c.Name, action, d.Action, c.Action)
 			}
 			if want && d.Reason != "bounce_"+c.Name {
 				t.Errorf("Decide: %s: reason %s", c.Name, d.Reason)
 			}
-			if allowed := winnow.Decide(winnow.User{Allow: true}, &address, &bounceimport.Record{Category: c.Name, Action: action, Last: day}, nil); (allowed.Action == winnow.Suppress) != (c.Wish && action == bounceimport.SuppressNow) {
+			if allowed := decide.Decide(decide.User{Allow: true}, &address, &bounceimport.Record{Category: c.Name, Action: action, Last: day}, nil); (allowed.Action == decide.Suppress) != (c.Wish && action == bounceimport.SuppressNow) {
 				t.Errorf("Decide: %s on the allow list: %s, a wish: %v", c.Name, allowed.Action, c.Wish)
 			}
 		}

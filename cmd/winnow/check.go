@@ -12,8 +12,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/winnow-email/winnow"
 	"github.com/winnow-email/winnow/bounceimport"
+	"github.com/winnow-email/winnow/decide"
 	"github.com/winnow-email/winnow/internal/shown"
 	"github.com/winnow-email/winnow/validate"
 )
@@ -76,8 +76,8 @@ The exit code is 0 whatever the verdicts, 75 when the DNS could not be used.`,
 	f := cmd.Flags()
 	f.BoolVar(&c.json, "json", false, "print one JSON object a line")
 	f.BoolVarP(&c.nul, "null", "0", false, "addresses on standard input end with NUL, not with a newline")
-	f.StringVar(&c.policy.Kind, "policy", "marketing", "marketing, transactional or strict")
-	f.StringVar(&c.policy.Typos, "typos", "suppress", "a likely typo of a domain: suppress, review or keep")
+	f.StringVar((*string)(&c.policy.Kind), "policy", "marketing", "marketing, transactional or strict")
+	f.StringVar((*string)(&c.policy.Typos), "typos", "suppress", "a likely typo of a domain: suppress, review or keep")
 	f.BoolVar(&noDNS, "no-dns", false, "do not ask the DNS")
 	addDNSFlags(f, &dns)
 	addListsFlag(f, &own)
@@ -88,7 +88,7 @@ The exit code is 0 whatever the verdicts, 75 when the DNS could not be used.`,
 // there to be read, so that a pipe is answered at once and a file quickly.
 type checker struct {
 	json, nul bool
-	policy    winnow.Policy
+	policy    decide.Policy
 	validator validate.Validator
 	resolver  validate.Resolver          // nil: the DNS is not asked
 	answers   map[string]validate.Answer // of the DNS
@@ -106,7 +106,7 @@ type checked struct {
 	Address    string              `json:"address"`
 	Key        string              `json:"key"`
 	Verdict    string              `json:"verdict"`
-	Action     winnow.Action       `json:"action"`
+	Action     decide.Action       `json:"action"`
 	Reason     string              `json:"reason"`
 	Detail     string              `json:"detail"`
 	Suggestion string              `json:"suggestion"`
@@ -283,7 +283,7 @@ func (c *checker) print(out *bufio.Writer, addr string, r *validate.Result) erro
 // answer decides, and puts together what is said of an address. rec is what
 // earlier mail shows, nil for nothing.
 func (c *checker) answer(addr string, r *validate.Result, rec *bounceimport.Record) checked {
-	d := winnow.Decide(winnow.User{}, r, rec, &c.policy)
+	d := decide.Decide(decide.User{}, r, rec, &c.policy)
 	line := checked{
 		Address: addr, Verdict: d.Verdict, Action: d.Action, Reason: d.Reason, Detail: d.Detail,
 		Suggestion: d.Suggestion, Flags: d.Flags, Evidence: c.evidence(r),

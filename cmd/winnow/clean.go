@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"slices"
@@ -18,6 +17,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/winnow-email/winnow"
+	"github.com/winnow-email/winnow/decide"
 	"github.com/winnow-email/winnow/export/report"
 	"github.com/winnow-email/winnow/export/summary"
 	"github.com/winnow-email/winnow/internal/files"
@@ -222,10 +222,10 @@ func writeMetrics(path string, inputs []string, s *winnow.Summary, job string, c
 func (e *env) cleanLists(ctx context.Context, o *cleanOptions, lists []string, limits report.Limits) (_ *winnow.Summary, err error) {
 	started := time.Now()
 	job := &winnow.Job{
-		Lists: lists, Column: o.column, By: o.by, Out: o.out, Stdin: e.stdin, Now: started,
-		Policy:   winnow.Policy{Kind: o.policy, Typos: o.typos},
-		Suppress: o.suppress, Allow: o.allow, Dedupe: o.dedupe,
-		ApplyFixes: o.applyFixes, SpreadsheetSafe: o.spreadsheetSafe,
+		Lists: lists, Column: o.column, By: o.by, Out: o.out, Stdin: e.stdin, Now: started, Began: started,
+		Policy:   decide.Policy{Kind: decide.PolicyKind(o.policy), Typos: decide.Action(o.typos)},
+		Suppress: o.suppress, Allow: o.allow, Dedupe: winnow.Dedupe(o.dedupe),
+		ApplyFixes: o.applyFixes, SpreadsheetSafe: o.spreadsheetSafe, Page: !o.noReport,
 		Version: versionString(), Command: append([]string{"winnow"}, os.Args[1:]...),
 		Progress: new(winnow.Progress),
 	}
@@ -259,41 +259,17 @@ func (e *env) cleanLists(ctx context.Context, o *cleanOptions, lists []string, l
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, evidence.close()) }()
-	job.Evidence, job.Protect = evidence.sources, evidence.files
-
-	previous, err := o.lastRun()
-	if err != nil {
-		return nil, err
+	job.Evidence, job.Bounces, job.Behind = evidence.sources, evidence.summary, evidence.files
+	for _, f := range []summary.InputFile{{Name: o.read.rules, Role: "rules"}, {Name: o.dns.table, Role: "domains"}, {Name: o.dns.replay, Role: "dns"}} {
+		if f.Name != "" {
+			job.Behind = append(job.Behind, f)
+		}
 	}
-	job.Finish = func(s *winnow.Summary, create func(string) (io.Writer, error)) error {
-		if evidence.summary != nil {
-			evidence.summary.OnList = s.Bounces.OnList
-			s.Bounces = evidence.summary
-		}
-		if d := dnsSummary(job.Resolver); d != nil && s.DNS != nil {
-			s.DNS.Cached, s.DNS.Queries, s.DNS.Resolvers = d.Cached, d.Queries, d.Resolvers
-		}
-		s.Seconds = time.Since(started).Seconds()
-		s.Finished = time.Now().UTC()
-		if s.Records == 0 { // an export that broke: the last good run stays
-			return withHint(fmt.Errorf("%s: no record is in it; nothing was changed", strings.Join(lists, ", ")), "check that the list was exported as a whole")
-		}
-		if beforeJudge != nil {
-			beforeJudge(s)
-		}
-		judged := &limits
-		if o.noGates {
-			judged = nil
-		}
-		report.Judge(s, previous, judged, started)
-		if o.noReport {
-			return nil
-		}
-		w, err := create("report.html")
-		if err != nil {
-			return err
-		}
-		return report.Page(w, s, report.PageOptions{Previous: previous})
+	if !o.noGates {
+		job.Gates = &limits
+	}
+	if job.Previous, err = o.lastRun(); err != nil {
+		return nil, err
 	}
 	s, err := winnow.Run(ctx, job)
 	bar.stop()
@@ -319,10 +295,6 @@ func (e *env) cleanLists(ctx context.Context, o *cleanOptions, lists []string, l
 	}
 	return s, nil
 }
-
-// beforeJudge lets a test break what the gates measure, where only a fault of the
-// program could.
-var beforeJudge func(*winnow.Summary)
 
 func (e *env) printSummary(s *winnow.Summary, o *cleanOptions) error {
 	switch {

@@ -10,7 +10,6 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"github.com/winnow-email/winnow/export/summary"
 	"github.com/winnow-email/winnow/internal/files"
 	"github.com/winnow-email/winnow/internal/shown"
 	"github.com/winnow-email/winnow/validate"
@@ -140,20 +139,6 @@ func dnsError(err error) error {
 		return err
 	}
 	return exitCode(exitDNS, withHint(err, "what is unknown is kept; run it again later, or give other resolvers with --resolver"))
-}
-
-// dnsSummary is what summary.json says of the DNS; nil when r keeps no figures.
-func dnsSummary(r validate.Resolver) *summary.DNSSummary {
-	c, ok := r.(interface{ Stats() dnsmx.Stats })
-	if !ok {
-		return nil
-	}
-	s := c.Stats()
-	d := &summary.DNSSummary{Domains: s.Domains, Cached: s.Cached, Queries: s.Queries, Seconds: s.Seconds, Verdicts: s.Verdicts, Reasons: s.Reasons, Unusable: s.Unusable}
-	for _, u := range s.Resolvers {
-		d.Resolvers = append(d.Resolvers, u.Name)
-	}
-	return d
 }
 
 // noteDNS says what went wrong with the cache, if anything.

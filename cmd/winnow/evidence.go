@@ -8,11 +8,13 @@ import (
 	"time"
 
 	"github.com/spf13/pflag"
+
 	"github.com/winnow-email/winnow/bounceimport"
 	"github.com/winnow-email/winnow/bounceimport/diagnosis"
 	"github.com/winnow-email/winnow/bounceimport/history"
 	"github.com/winnow-email/winnow/bounceimport/reader"
 	"github.com/winnow-email/winnow/export/summary"
+	"github.com/winnow-email/winnow/internal/files"
 )
 
 // evidenceOptions name what is known of the addresses from earlier mail.
@@ -34,7 +36,7 @@ func (o *evidenceOptions) addFlags(f *pflag.FlagSet) {
 // evidence is what is known of the addresses from earlier mail.
 type evidence struct {
 	sources []bounceimport.Source
-	files   []string
+	files   []summary.InputFile
 	store   *history.Store
 	summary *summary.BounceSummary // nil: nothing was given
 }
@@ -50,7 +52,10 @@ func (ev *evidence) close() error {
 // of the files are added to the history, so that what has to be counted is
 // counted together.
 func (e *env) evidence(ctx context.Context, o *evidenceOptions, now time.Time) (_ *evidence, err error) {
-	ev := &evidence{files: slices.Clone(o.bounces)}
+	ev := &evidence{}
+	for _, path := range o.bounces {
+		ev.files = append(ev.files, summary.InputFile{Name: path, Role: "bounces"})
+	}
 	if len(o.bounces) == 0 && o.history == "" {
 		return ev, nil
 	}
@@ -83,7 +88,7 @@ func (e *env) evidence(ctx context.Context, o *evidenceOptions, now time.Time) (
 			}
 		}()
 		ev.sources = []bounceimport.Source{ev.store}
-		ev.files = append(ev.files, o.history)
+		ev.files = append(ev.files, summary.InputFile{Name: o.history, Role: "history"})
 		if len(o.bounces) > 0 {
 			imp := ev.store.Begin(ctx)
 			add, done = imp.Add, imp.Done
@@ -91,7 +96,7 @@ func (e *env) evidence(ctx context.Context, o *evidenceOptions, now time.Time) (
 			return nil, err
 		}
 	}
-	for _, path := range o.bounces {
+	for i, path := range o.bounces {
 		account, err := e.readPath(ctx, path, read, func(ev *bounceimport.Event) error {
 			return errors.Join(diagnosis.Add(ev), add(ev))
 		})
@@ -99,9 +104,32 @@ func (e *env) evidence(ctx context.Context, o *evidenceOptions, now time.Time) (
 			return nil, err
 		}
 		accounts = append(accounts, account)
+		ev.files[i].Records = account.Read
 	}
 	ev.summary = bounceSummary(diagnosis.Findings(), accounts)
-	return ev, done()
+	if err := done(); err != nil || ev.store == nil {
+		return ev, err
+	}
+	return ev, ev.hashHistory(ctx, o.history)
+}
+
+// hashHistory says what the history is that judges: its SHA-256 now, after what was
+// imported. Nobody may close a database that is open in the same process: it would
+// be without its locks then (sqlite.org/howtocorrupt.html, 2.2).
+func (ev *evidence) hashHistory(ctx context.Context, path string) (err error) {
+	if err := ev.store.Close(); err != nil {
+		return err
+	}
+	ev.store = nil
+	f := &ev.files[len(ev.files)-1]
+	if f.SHA256, f.Bytes, err = files.Hash(ctx, path); err != nil {
+		return err
+	}
+	if ev.store, err = history.Open(path); err != nil {
+		return err
+	}
+	ev.sources = []bounceimport.Source{ev.store}
+	return nil
 }
 
 // diagnosisDays is how far back the summary of a run looks into a history when

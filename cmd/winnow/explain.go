@@ -11,9 +11,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/winnow-email/winnow"
 	"github.com/winnow-email/winnow/bounceimport"
 	"github.com/winnow-email/winnow/bounceimport/history"
+	"github.com/winnow-email/winnow/decide"
 	"github.com/winnow-email/winnow/internal/shown"
 	"github.com/winnow-email/winnow/validate"
 	"github.com/winnow-email/winnow/validate/dnsmx"
@@ -77,8 +77,8 @@ With --domains or --dns-replay the DNS is not asked; with --no-dns it is left ou
 	f := cmd.Flags()
 	f.BoolVar(&asJSON, "json", false, "print one JSON object")
 	f.StringVar(&historyPath, "history", "", "the database of 'winnow bounces import'")
-	f.StringVar(&x.policy.Kind, "policy", "marketing", "marketing, transactional or strict")
-	f.StringVar(&x.policy.Typos, "typos", "suppress", "a likely typo of a domain: suppress, review or keep")
+	f.StringVar((*string)(&x.policy.Kind), "policy", "marketing", "marketing, transactional or strict")
+	f.StringVar((*string)(&x.policy.Typos), "typos", "suppress", "a likely typo of a domain: suppress, review or keep")
 	f.BoolVar(&noDNS, "no-dns", false, "do not ask the DNS")
 	addDNSFlags(f, &dns)
 	addListsFlag(f, &own)
@@ -94,7 +94,7 @@ type explainer struct {
 // explanation is all that is said of an address.
 type explanation struct {
 	checked
-	Policy     winnow.Policy    `json:"-"`
+	Policy     decide.Policy    `json:"-"`
 	Local      string           `json:"local,omitempty"`
 	Domain     string           `json:"domain,omitempty"`
 	DNS        *validate.Answer `json:"dns,omitempty"` // nil: not asked
@@ -106,7 +106,7 @@ type explanation struct {
 // change is what the decision would be if something were otherwise.
 type change struct {
 	If      string        `json:"if"`
-	Action  winnow.Action `json:"action"`
+	Action  decide.Action `json:"action"`
 	Verdict string        `json:"verdict"`
 	Reason  string        `json:"reason"`
 }
@@ -148,42 +148,42 @@ func (x *explainer) explain(ctx context.Context, addr string) (*explanation, err
 // changes tries what could be otherwise, one thing at a time, and returns what
 // would lead to another action or verdict.
 func (x *explainer) changes(r *validate.Result, rec *bounceimport.Record) []change {
-	is := winnow.Decide(winnow.User{}, r, rec, &x.policy)
+	is := decide.Decide(decide.User{}, r, rec, &x.policy)
 	out := []change{}
-	try := func(name string, u winnow.User, r validate.Result, rec *bounceimport.Record, p winnow.Policy) {
-		d := winnow.Decide(u, &r, rec, &p)
+	try := func(name string, u decide.User, r validate.Result, rec *bounceimport.Record, p decide.Policy) {
+		d := decide.Decide(u, &r, rec, &p)
 		if d.Action != is.Action || d.Verdict != is.Verdict {
 			out = append(out, change{name, d.Action, d.Verdict, d.Reason})
 		}
 	}
 	if is.Suggestion != "" {
-		try("it is "+is.Suggestion, winnow.User{}, x.validator.Check(is.Suggestion), nil, x.policy)
+		try("it is "+is.Suggestion, decide.User{}, x.validator.Check(is.Suggestion), nil, x.policy)
 	}
 	if r.Syntax != nil {
 		return out
 	}
-	for _, kind := range []string{"marketing", "transactional", "strict"} {
-		try("--policy "+kind, winnow.User{}, *r, rec, winnow.Policy{Kind: kind, Typos: x.policy.Typos})
+	for _, kind := range []decide.PolicyKind{decide.Marketing, decide.Transactional, decide.Strict} {
+		try("--policy "+string(kind), decide.User{}, *r, rec, decide.Policy{Kind: kind, Typos: x.policy.Typos})
 	}
 	if r.Domain.Typo != "" {
-		for _, typos := range []string{"suppress", "review", "keep"} {
-			try("--typos "+typos, winnow.User{}, *r, rec, winnow.Policy{Kind: x.policy.Kind, Typos: typos})
+		for _, typos := range []decide.Action{decide.Suppress, decide.Review, decide.Keep} {
+			try("--typos "+string(typos), decide.User{}, *r, rec, decide.Policy{Kind: x.policy.Kind, Typos: typos})
 		}
 	}
 	if r.Domain.Typo != "" || r.Domain.Disposable != validate.NotDisposable {
 		known := *r
 		known.Domain = validate.Domain{Name: r.Domain.Name}
-		try(r.Domain.Name+" is in your known.txt", winnow.User{}, known, rec, x.policy)
+		try(r.Domain.Name+" is in your known.txt", decide.User{}, known, rec, x.policy)
 	}
 	if r.Role != validate.Person {
 		person := *r
 		person.Role = validate.Person
-		try("the name is a person in your roles.txt", winnow.User{}, person, rec, x.policy)
+		try("the name is a person in your roles.txt", decide.User{}, person, rec, x.policy)
 	}
 	if rec != nil {
-		try("the history knew nothing of it", winnow.User{}, *r, nil, x.policy)
+		try("the history knew nothing of it", decide.User{}, *r, nil, x.policy)
 		if !rec.Until.IsZero() {
-			try("nothing new happens until "+rec.Until.UTC().Format(time.DateOnly), winnow.User{}, *r, nil, x.policy)
+			try("nothing new happens until "+rec.Until.UTC().Format(time.DateOnly), decide.User{}, *r, nil, x.policy)
 		}
 	}
 	if asksDNS(r) {
@@ -199,11 +199,11 @@ func (x *explainer) changes(r *validate.Result, rec *bounceimport.Record) []chan
 			other.Answer = a
 			name := map[validate.DomainVerdict]string{validate.Accepts: "the DNS shows that the domain takes mail",
 				validate.DoesNotAccept: "the DNS proves that the domain takes no mail", validate.Unknown: "the DNS proves nothing"}[a.Verdict]
-			try(name, winnow.User{}, other, rec, x.policy)
+			try(name, decide.User{}, other, rec, x.policy)
 		}
 	}
-	try("it is in a file given with --suppress", winnow.User{Block: winnow.ReasonUserSuppressed}, *r, rec, x.policy)
-	try("it is in a file given with --allow", winnow.User{Allow: true}, *r, rec, x.policy)
+	try("it is in a file given with --suppress", decide.User{Block: decide.ReasonUserSuppressed}, *r, rec, x.policy)
+	try("it is in a file given with --allow", decide.User{Allow: true}, *r, rec, x.policy)
 	return out
 }
 

@@ -17,6 +17,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/winnow-email/winnow"
+	"github.com/winnow-email/winnow/internal/fault"
 	"github.com/winnow-email/winnow/validate/dnsmx/dnstest"
 )
 
@@ -66,7 +67,7 @@ func TestScripts(t *testing.T) {
 			"private":   private,
 			"empty":     empty,
 			"dnsserver": dnsServer,
-			"fault":     fault,
+			"fault":     setFault,
 		},
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("TESTDATA", filepath.Join(root, "testdata"))
@@ -98,8 +99,7 @@ func winnowHere(ts *testscript.TestScript, args []string) int {
 		ts.Check(os.Setenv(name, ts.Getenv(name)))
 	}
 	ts.Check(os.Chdir(ts.MkAbs(".")))
-	beforeJudge = faults[ts.Getenv("FAULT")]
-	defer func() { beforeJudge = nil }()
+	defer fault.Set(faults[ts.Getenv("FAULT")])()
 	return run(context.Background(), args, strings.NewReader(""), ts.Stdout(), ts.Stderr())
 }
 
@@ -110,7 +110,7 @@ var faults = map[string]func(*winnow.Summary){
 }
 
 // fault makes the commands that follow make a mistake: fault NAME, fault none.
-func fault(ts *testscript.TestScript, neg bool, args []string) {
+func setFault(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 || faults[args[0]] == nil && args[0] != "none" {
 		ts.Fatalf("usage: fault NAME")
 	}

@@ -1,4 +1,4 @@
-package rundir
+package rundir_test
 
 import (
 	"bytes"
@@ -9,7 +9,9 @@ import (
 	"testing"
 
 	"github.com/klauspost/compress/gzip"
+
 	"github.com/winnow-email/winnow"
+	"github.com/winnow-email/winnow/export/rundir"
 )
 
 // The rows of a run are found again with their reasons, whatever the list looks
@@ -41,19 +43,19 @@ func TestEachStand(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		want, got := map[place]int64{}, map[place]int64{}
+		want, got := map[rundir.Place]int64{}, map[rundir.Place]int64{}
 		for _, r := range s.Reasons {
-			p := place{r.List, r.Reason}
+			p := rundir.PlaceOf(r.List, r.Reason)
 			if r.List == "cleaned" {
-				p.reason = ""
+				p = rundir.PlaceOf(r.List, "")
 			}
 			want[p] += r.N
 		}
-		run, err := Open(out)
+		run, err := rundir.Open(out)
 		if err != nil {
 			t.Fatal(err)
 		}
-		err = eachStand(context.Background(), run, func(key []byte, p place) {
+		err = rundir.EachStand(context.Background(), run, func(key []byte, p rundir.Place) {
 			got[p]++
 			if !bytes.ContainsRune(key, '@') {
 				t.Errorf("%s: %q is no address", name, key)

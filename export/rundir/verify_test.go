@@ -19,7 +19,6 @@ import (
 	"unicode/utf16"
 
 	"github.com/winnow-email/winnow"
-	"github.com/winnow-email/winnow/export/report"
 	"github.com/winnow-email/winnow/export/rundir"
 )
 
@@ -50,13 +49,7 @@ func TestVerifyFindsCorruption(t *testing.T) {
 	}
 	out := filepath.Join(base, "out")
 	run := filepath.Join(base, "run")
-	job := &winnow.Job{Lists: []string{input}, Out: run, Finish: func(s *winnow.Summary, create func(string) (io.Writer, error)) error {
-		w, err := create("report.html")
-		if err != nil {
-			return err
-		}
-		return report.Page(w, s, report.PageOptions{})
-	}}
+	job := &winnow.Job{Lists: []string{input}, Out: run, Page: true}
 	if _, err := winnow.Run(context.Background(), job); err != nil {
 		t.Fatal(err)
 	}

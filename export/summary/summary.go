@@ -134,9 +134,9 @@ type Answer struct {
 // InputFile is one list or evidence file that was read.
 type InputFile struct {
 	Name       string         `json:"name"`                            // path as the user gave it; of a list in an archive archive.zip/list.csv
-	Role       string         `json:"role"`                            // list, bounces, suppress, allow, history, fixes
+	Role       string         `json:"role"`                            // list, suppress, allow, bounces, history, fixes, rules, domains (verdicts), dns (a recording), facts
 	Bytes      int64          `json:"bytes"`                           // its size; 0 where it came through a pipe
-	SHA256     string         `json:"sha256"`                          // of the bytes that were read, in hexadecimal
+	SHA256     string         `json:"sha256"`                          // of the file, in hexadecimal; of a folder, of what sha256sum prints of its files; "": it came through a pipe
 	Records    int64          `json:"records"`                         // lines or records in it
 	Folder     string         `json:"folder,omitempty"`                // of its lists in the run folder, with a final slash; "" when there is one list
 	Column     string         `json:"address_column,omitempty"`        // header of the address column

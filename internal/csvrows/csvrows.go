@@ -17,9 +17,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"unicode/utf8"
+
+	"github.com/winnow-email/winnow/internal/shown"
 )
 
 // Options tell Open what the user knows better than detection does. The zero
@@ -86,7 +89,7 @@ func (e *Error) Hint() string { return e.Next }
 // address column. Its errors are for people: what, where, what to do next. A zip
 // archive must hold one list; OpenAll takes more.
 func Open(path string, opt Options) (*List, error) {
-	lists, err := OpenAll(path, opt)
+	lists, _, err := OpenAll(path, opt)
 	if err != nil {
 		return nil, err
 	}
@@ -105,24 +108,33 @@ func Open(path string, opt Options) (*List, error) {
 }
 
 // OpenAll opens the lists at path: one, or every CSV file of a zip archive, as
-// Mailchimp exports an audience by status. Each must be closed.
-func OpenAll(path string, opt Options) (lists []*List, err error) {
+// Mailchimp exports an audience by status. Each must be closed. The note, one
+// sentence or "", names what of an archive was not read.
+func OpenAll(path string, opt Options) (lists []*List, note string, err error) {
 	src, err := openSource(path, opt)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	members := []*source{src}
 	if src.packing == zipped {
-		if members, err = src.members(); err != nil {
-			src.Close() // only read
-			return nil, err
+		a, err := openArchive(src)
+		if err == nil {
+			note, err = a.leftOut(src.name)
 		}
+		if err != nil {
+			src.Close() // only read
+			return nil, "", err
+		}
+		members = a.lists
+		src.file.uses = len(members)
 	}
 	var empty error
+	var empties []string
 	for i, m := range members {
 		l, err := open(m, opt)
 		if errors.Is(err, errEmpty) && len(members) > 1 {
 			empty = err
+			empties = append(empties, shown.Name(m.member.Name))
 			m.Close() // only read
 			continue
 		}
@@ -133,15 +145,18 @@ func OpenAll(path string, opt Options) (lists []*List, err error) {
 			for _, m := range members[i:] {
 				m.Close() // only read
 			}
-			return nil, err
+			return nil, "", err
 		}
 		l.Whole = m.whole
 		lists = append(lists, l)
 	}
 	if len(lists) == 0 {
-		return nil, empty
+		return nil, "", empty
 	}
-	return lists, nil
+	if len(empties) > 0 {
+		note = strings.TrimSpace(note + " In " + shown.Name(filepath.Base(path)) + " these are empty: " + someNames(empties) + ".")
+	}
+	return lists, note, nil
 }
 
 func open(src *source, opt Options) (*List, error) {
@@ -203,6 +218,16 @@ func (l *List) AppendPreamble(dst []byte, cells ...string) []byte {
 	}
 	dst = append(dst, body[:at]...)
 	return l.Append(dst, body[at:], cells...)
+}
+
+// Text returns bytes of the list as UTF-8, where its charset is known, else as
+// they are.
+func (l *List) Text(raw []byte) []byte {
+	if !l.wide() {
+		return raw
+	}
+	text, _ := appendUTF8(nil, raw, l.Charset, true)
+	return text
 }
 
 func (l *List) wide() bool { return l.Charset == utf16LE || l.Charset == utf16BE }

@@ -13,7 +13,13 @@ import (
 	"unicode/utf8"
 )
 
-const chunkSize = 1 << 20
+// A chunk is of about chunkSize bytes, and of maxRecords records at most: what is
+// held for each record does not depend on how short they are.
+const (
+	chunkSize  = 1 << 20
+	minChunk   = 1 << 16
+	maxRecords = 1 << 14
+)
 
 // Scanner reads the records of one pass in order.
 type Scanner struct {
@@ -28,6 +34,7 @@ type Scanner struct {
 	records int64
 	blank   int64
 	size    int // of the first try at a chunk
+	short   int // the same while records are short, else 0
 	err     error
 }
 
@@ -50,7 +57,11 @@ func (s *Scanner) next(c *Chunk) error {
 	c.recs = c.recs[:0]
 	c.First, c.line = s.records+1, s.line
 	end := 0
-	for target := s.size; ; target *= 2 {
+	target := s.size
+	if s.short > 0 {
+		target = s.short
+	}
+	for ; ; target *= 2 {
 		if err := s.fill(c, target); err != nil {
 			return err
 		}
@@ -69,6 +80,7 @@ func (s *Scanner) next(c *Chunk) error {
 			return io.EOF
 		}
 	}
+	s.fit(c, end)
 	s.tail = append(s.tail[:0], c.buf[end:]...)
 	s.line += int64(c.lines)
 	s.blank += int64(c.blank)
@@ -78,6 +90,23 @@ func (s *Scanner) next(c *Chunk) error {
 		s.rawTail = append(s.rawTail[:0], c.raw[c.starts[len(c.recs)]:]...)
 	}
 	return nil
+}
+
+// fit chooses the size of the next chunk: of short records, so many bytes as hold
+// maxRecords of them.
+func (s *Scanner) fit(c *Chunk, end int) {
+	if len(c.recs) < maxRecords {
+		if s.short *= 2; s.short >= s.size {
+			s.short = 0
+		}
+		return
+	}
+	if c.wide {
+		end *= unitBytes
+	}
+	if s.short = max(end+end/8, minChunk); s.short >= s.size {
+		s.short = 0
+	}
 }
 
 func tooLongError(name string, line int64) error {
@@ -168,7 +197,7 @@ func (c *Chunk) scan(eof bool) (end int, tooLong bool) {
 	c.recs, c.lines, c.blank = c.recs[:0], 0, 0
 	pos := 0
 	nl, quote, ret := -1, -1, -1 // the next of each from pos
-	for pos < len(buf) {
+	for pos < len(buf) && len(c.recs) < maxRecords {
 		if !f.cr {
 			// Nearly every record has no quote and one plain line end: three
 			// searches, each of which looks at every byte once.
@@ -302,6 +331,28 @@ func (c *Chunk) Cell(i, column int, buf []byte) []byte {
 		content = content[:n]
 	}
 	return content
+}
+
+// Split appends the values of all cells of record i to dst. They are as of Cell;
+// buf is memory that they may lie in.
+func (c *Chunk) Split(dst [][]byte, i int, buf []byte) [][]byte {
+	r, f := &c.recs[i], c.format
+	content := f.unfold(c.buf[r.start:r.content], nil)
+	buf = buf[:0]
+	for at := 0; ; at++ {
+		end, st := f.cellEnd(content, at)
+		cell := content[at:end]
+		if st == quoteClosed {
+			cell = f.unquote(cell, buf[len(buf):])
+			if n := len(cell); n > 0 && n <= cap(buf)-len(buf) && &cell[0] == &buf[len(buf) : len(buf)+1][0] {
+				buf = buf[:len(buf)+n]
+			}
+		}
+		dst = append(dst, cell)
+		if at = end; at == len(content) {
+			return dst
+		}
+	}
 }
 
 // Cells returns how many cells record i has.

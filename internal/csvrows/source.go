@@ -11,13 +11,9 @@ import (
 	"io/fs"
 	"math"
 	"os"
-	"path"
-	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 
-	"github.com/klauspost/compress/flate"
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 )
@@ -98,49 +94,6 @@ func (s *source) limit() int64 {
 		return s.size
 	}
 	return sampleSize
-}
-
-// members returns the lists in a zip archive: its CSV and TSV files, or else its
-// text files.
-func (s *source) members() ([]*source, error) {
-	z, err := zip.NewReader(s.file, s.size)
-	if err != nil {
-		return nil, &Error{Name: s.name, What: "is a damaged zip archive: " + err.Error(), Next: "fetch or export it again", Err: err}
-	}
-	z.RegisterDecompressor(zip.Deflate, flate.NewReader)
-	var found []*source
-	for _, endings := range [][]string{{".csv", ".tsv"}, {".txt"}} {
-		for _, f := range z.File {
-			base := strings.ToLower(path.Base(f.Name))
-			switch {
-			case f.Name == "[Content_Types].xml" || f.Name == "mimetype" || strings.HasSuffix(base, ".iwa"):
-				return nil, &Error{Name: s.name, What: "is a workbook or document, not a delimited file", Next: "open it in the program that made it and save it as CSV (UTF-8)"}
-			case f.FileInfo().IsDir() || strings.HasPrefix(base, ".") || strings.HasPrefix(f.Name, "__MACOSX/"):
-				continue
-			case !slices.Contains(endings, path.Ext(base)):
-				continue
-			case f.Flags&1 != 0:
-				return nil, &Error{Name: s.name, What: "is encrypted", Next: "unpack it with its password first"}
-			}
-			m := &source{name: s.name + "/" + f.Name, file: s.file, member: f, packing: zipped, size: int64(min(f.UncompressedSize64, math.MaxInt64))}
-			// Mailchimp: subscribed_…, nonsubscribed_…, unsubscribed_…, cleaned_….csv
-			switch prefix, _, _ := strings.Cut(base, "_"); prefix {
-			case "unsubscribed", "nonsubscribed":
-				m.whole = KindUnsubscribe
-			case "cleaned":
-				m.whole = KindBounce
-			}
-			found = append(found, m)
-		}
-		if len(found) > 0 {
-			break
-		}
-	}
-	if len(found) == 0 {
-		return nil, &Error{Name: s.name, What: "is a zip archive without a CSV file", Next: "unpack it and name the list"}
-	}
-	s.file.uses = len(found)
-	return found, nil
 }
 
 // openSource opens the file called name, or spools the stream that it names.

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -130,9 +131,12 @@ func TestMailchimpZip(t *testing.T) {
 		"cleaned_email_audience_export_1.csv", header+"c@x.org,C\n",
 		"__MACOSX/._cleaned_email_audience_export_1.csv", "\x00\x05",
 		"empty.csv", ""))
-	lists, err := OpenAll(path, Options{})
+	lists, note, err := OpenAll(path, Options{})
 	if err != nil {
 		t.Fatal(err)
+	}
+	if want := "1 file of list.csv is no list and was not read: __MACOSX/._cleaned_email_audience_export_1.csv. In list.csv these are empty: empty.csv."; note != want {
+		t.Errorf("note %q", note)
 	}
 	var got []string
 	for _, l := range lists {
@@ -152,6 +156,45 @@ func TestMailchimpZip(t *testing.T) {
 	}
 	if _, err := Open(path, Options{}); err == nil || !strings.Contains(err.Error(), "holds 4 lists") {
 		t.Errorf("Open: %v", err)
+	}
+}
+
+// No list in an archive is dropped without a word.
+func TestZipLeavesNothingOut(t *testing.T) {
+	const text = "Email,Name\nann@x.org,A\n"
+	for name, c := range map[string]struct {
+		members []string // name, content …
+		lists   int
+		note    string
+		err     string
+	}{
+		"pictures":      {[]string{"a.csv", text, "logo.png", "\x89PNG\r\n\x1a\n", "README", "Exported on Monday.\nAsk support@x.org.\n"}, 1, "2 files of list.csv are no lists and were not read: logo.png, README.", ""},
+		"text":          {[]string{"a.csv", text, "b.txt", text}, 0, "", "look like lists: b.txt"},
+		"text only":     {[]string{"a.txt", text, "b.TXT", text}, 2, "", ""},
+		"no ending":     {[]string{"a.csv", text, "members", text}, 0, "", "look like lists: members"},
+		"hidden":        {[]string{"a.csv", text, "x/.b.csv", text}, 0, "", "look like lists: x/.b.csv"},
+		"packed":        {[]string{"a.csv", text, "b.csv.gz", "?", "c.xlsx", "PK.."}, 0, "", "look like lists: b.csv.gz, c.xlsx"},
+		"nothing else":  {[]string{"members", text, "b.pdf", "%PDF-"}, 0, "", "these in it look like lists: members"},
+		"ugly":          {[]string{"a.csv", text, "b\x1b[2J\n.png", "\x89PNG"}, 1, `1 file of list.csv is no list and was not read: b\x1b[2J\n.png.`, ""},
+		"folders":       {[]string{"x/", "", "x/a.csv", text}, 1, "", ""},
+		"windows":       {[]string{"a.CSV", text, `sub\h.tsv`, strings.ReplaceAll(text, ",", "\t")}, 2, "", ""},
+		"hidden folder": {[]string{"a.csv", text, "__MACOSX/j.csv", text}, 0, "", "look like lists: __MACOSX/j.csv"},
+	} {
+		lists, note, err := OpenAll(write(t, zip1(t, c.members...)), Options{})
+		var e *Error
+		if len(lists) != c.lists || note != c.note || (err != nil) != (c.err != "") || err != nil && (!strings.Contains(err.Error(), c.err) || !errors.As(err, &e) || e.Hint() == "") {
+			t.Errorf("%s: %d lists, %q, %v", name, len(lists), note, err)
+		}
+		for _, l := range lists {
+			l.Close()
+		}
+	}
+	var many []string
+	for i := range 30 {
+		many = append(many, fmt.Sprintf("%d.png", i), "x")
+	}
+	if _, note, err := OpenAll(write(t, zip1(t, append(many, "a.csv", text)...)), Options{}); err != nil || !strings.HasSuffix(note, "19.png and 10 more.") {
+		t.Errorf("%q %v", note, err)
 	}
 }
 

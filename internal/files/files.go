@@ -108,3 +108,33 @@ func real(path string) string {
 		rest = filepath.Join(filepath.Base(at), rest)
 	}
 }
+
+// HashAll is Hash for a file or a folder. The SHA-256 of a folder is that of what
+// sha256sum prints of the files below it, folder by folder in the order of their names. What
+// can be read only once, such as a pipe, has none.
+func HashAll(ctx context.Context, path string) (sum string, size int64, err error) {
+	st, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return "", 0, fmt.Errorf("cannot read %s: %w", path, Plain(err))
+	case st.Mode().IsRegular():
+		return Hash(ctx, path)
+	case !st.IsDir():
+		return "", 0, nil
+	}
+	h := sha256.New()
+	err = filepath.WalkDir(path, func(p string, e fs.DirEntry, err error) error {
+		if err != nil || !e.Type().IsRegular() {
+			return err
+		}
+		one, n, err := Hash(ctx, p)
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(path, p)
+		size += n
+		fmt.Fprintf(h, "%s  %s\n", one, filepath.ToSlash(rel))
+		return err
+	})
+	return hex.EncodeToString(h.Sum(nil)), size, err
+}

@@ -105,6 +105,16 @@ func (r *Resolver) Stats() Stats {
 	return s
 }
 
+// Asked says how much was asked, and whom, for the summary of a run.
+func (r *Resolver) Asked() (queries, cached int64, resolvers []string) { return r.Stats().asked() }
+
+func (s Stats) asked() (queries, cached int64, resolvers []string) {
+	for i := range s.Resolvers {
+		resolvers = append(resolvers, s.Resolvers[i].Name)
+	}
+	return s.Queries, s.Cached, resolvers
+}
+
 // maxConcurrency is the most queries on their way that a recursive resolver
 // takes without inventing errors (measured: unbound with 1,000 and more in
 // flight drops what it could have answered).

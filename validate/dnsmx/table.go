@@ -198,6 +198,9 @@ func (t *Table) Resolve(ctx context.Context, domains <-chan string, each func(va
 // Stats returns the figures of the last call of Resolve, once it has returned.
 func (t *Table) Stats() Stats { return t.stats }
 
+// Asked is Resolver.Asked.
+func (t *Table) Asked() (queries, cached int64, resolvers []string) { return t.stats.asked() }
+
 // fromMemory answers domains without asking anyone.
 func (s *Stats) fromMemory(ctx context.Context, domains <-chan string, each func(validate.Answer), answer func(string) validate.Answer) error {
 	start := time.Now()

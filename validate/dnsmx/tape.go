@@ -281,6 +281,9 @@ func (t *Tape) Resolve(ctx context.Context, domains <-chan string, each func(val
 // Stats returns the figures of the last call of Resolve, once it has returned.
 func (t *Tape) Stats() Stats { return t.stats }
 
+// Asked is Resolver.Asked.
+func (t *Tape) Asked() (queries, cached int64, resolvers []string) { return t.stats.asked() }
+
 func (t *Tape) answer(domain string) validate.Answer {
 	look := func(q question) []reply {
 		r := t.replies[q]

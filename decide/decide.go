@@ -1,4 +1,6 @@
-package winnow
+// Package decide turns evidence into an action: it is the one place where that
+// happens. It reads no file, asks nobody and looks at no clock.
+package decide
 
 import (
 	"fmt"
@@ -27,21 +29,32 @@ import (
 // A person's unsubscribe or complaint, a dead mailbox and a dead domain are
 // suppressed under every policy.
 type Policy struct {
-	Kind  string // marketing (default), transactional, strict
-	Typos string // what to do with a likely typo of a domain: suppress (default), review, keep
+	Kind  PolicyKind // "": Marketing
+	Typos Action     // what to do with a likely typo of a domain; "": Suppress
 }
 
+// PolicyKind is one of the three policies.
+type PolicyKind string
+
+// The policies: of newsletters, of receipts and the like that people wait for, and
+// of who cannot afford a bounce.
+const (
+	Marketing     PolicyKind = "marketing"
+	Transactional PolicyKind = "transactional"
+	Strict        PolicyKind = "strict"
+)
+
 // Check returns an error when a field holds a word that Decide does not know.
-func (p *Policy) check() error {
+func (p *Policy) Check() error {
 	switch p.Kind {
-	case "", "marketing", "transactional", "strict":
+	case "", Marketing, Transactional, Strict:
 	default:
-		return fmt.Errorf("policy %q is not known: use marketing, transactional or strict", p.Kind)
+		return fmt.Errorf("policy %q is not known: use %s, %s or %s", p.Kind, Marketing, Transactional, Strict)
 	}
 	switch p.Typos {
-	case "", "suppress", "review", "keep":
+	case "", Suppress, Review, Keep:
 	default:
-		return fmt.Errorf("typos %q is not known: use suppress, review or keep", p.Typos)
+		return fmt.Errorf("typos %q is not known: use %s, %s or %s", p.Typos, Suppress, Review, Keep)
 	}
 	return nil
 }
@@ -70,10 +83,10 @@ type Decision struct {
 // The verdicts. Deliverable means: well-formed, the domain takes mail, nothing
 // in the evidence speaks against it. It never means that the mailbox exists.
 const (
-	deliverable   = "deliverable"
-	risky         = "risky"
-	undeliverable = "undeliverable"
-	unknown       = "unknown"
+	Deliverable   = "deliverable"
+	Risky         = "risky"
+	Undeliverable = "undeliverable"
+	Unknown       = "unknown"
 )
 
 // User is what the user's own lists and the exporting ESP's columns say of an address.
@@ -83,8 +96,8 @@ type User struct {
 	Source string
 }
 
-// Decide turns evidence into an action. It is the one place where that happens.
-// b is nil when nothing is known of earlier mail. A nil p is the default policy.
+// Decide turns evidence into an action. b is nil when nothing is known of earlier
+// mail. A nil p is the default policy.
 //
 // The first that holds wins: the user's own block, or the person's own wish
 // (unsubscribe, complaint); the user's allow list; syntax; a bounce of a dead
@@ -94,43 +107,68 @@ type User struct {
 // Neither an unknown answer of the DNS nor a sender-side bounce can lead to
 // Suppress, whatever b.Action says. Decide looks at no clock: a record whose
 // time has run out is the source's to leave out.
+//
+// What Decide cannot know it does not guess: under a policy that Policy.Check
+// refuses, and of an address that was not checked (r is nil), what would be kept
+// is for review, with the reason ReasonUnknownPolicy or ReasonNotChecked.
 func Decide(u User, r *validate.Result, b *bounceimport.Record, p *Policy) Decision {
 	var zero Policy
 	if p == nil {
 		p = &zero
 	}
+	if r == nil {
+		d := decide(u, &validate.Result{}, b, p)
+		return d.hold(u, ReasonNotChecked, "The address was not checked.")
+	}
+	if err := p.Check(); err != nil {
+		// What the mildest policy condemns, every policy does.
+		d := decide(u, r, b, &Policy{Kind: Transactional, Typos: Keep})
+		return d.hold(u, ReasonUnknownPolicy, asSentence(err.Error()))
+	}
+	return decide(u, r, b, p)
+}
+
+// hold leaves to a person what would be kept, unless the user's allow list keeps it.
+func (d Decision) hold(u User, reason, detail string) Decision {
+	if d.Action == Keep && !u.Allow {
+		d.Action, d.Reason, d.Detail = Review, reason, detail
+	}
+	return d
+}
+
+func decide(u User, r *validate.Result, b *bounceimport.Record, p *Policy) Decision {
 	cat := &noCategory
 	if b != nil {
 		cat = categoryOf(b.Category)
 	}
-
+	d := judge(r, b, cat, p)
 	wish := b != nil && cat.Wish && b.Action == bounceimport.SuppressNow && b.Held == ""
-	if u.Block != "" || wish {
-		d := judge(r, b, cat, p)
-		d.Action = Suppress
-		if u.Block != "" {
-			d.Reason, d.Detail = u.Block, userDetail[u.Block]
-			if d.Detail == "" {
-				d.Detail = "Your own list says never to mail this address."
-			}
-			d.Evidence = append([]validate.Evidence{{What: u.Block, From: u.Source}}, d.Evidence...)
-			if u.Block == ReasonUserBounced {
-				d.Verdict = undeliverable
-			}
-		} else {
-			d.Reason, d.Detail = cat.reason, sentence(cat, b)
+	switch {
+	case u.Block != "":
+		d.Action, d.Reason, d.Detail = Suppress, u.Block, BlockDetail(u.Block)
+		d.Evidence = append([]validate.Evidence{{What: u.Block, From: u.Source}}, d.Evidence...)
+		if u.Block == ReasonUserBounced {
+			d.Verdict = Undeliverable
 		}
 		d.Suggestion = "" // a wish is not repaired
-		return d
-	}
-	d := judge(r, b, cat, p)
-	if u.Allow && d.Reason != ReasonOK {
+	case wish:
+		d.Action, d.Reason, d.Detail = Suppress, cat.reason, sentence(cat, b)
+		d.Suggestion = ""
+	case u.Allow && d.Reason != ReasonOK:
 		d.Flags = append(d.Flags, d.Reason)
 		d.Action, d.Reason = Keep, ReasonUserAllowed
 		d.Detail = "Your allow list keeps it. Otherwise: " + lowerFirst(d.Detail)
 		d.Evidence = append([]validate.Evidence{{What: ReasonUserAllowed, From: u.Source}}, d.Evidence...)
 	}
 	return d
+}
+
+// BlockDetail says for a person what a block of the user means.
+func BlockDetail(block string) string {
+	if detail := userDetail[block]; detail != "" {
+		return detail
+	}
+	return "Your own list says never to mail this address."
 }
 
 var userDetail = map[string]string{
@@ -141,119 +179,142 @@ var userDetail = map[string]string{
 	ReasonUserBlocked:      "Your list says that this address must not be mailed.",
 }
 
-// addressItself is where evidence comes from that needs nothing but the address.
-const addressItself = "the address"
+// AddressItself is where evidence comes from that needs nothing but the address.
+const AddressItself = "the address"
 
 // judge is Decide without the user's own lists.
 func judge(r *validate.Result, b *bounceimport.Record, cat *category, p *Policy) Decision {
 	if r.Syntax != nil {
 		return Decision{
-			Action: Suppress, Verdict: undeliverable, Reason: r.Syntax.Code, Detail: asSentence(r.Syntax.Detail), Suggestion: r.Suggestion, Flags: r.Notes,
-			Evidence: []validate.Evidence{{What: r.Syntax.Code + " at octet " + strconv.Itoa(r.Syntax.Pos), From: addressItself}},
+			Action: Suppress, Verdict: Undeliverable, Reason: r.Syntax.Code, Detail: asSentence(r.Syntax.Detail), Suggestion: r.Suggestion, Flags: r.Notes,
+			Evidence: []validate.Evidence{{What: r.Syntax.Code + " at octet " + strconv.Itoa(r.Syntax.Pos), From: AddressItself}},
 		}
 	}
 	d := Decision{Flags: flags(r, b, cat)}
-	dom, ans := &r.Domain, &r.Answer
-	if dom.Typo != "" {
-		d.Suggestion = r.Address.Local + "@" + dom.Typo
+	if r.Domain.Typo != "" {
+		d.Suggestion = r.Address.Local + "@" + r.Domain.Typo
 	}
-	// The evidence that decides stands first; the rest is told too.
-	set := func(a Action, verdict, reason, detail string) Decision {
-		d.Action, d.Verdict, d.Reason, d.Detail = a, verdict, reason, detail
-		bounce, dns := bounceEvidence(b), dnsEvidence(ans)
-		switch {
-		case b != nil && (reason == cat.reason || reason == ReasonBounceHeld):
-			d.Evidence = append(bounce, dns...)
-		case reason == ans.Reason:
-			d.Evidence = append(dns, bounce...)
-		case a != Keep: // nothing is condemned without evidence
-			own := validate.Evidence{What: reason, From: addressItself}
-			if reason == ReasonDisposable || reason == ReasonDisposableSuspected {
-				own.From = dom.Source
-			}
-			d.Evidence = append(append([]validate.Evidence{own}, bounce...), dns...)
-		default:
-			d.Evidence = append(bounce, dns...)
-		}
-		return d
+	c := condemned(r, b, cat, p)
+	if c.action == "" {
+		c = doubted(r, b, cat, p)
 	}
-	strict, transactional := p.Kind == "strict", p.Kind == "transactional"
+	d.Action, d.Verdict, d.Reason, d.Detail = c.action, c.verdict, c.reason, c.detail
+	d.Evidence = evidence(r, b, cat, &c)
+	return d
+}
 
+// finding is what judge comes to; without an action nothing was found.
+type finding struct {
+	action                  Action
+	verdict, reason, detail string
+}
+
+// condemned looks for what speaks against mailing the address.
+func condemned(r *validate.Result, b *bounceimport.Record, cat *category, p *Policy) finding {
+	dom, ans := &r.Domain, &r.Answer
 	// A bounce of a dead recipient. What has to be counted cannot condemn at once:
 	// a source that says so is not believed.
-	mayCondemn := b != nil && b.Held == "" && (b.Action == bounceimport.SuppressNow || b.Action == bounceimport.Count)
-	if mayCondemn && b.Action == bounceimport.SuppressNow && cat.Action == bounceimport.SuppressNow {
-		return set(Suppress, undeliverable, cat.reason, sentence(cat, b))
+	if believed(b, bounceimport.SuppressNow) && cat.Action == bounceimport.SuppressNow {
+		return finding{Suppress, Undeliverable, cat.reason, sentence(cat, b)}
 	}
 	// A domain to which no mail can go, by its name (RFC 6761) or proved by the DNS.
 	if dom.Code != "" {
-		return set(Suppress, undeliverable, dom.Code, asSentence(dom.Detail))
+		return finding{Suppress, Undeliverable, dom.Code, asSentence(dom.Detail)}
 	}
 	if ans.Verdict == validate.DoesNotAccept {
-		return set(Suppress, undeliverable, ans.Reason, dnsDetail(ans))
+		return finding{Suppress, Undeliverable, ans.Reason, dnsDetail(ans)}
 	}
-	if dom.Typo != "" && p.Typos != "keep" {
+	if dom.Typo != "" && p.Typos != Keep {
 		a := Suppress
-		if p.Typos == "review" {
+		if p.Typos == Review {
 			a = Review
 		}
-		return set(a, risky, ReasonDomainTypo, dom.Name+" is probably a typing error for "+dom.Typo+".")
+		return finding{a, Risky, ReasonDomainTypo, dom.Name + " is probably a typing error for " + dom.Typo + "."}
 	}
-	if !transactional {
+	if p.Kind != Transactional {
 		switch {
 		case dom.Disposable == validate.Confirmed:
-			return set(Suppress, risky, ReasonDisposable, dom.Name+" hands out throw-away mailboxes.")
+			return finding{Suppress, Risky, ReasonDisposable, dom.Name + " hands out throw-away mailboxes."}
 		case dom.Disposable == validate.Listed:
 			a := Review
-			if strict {
+			if p.Kind == Strict {
 				a = Suppress
 			}
-			return set(a, risky, ReasonDisposableSuspected, dom.Name+" may hand out throw-away mailboxes, or be an ordinary domain: "+dom.Source+".")
+			return finding{a, Risky, ReasonDisposableSuspected, dom.Name + " may hand out throw-away mailboxes, or be an ordinary domain: " + dom.Source + "."}
 		}
 	}
 	if r.Role == validate.System || r.Role == validate.NoReply {
 		a := Suppress
-		if transactional {
+		if p.Kind == Transactional {
 			a = Review
 		}
 		if r.Role == validate.System {
-			return set(a, risky, ReasonRoleSystem, "A mailbox for running a system, not a person's; mail to it draws complaints.")
+			return finding{a, Risky, ReasonRoleSystem, "A mailbox for running a system, not a person's; mail to it draws complaints."}
 		}
-		return set(a, risky, ReasonRoleNoReply, "A mailbox that nobody reads.")
+		return finding{a, Risky, ReasonRoleNoReply, "A mailbox that nobody reads."}
 	}
 	// Counted soft bounces: suppressed for a time.
-	if mayCondemn && b.Action == bounceimport.Count && cat.condemns() {
-		return set(Suppress, risky, cat.reason, sentence(cat, b))
+	if believed(b, bounceimport.Count) && cat.condemns() {
+		return finding{Suppress, Risky, cat.reason, sentence(cat, b)}
 	}
-	// What a person should look at.
+	return finding{}
+}
+
+// believed reports whether a record asks for an action and nothing speaks against it.
+func believed(b *bounceimport.Record, a bounceimport.Action) bool {
+	return b != nil && b.Held == "" && b.Action == a
+}
+
+// doubted looks for what a person should look at, and else keeps the address.
+func doubted(r *validate.Result, b *bounceimport.Record, cat *category, p *Policy) finding {
+	dom, ans := &r.Domain, &r.Answer
 	if b != nil && b.Held != "" && cat.condemns() {
-		return set(Review, unknown, ReasonBounceHeld, asSentence("It bounced, but the bounce is not believed: "+b.Held))
+		return finding{Review, Unknown, ReasonBounceHeld, asSentence("It bounced, but the bounce is not believed: " + b.Held)}
 	}
-	if !transactional {
+	if p.Kind != Transactional {
 		if r.Risky != "" {
-			return set(Review, risky, r.Risky, "The local part breaks a rule of its provider"+of(dom.Provider)+", so the mailbox can hardly exist.")
+			return finding{Review, Risky, r.Risky, "The local part breaks a rule of its provider" + of(dom.Provider) + ", so the mailbox can hardly exist."}
 		}
 		if r.Exotic != "" {
-			return set(Review, risky, r.Exotic, "A legal form of address that most sending services refuse.")
+			return finding{Review, Risky, r.Exotic, "A legal form of address that most sending services refuse."}
 		}
 	}
-	if strict && r.Role == validate.Shared {
-		return set(Review, risky, ReasonRoleShared, "A mailbox that several people read.")
+	if p.Kind == Strict && r.Role == validate.Shared {
+		return finding{Review, Risky, ReasonRoleShared, "A mailbox that several people read."}
 	}
 	switch ans.Verdict {
 	case validate.Unknown:
 		a := Keep
-		if strict {
+		if p.Kind == Strict {
 			a = Review
 		}
-		return set(a, unknown, ans.Reason, dnsDetail(ans))
+		return finding{a, Unknown, ans.Reason, dnsDetail(ans)}
 	case validate.NotAsked:
-		return set(Keep, unknown, ReasonDNSNotAsked, "Nothing speaks against it; the DNS was not asked.")
+		return finding{Keep, Unknown, ReasonDNSNotAsked, "Nothing speaks against it; the DNS was not asked."}
 	}
 	if r.Risky != "" || r.Exotic != "" || dom.Disposable != validate.NotDisposable || dom.Typo != "" {
-		return set(Keep, risky, ReasonOK, "Kept as the policy says; see the flags.")
+		return finding{Keep, Risky, ReasonOK, "Kept as the policy says; see the flags."}
 	}
-	return set(Keep, deliverable, ReasonOK, "Well-formed, its domain takes mail, nothing speaks against it.")
+	return finding{Keep, Deliverable, ReasonOK, "Well-formed, its domain takes mail, nothing speaks against it."}
+}
+
+// evidence is what a finding rests on. What decides stands first; the rest is
+// told too. Nothing is condemned without evidence.
+func evidence(r *validate.Result, b *bounceimport.Record, cat *category, c *finding) []validate.Evidence {
+	bounce, dns := bounceEvidence(b), dnsEvidence(&r.Answer)
+	switch {
+	case b != nil && (c.reason == cat.reason || c.reason == ReasonBounceHeld):
+		return append(bounce, dns...)
+	case c.reason == r.Answer.Reason:
+		return append(dns, bounce...)
+	case c.action != Keep:
+		own := validate.Evidence{What: c.reason, From: AddressItself}
+		if c.reason == ReasonDisposable || c.reason == ReasonDisposableSuspected {
+			own.From = r.Domain.Source
+		}
+		return append(append([]validate.Evidence{own}, bounce...), dns...)
+	}
+	return append(bounce, dns...)
 }
 
 // flags lists what informs and does not decide.

@@ -1,6 +1,7 @@
-package winnow
+package decide
 
 import (
+	"strings"
 	"sync"
 
 	"github.com/winnow-email/winnow/bounceimport"
@@ -37,7 +38,22 @@ const (
 	ReasonBounceHeld          = "bounce_held" // an incident speaks against the bounce
 	ReasonDNSNotAsked         = "dns_not_asked"
 	ReasonDNSNoAnswer         = "dns_no_answer" // the resolver as a whole was unusable
+
+	// Of Decide alone: a run checks every address, and refuses such a policy.
+	ReasonNotChecked    = "not_checked"
+	ReasonUnknownPolicy = "unknown_policy"
 )
+
+// IsWish reports whether a reason is an order of the user or of the person: no
+// mail, whatever else is known.
+func IsWish(reason string) bool {
+	switch reason {
+	case ReasonUserSuppressed, ReasonUserUnsubscribed, ReasonUserComplained, ReasonUserBlocked:
+		return true
+	}
+	name, bounce := strings.CutPrefix(reason, "bounce_")
+	return bounce && categoryOf(name).Wish
+}
 
 // category is a category of the taxonomy with the reason that Decide gives for it.
 // Only its Action is asked what it may do, whatever action a source of evidence

@@ -1,6 +1,10 @@
-package winnow
+package keyset
 
 import (
+	"bytes"
+	"os"
+	"strconv"
+	"strings"
 	"sync"
 	"unsafe"
 )
@@ -56,7 +60,23 @@ func uint64Bytes(h []uint64) []byte {
 	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(h))), len(h)*8)
 }
 
-// stringOf returns b as a string without copying it. b must not change while
-// the string is in use: the strings of a chunk live as long as its records are
-// being judged, and what is kept longer is cloned.
-func stringOf(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
+// MachineMemory returns how many bytes of memory this process may have: that of
+// the machine, or of the container.
+func MachineMemory() int64 {
+	mem := int64(4) << 30 // where it cannot be told
+	if b, err := os.ReadFile("/proc/meminfo"); err == nil {
+		if f := strings.Fields(string(b)); len(f) > 1 && f[0] == "MemTotal:" {
+			if kb, err := strconv.ParseInt(f[1], 10, 64); err == nil {
+				mem = kb << 10
+			}
+		}
+	}
+	for _, name := range []string{"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"} {
+		if b, err := os.ReadFile(name); err == nil {
+			if n, err := strconv.ParseInt(string(bytes.TrimSpace(b)), 10, 64); err == nil && n > 0 && n < mem {
+				mem = n
+			}
+		}
+	}
+	return mem
+}

@@ -1,6 +1,6 @@
 //go:build !unix
 
-package winnow
+package keyset
 
 func mapMemory(n int) []byte { return make([]byte, n) }
 

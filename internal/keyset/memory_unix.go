@@ -1,6 +1,6 @@
 //go:build unix
 
-package winnow
+package keyset
 
 import "syscall"
 

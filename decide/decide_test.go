@@ -1,4 +1,4 @@
-package winnow
+package decide
 
 import (
 	"bufio"
@@ -26,6 +26,8 @@ var (
 		recipient_rate greylisted delayed auto_reply delivered not_spam`)
 )
 
+var march = time.Date(2026, 3, 12, 9, 0, 0, 0, time.UTC)
+
 func allCategories() []string { return slices.Concat(atOnce, counted, never) }
 
 func TestCategories(t *testing.T) {
@@ -50,8 +52,8 @@ func TestIgnoranceNeverSuppresses(t *testing.T) {
 		for _, cat := range append(allCategories(), "", "a_category_of_next_year") {
 			for _, action := range actions {
 				for _, held := range []string{"", "an outage"} {
-					for _, kind := range []string{"", "marketing", "transactional", "strict"} {
-						for _, typos := range []string{"", "suppress", "review", "keep"} {
+					for _, kind := range []PolicyKind{"", Marketing, Transactional, Strict} {
+						for _, typos := range []Action{"", Suppress, Review, Keep} {
 							r := validate.Result{Address: validate.Address{Local: "a", Domain: "firm.org"}, Answer: validate.Answer{Domain: "firm.org", Verdict: verdict, Reason: "dns_reason"}}
 							b := bounceimport.Record{Category: cat, Action: action, Held: held, Events: 9, Last: march}
 							d := Decide(User{}, &r, &b, &Policy{Kind: kind, Typos: typos})
@@ -80,7 +82,7 @@ func TestIgnoranceNeverSuppresses(t *testing.T) {
 
 // The table of the taxonomy that the rules are made from agrees.
 func TestTaxonomy(t *testing.T) {
-	f, err := os.Open("../shared/data/bounces/taxonomy.tsv")
+	f, err := os.Open("../../shared/data/bounces/taxonomy.tsv")
 	if err != nil {
 		t.Skip("skipped: no shared data")
 	}
@@ -126,36 +128,36 @@ func TestDecide(t *testing.T) {
 		reason string
 		verd   string
 	}{
-		{"nothing", User{}, v{Answer: accepts}, nil, nil, Keep, "ok", deliverable},
-		{"not asked", User{}, v{}, nil, nil, Keep, "dns_not_asked", unknown},
-		{"unknown", User{}, v{Answer: lost}, nil, nil, Keep, "dns_servfail", unknown},
-		{"unknown, strict", User{}, v{Answer: lost}, nil, &Policy{Kind: "strict"}, Review, "dns_servfail", unknown},
+		{"nothing", User{}, v{Answer: accepts}, nil, nil, Keep, "ok", Deliverable},
+		{"not asked", User{}, v{}, nil, nil, Keep, "dns_not_asked", Unknown},
+		{"unknown", User{}, v{Answer: lost}, nil, nil, Keep, "dns_servfail", Unknown},
+		{"unknown, strict", User{}, v{Answer: lost}, nil, &Policy{Kind: "strict"}, Review, "dns_servfail", Unknown},
 		// Each line holds all that comes after it in the order of precedence.
-		{"block", User{Block: ReasonUserUnsubscribed, Allow: true}, v{Syntax: badSyntax, Answer: dead}, gone, nil, Suppress, "user_unsubscribed", undeliverable},
-		{"block of a good address", User{Block: ReasonUserSuppressed}, v{Answer: accepts}, nil, nil, Suppress, "user_suppressed", deliverable},
-		{"complaint", User{Allow: true}, v{Answer: dead, Domain: typo}, angry, nil, Suppress, "bounce_complaint", undeliverable},
-		{"allow", User{Allow: true}, v{Syntax: badSyntax, Answer: dead}, gone, nil, Keep, "user_allowed", undeliverable},
-		{"allow of a good address", User{Allow: true}, v{Answer: accepts}, nil, nil, Keep, "ok", deliverable},
-		{"syntax", User{}, v{Syntax: badSyntax, Answer: dead}, gone, nil, Suppress, "syntax_no_at", undeliverable},
-		{"bounce", User{}, v{Answer: dead, Domain: typo, Role: validate.System}, gone, nil, Suppress, "bounce_user_unknown", undeliverable},
-		{"dead domain", User{}, v{Answer: dead, Domain: typo, Role: validate.System}, full, nil, Suppress, "domain_null_mx", undeliverable},
-		{"reserved domain", User{}, v{Domain: validate.Domain{Code: "domain_special_use", Detail: "Reserved.", Typo: "x.org"}}, full, nil, Suppress, "domain_special_use", undeliverable},
-		{"typo", User{}, v{Answer: accepts, Domain: typo, Role: validate.System}, full, nil, Suppress, "domain_typo", risky},
-		{"typo, review", User{}, v{Answer: accepts, Domain: typo}, nil, &Policy{Typos: "review"}, Review, "domain_typo", risky},
-		{"typo, keep", User{}, v{Answer: accepts, Domain: typo}, nil, &Policy{Typos: "keep"}, Keep, "ok", risky},
-		{"disposable", User{}, v{Answer: accepts, Domain: throwaway, Role: validate.System}, full, nil, Suppress, "disposable_domain", risky},
-		{"disposable, transactional", User{}, v{Answer: accepts, Domain: throwaway}, nil, &Policy{Kind: "transactional"}, Keep, "ok", risky},
-		{"on one list", User{}, v{Answer: accepts, Domain: maybe}, nil, nil, Review, "disposable_suspected", risky},
-		{"on one list, strict", User{}, v{Answer: accepts, Domain: maybe}, nil, &Policy{Kind: "strict"}, Suppress, "disposable_suspected", risky},
-		{"system", User{}, v{Answer: lost, Role: validate.System}, full, nil, Suppress, "role_system", risky},
-		{"no-reply", User{}, v{Answer: lost, Role: validate.NoReply}, nil, nil, Suppress, "role_no_reply", risky},
-		{"system, transactional", User{}, v{Answer: accepts, Role: validate.System}, nil, &Policy{Kind: "transactional"}, Review, "role_system", risky},
-		{"soft", User{}, v{Answer: lost, Risky: "gmail_length"}, full, nil, Suppress, "bounce_mailbox_full", risky},
-		{"provider rule", User{}, v{Answer: accepts, Risky: "gmail_length"}, nil, nil, Review, "gmail_length", risky},
-		{"exotic", User{}, v{Answer: accepts, Exotic: "quoted_local_part"}, nil, nil, Review, "quoted_local_part", risky},
-		{"exotic, transactional", User{}, v{Answer: accepts, Exotic: "quoted_local_part"}, nil, &Policy{Kind: "transactional"}, Keep, "ok", risky},
-		{"shared", User{}, v{Answer: accepts, Role: validate.Shared}, nil, nil, Keep, "ok", deliverable},
-		{"shared, strict", User{}, v{Answer: accepts, Role: validate.Shared}, nil, &Policy{Kind: "strict"}, Review, "role_shared", risky},
+		{"block", User{Block: ReasonUserUnsubscribed, Allow: true}, v{Syntax: badSyntax, Answer: dead}, gone, nil, Suppress, "user_unsubscribed", Undeliverable},
+		{"block of a good address", User{Block: ReasonUserSuppressed}, v{Answer: accepts}, nil, nil, Suppress, "user_suppressed", Deliverable},
+		{"complaint", User{Allow: true}, v{Answer: dead, Domain: typo}, angry, nil, Suppress, "bounce_complaint", Undeliverable},
+		{"allow", User{Allow: true}, v{Syntax: badSyntax, Answer: dead}, gone, nil, Keep, "user_allowed", Undeliverable},
+		{"allow of a good address", User{Allow: true}, v{Answer: accepts}, nil, nil, Keep, "ok", Deliverable},
+		{"syntax", User{}, v{Syntax: badSyntax, Answer: dead}, gone, nil, Suppress, "syntax_no_at", Undeliverable},
+		{"bounce", User{}, v{Answer: dead, Domain: typo, Role: validate.System}, gone, nil, Suppress, "bounce_user_unknown", Undeliverable},
+		{"dead domain", User{}, v{Answer: dead, Domain: typo, Role: validate.System}, full, nil, Suppress, "domain_null_mx", Undeliverable},
+		{"reserved domain", User{}, v{Domain: validate.Domain{Code: "domain_special_use", Detail: "Reserved.", Typo: "x.org"}}, full, nil, Suppress, "domain_special_use", Undeliverable},
+		{"typo", User{}, v{Answer: accepts, Domain: typo, Role: validate.System}, full, nil, Suppress, "domain_typo", Risky},
+		{"typo, review", User{}, v{Answer: accepts, Domain: typo}, nil, &Policy{Typos: "review"}, Review, "domain_typo", Risky},
+		{"typo, keep", User{}, v{Answer: accepts, Domain: typo}, nil, &Policy{Typos: "keep"}, Keep, "ok", Risky},
+		{"disposable", User{}, v{Answer: accepts, Domain: throwaway, Role: validate.System}, full, nil, Suppress, "disposable_domain", Risky},
+		{"disposable, transactional", User{}, v{Answer: accepts, Domain: throwaway}, nil, &Policy{Kind: "transactional"}, Keep, "ok", Risky},
+		{"on one list", User{}, v{Answer: accepts, Domain: maybe}, nil, nil, Review, "disposable_suspected", Risky},
+		{"on one list, strict", User{}, v{Answer: accepts, Domain: maybe}, nil, &Policy{Kind: "strict"}, Suppress, "disposable_suspected", Risky},
+		{"system", User{}, v{Answer: lost, Role: validate.System}, full, nil, Suppress, "role_system", Risky},
+		{"no-reply", User{}, v{Answer: lost, Role: validate.NoReply}, nil, nil, Suppress, "role_no_reply", Risky},
+		{"system, transactional", User{}, v{Answer: accepts, Role: validate.System}, nil, &Policy{Kind: "transactional"}, Review, "role_system", Risky},
+		{"soft", User{}, v{Answer: lost, Risky: "gmail_length"}, full, nil, Suppress, "bounce_mailbox_full", Risky},
+		{"provider rule", User{}, v{Answer: accepts, Risky: "gmail_length"}, nil, nil, Review, "gmail_length", Risky},
+		{"exotic", User{}, v{Answer: accepts, Exotic: "quoted_local_part"}, nil, nil, Review, "quoted_local_part", Risky},
+		{"exotic, transactional", User{}, v{Answer: accepts, Exotic: "quoted_local_part"}, nil, &Policy{Kind: "transactional"}, Keep, "ok", Risky},
+		{"shared", User{}, v{Answer: accepts, Role: validate.Shared}, nil, nil, Keep, "ok", Deliverable},
+		{"shared, strict", User{}, v{Answer: accepts, Role: validate.Shared}, nil, &Policy{Kind: "strict"}, Review, "role_shared", Risky},
 	} {
 		c.r.Address = validate.Address{Local: "x", Domain: "firm.org"}
 		d := Decide(c.u, &c.r, c.b, c.p)
@@ -205,7 +207,7 @@ func TestReasonsAreFrozen(t *testing.T) {
 	}
 	slices.Sort(codes)
 	got := strings.Join(codes, "\n") + "\n"
-	const golden = "testdata/reasons.golden"
+	const golden = "../testdata/reasons.golden"
 	if os.Getenv("UPDATE_GOLDEN") != "" {
 		if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
 			t.Fatal(err)
@@ -220,5 +222,35 @@ func TestReasonsAreFrozen(t *testing.T) {
 	}
 	if len(slices.Compact(codes)) != len(strings.Fields(got)) {
 		t.Error("two constants have one code")
+	}
+}
+
+// What is not known is neither kept nor taken for something else.
+func TestDecideKnowsNothing(t *testing.T) {
+	good := &validate.Result{Address: validate.Address{Local: "x", Domain: "firm.org"}, Answer: validate.Answer{Domain: "firm.org", Verdict: validate.Accepts, Reason: "mx_ok"}}
+	gone := &bounceimport.Record{Category: "user_unknown", Action: bounceimport.SuppressNow}
+	typo := &validate.Result{Domain: validate.Domain{Name: "gmial.com", Typo: "gmail.com"}, Answer: good.Answer}
+	for _, c := range []struct {
+		what   string
+		u      User
+		r      *validate.Result
+		b      *bounceimport.Record
+		p      *Policy
+		action Action
+		reason string
+	}{
+		{"nothing at all", User{}, nil, nil, nil, Review, ReasonNotChecked},
+		{"nothing but a block", User{Block: ReasonUserSuppressed}, nil, nil, nil, Suppress, ReasonUserSuppressed},
+		{"nothing but a dead mailbox", User{}, nil, gone, nil, Suppress, "bounce_user_unknown"},
+		{"nothing but the allow list", User{Allow: true}, nil, nil, nil, Keep, ReasonUserAllowed},
+		{"an unknown policy", User{}, good, nil, &Policy{Kind: "nice"}, Review, ReasonUnknownPolicy},
+		{"an unknown word for typos", User{}, good, nil, &Policy{Typos: "fix"}, Review, ReasonUnknownPolicy},
+		{"an unknown policy and a block", User{Block: ReasonUserSuppressed}, good, nil, &Policy{Kind: "Strict"}, Suppress, ReasonUserSuppressed},
+		{"an unknown policy and a dead mailbox", User{}, good, gone, &Policy{Kind: "Strict"}, Suppress, "bounce_user_unknown"},
+		{"an unknown word for a typo", User{}, typo, nil, &Policy{Typos: "fix"}, Review, ReasonUnknownPolicy},
+	} {
+		if d := Decide(c.u, c.r, c.b, c.p); d.Action != c.action || d.Reason != c.reason || d.Detail == "" || d.Verdict == "" {
+			t.Errorf("%s: %+v", c.what, d)
+		}
 	}
 }

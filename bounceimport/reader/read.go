@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/winnow-email/winnow/bounceimport"
+	"github.com/winnow-email/winnow/internal/files"
 )
 
 // ReadPath reads a file, a directory with everything below it (a maildir, a
@@ -67,9 +68,9 @@ func isMaildir(dir string) bool {
 }
 
 func readFile(ctx context.Context, path string, opt Options, yield func(*bounceimport.Event) error) (Account, error) {
-	f, err := os.Open(path)
+	f, err := files.Open(ctx, path)
 	if err != nil {
-		return Account{Name: path}, plainPathError(err)
+		return Account{Name: path}, err
 	}
 	defer f.Close()
 	return Read(ctx, f, path, opt, yield)

@@ -16,6 +16,7 @@ import (
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
+	"github.com/winnow-email/winnow/internal/files"
 )
 
 // A compressed input may not grow by more than maxRatio once ratioFrom bytes
@@ -113,26 +114,25 @@ func openSource(name string, opt Options) (*source, error) {
 			s.file = f
 		}
 	} else {
-		f, err := os.Open(name)
+		ctx, cancel := opt.waiting()
+		defer cancel()
+		in, err := files.Open(ctx, name)
 		if err != nil {
 			return nil, openError(name, err)
 		}
-		info, err := f.Stat()
-		switch {
-		case err != nil:
-			f.Close()
-			return nil, openError(name, err)
-		case info.IsDir():
-			f.Close()
-			return nil, &Error{Name: name, What: "is a directory", Next: "name a file in it"}
-		case !info.Mode().IsRegular(): // a pipe, /dev/stdin, <(command)
-			s.file, err = spool(name, f, opt)
-			f.Close() // only read
+		if f, ok := in.(*os.File); ok {
+			info, err := f.Stat()
+			if err != nil {
+				f.Close()
+				return nil, openError(name, err)
+			}
+			s.file = &file{File: f, info: info}
+		} else { // a pipe, /dev/stdin, <(command)
+			s.file, err = spool(name, in, opt)
+			in.Close() // only read
 			if err != nil {
 				return nil, readError(name, err)
 			}
-		default:
-			s.file = &file{File: f, info: info}
 		}
 	}
 	s.file.uses = 1
@@ -317,19 +317,25 @@ func (u *unpacked) Close() error {
 	return u.close.Close()
 }
 
+// waiting returns a context that ends with opt.Done, for what may wait for a stranger.
+func (opt Options) waiting() (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(context.Background())
+	go func() {
+		select {
+		case <-opt.Done:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, cancel
+}
+
 func openError(path string, err error) error {
-	var pe *fs.PathError
-	if errors.As(err, &pe) {
-		err = pe.Err
+	var ie *files.InputError
+	if errors.As(err, &ie) {
+		return &Error{Name: ie.Path, What: ie.What, Next: ie.Next, Err: ie.Err}
 	}
-	e := &Error{Name: path, What: err.Error(), Err: err}
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		e.Next = "check the path"
-	case errors.Is(err, fs.ErrPermission):
-		e.Next = "check who may read it (ls -l)"
-	}
-	return e
+	return readError(path, err)
 }
 
 func readError(name string, err error) error {

@@ -63,7 +63,7 @@ The exit code is 0 whatever the verdicts, 75 when the DNS could not be used.`,
 			if noDNS {
 				return c.run(cmd.Context(), e, args)
 			}
-			resolver, done, err := dns.resolver()
+			resolver, done, err := dns.resolver(cmd.Context())
 			if err != nil {
 				return err
 			}

@@ -242,7 +242,7 @@ func (e *env) cleanLists(ctx context.Context, o *cleanOptions, lists []string, l
 	}
 	finishDNS := func() error { return nil }
 	if !o.noDNS {
-		if job.Resolver, finishDNS, err = o.dns.resolver(); err != nil {
+		if job.Resolver, finishDNS, err = o.dns.resolver(ctx, append(o.reads(), lists...)...); err != nil {
 			return nil, err
 		}
 		finishDNS = sync.OnceValue(finishDNS)

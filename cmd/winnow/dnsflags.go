@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -81,8 +82,9 @@ func defaultCache() string {
 }
 
 // resolver returns what answers for the DNS, and a function to be called when
-// all is asked, which says whether what was to be written is written.
-func (o *dnsOptions) resolver() (validate.Resolver, func() error, error) {
+// all is asked, which says whether what was to be written is written. A recording
+// never takes the place of one of the inputs.
+func (o *dnsOptions) resolver(ctx context.Context, inputs ...string) (validate.Resolver, func() error, error) {
 	none := func() error { return nil }
 	switch {
 	case o.replay != "" && o.table != "":
@@ -94,7 +96,7 @@ func (o *dnsOptions) resolver() (validate.Resolver, func() error, error) {
 	case o.persistent && (o.replay != "" || o.table != "" || o.record != "" || o.cache == ""):
 		return nil, nil, &usageError{err: errors.New("--suppress-persistent needs the cache, which knows the earlier days: not with --dns-record, --dns-replay, --domains or --dns-cache off")}
 	case o.replay != "":
-		f, err := os.Open(o.replay)
+		f, err := files.Open(ctx, o.replay)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -102,7 +104,7 @@ func (o *dnsOptions) resolver() (validate.Resolver, func() error, error) {
 		t, err := dnsmx.OpenTape(f, o.replay)
 		return t, none, err
 	case o.table != "":
-		f, err := os.Open(o.table)
+		f, err := files.Open(ctx, o.table)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -118,7 +120,7 @@ func (o *dnsOptions) resolver() (validate.Resolver, func() error, error) {
 	if o.record == "" {
 		return r, none, nil
 	}
-	w, err := files.Create(o.record, "# winnow DNS recording")
+	w, err := files.Create(o.record, "# winnow DNS recording", inputs...)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -7,15 +7,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
+	"regexp"
 	"strings"
 	"sync"
 	"time"
-	"unicode"
 
 	"github.com/spf13/cobra"
 
 	"github.com/winnow-email/winnow/internal/csvrows"
+	"github.com/winnow-email/winnow/internal/files"
 	"github.com/winnow-email/winnow/internal/shown"
 	"github.com/winnow-email/winnow/validate"
 	"github.com/winnow-email/winnow/validate/dnsmx"
@@ -31,8 +31,9 @@ func newDomainsCmd(e *env) *cobra.Command {
 		Long: `Reads domains, one a line, from FILE or standard input, or with --column from
 a column of a CSV file, and prints a verdict for each, in the order of the
 input and once only. An address is taken for its domain; the local part goes
-nowhere. In a column that holds addresses, a cell without "@" is not a domain,
-and nobody is asked for it.
+nowhere. In a column that holds addresses, and in a file of which most lines are
+addresses, what has no "@" is not a domain: nobody is asked for it. What is
+neither a domain nor an address is not printed either, but its line.
 
 The table goes into 'winnow clean --domains FILE', so that the DNS can be asked
 once, and on another machine than the one that holds the list.
@@ -147,7 +148,7 @@ failed, so that the next run asks for them anew, and says how many they were.`,
 
 // runDomains prints the verdicts of the domains of a file.
 func runDomains(ctx context.Context, e *env, o *dnsOptions, path, column string, asJSON bool) error {
-	r, done, err := o.resolver()
+	r, done, err := o.resolver(ctx, path)
 	if err != nil {
 		return err
 	}
@@ -210,7 +211,11 @@ func runDomains(ctx context.Context, e *env, o *dnsOptions, path, column string,
 		e.note("%d of the lines were addresses; their domains were taken", in.addresses)
 	}
 	if in.skipped > 0 {
-		e.note("%d cells hold no address in a column of addresses; nobody was asked for them", in.skipped)
+		what := "lines hold no address in a list"
+		if column != "" {
+			what = "cells hold no address in a column"
+		}
+		e.note("%d %s of addresses; nobody was asked for them", in.skipped, what)
 	}
 	e.noteDNS(r)
 	return dnsError(rerr)
@@ -231,51 +236,75 @@ type domainList struct {
 	names     []string
 	index     map[string]int
 	bad       map[string]string // what is not a domain, and why
-	addresses int
-	skipped   int // cells of a column of addresses that hold none
+	bare      []bool            // of names: it stood there without an at sign only
+	addresses int               // how many entries were addresses …
+	others    int               // … and how many were not
+	skipped   int               // of the others: nobody is asked for them
 }
 
 func newDomainList(names []string) *domainList {
 	l := &domainList{index: map[string]int{}, bad: map[string]string{}}
-	for _, n := range names {
-		l.add(n)
+	for i, n := range names {
+		l.add(n, fmt.Sprintf("(argument %d)", i+1))
 	}
 	return l
 }
 
-// add takes in a domain as a person would write it, or an address.
-func (l *domainList) add(s string) {
+// atSign is what stands between a local part and a domain, also where it was encoded
+// or written by a person who hides it from programs.
+var atSign = regexp.MustCompile(`(?i)@|\x{ff20}|\x{fe6b}|%40|=40|\\u0040|&#0*64;?|&#x0*40;?|&commat;|[([{<] ?at ?[)\]}>]|\sat\s`)
+
+// domainEnd is where the domain of an address ends.
+var domainEnd = regexp.MustCompile("[\\s>,;\"'()<|?/]")
+
+// plainDomain is a name in which nothing can stand for an at sign.
+var plainDomain = regexp.MustCompile(`^[A-Za-z0-9.-]+$`)
+
+// cutAddress returns the domain of an address, and whether s is one: what stands
+// before the domain goes nowhere.
+func cutAddress(s string) (domain string, ok bool) {
+	all := atSign.FindAllStringIndex(s, -1)
+	if len(all) == 0 {
+		return s, false
+	}
+	last := all[len(all)-1]
+	s = strings.TrimSpace(s[last[1]:])
+	if i := domainEnd.FindStringIndex(s); i != nil {
+		s = s[:i[0]]
+	}
+	return s, last[0] > 0
+}
+
+// add takes in a domain as a person would write it, or an address. where stands for
+// what is neither: that may be a local part, which is never printed.
+func (l *domainList) add(s, where string) {
 	s = strings.TrimSpace(s)
 	if s == "" || s[0] == '#' {
 		return
 	}
-	if i := strings.LastIndexByte(s, '@'); i >= 0 {
-		if i > 0 {
-			l.addresses++
-		}
-		s = s[i+1:]
-		if i := strings.IndexAny(s, "> ,;"); i >= 0 {
-			s = s[:i]
-		}
+	s, address := cutAddress(s)
+	if address {
+		l.addresses++
 	}
 	d := strings.TrimSuffix(s, ".")
 	why := ""
 	if a, err := validate.ParseAddress("x@" + d); err == nil {
 		d = a.Domain
 	} else {
-		d = strings.Map(func(r rune) rune { // it is printed, perhaps on a terminal
-			if unicode.IsControl(r) {
-				return unicode.ReplacementChar
-			}
-			return unicode.ToLower(r)
-		}, strings.ToValidUTF8(d, "\ufffd"))
+		if d = strings.ToLower(d); !plainDomain.MatchString(d) {
+			d = where
+		}
 		why = "not a domain name"
 		var se *validate.SyntaxError
 		if errors.As(err, &se) {
 			why = se.Detail
 		}
 	}
-	if _, ok := l.index[d]; ok {
+	if !address {
+		l.others++
+	}
+	if i, ok := l.index[d]; ok {
+		l.bare[i] = l.bare[i] && !address
 		return
 	}
 	if why != "" {
@@ -283,6 +312,21 @@ func (l *domainList) add(s string) {
 	}
 	l.index[d] = len(l.names)
 	l.names = append(l.names, d)
+	l.bare = append(l.bare, !address)
+}
+
+// dropBare leaves out what stands only without an at sign: among addresses it may be
+// a local part (john.smith), which must not reach the DNS.
+func (l *domainList) dropBare() {
+	all := l.names
+	l.names, l.skipped = nil, l.others
+	clear(l.index)
+	for i, d := range all {
+		if !l.bare[i] {
+			l.index[d] = len(l.names)
+			l.names = append(l.names, d)
+		}
+	}
 }
 
 // readDomains reads the domains of a file: lines, or a column of a CSV.
@@ -293,17 +337,17 @@ func readDomains(ctx context.Context, e *env, path, column string) (*domainList,
 	}
 	in := e.stdin
 	if path != "-" {
-		f, err := os.Open(path)
+		f, err := files.Open(ctx, path)
 		if err != nil {
 			return nil, err
 		}
-		defer f.Close()
+		defer f.Close() // only read
 		in = f
 	}
 	sc := bufio.NewScanner(in)
 	n := 1
 	for ; sc.Scan(); n++ {
-		l.add(sc.Text())
+		l.add(sc.Text(), fmt.Sprintf("(line %d)", n))
 		if n%4096 == 0 && ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
@@ -315,11 +359,14 @@ func readDomains(ctx context.Context, e *env, path, column string) (*domainList,
 		}
 		return nil, err
 	}
+	if l.addresses > l.others { // a list of addresses
+		l.dropBare()
+	}
 	return l, nil
 }
 
-// readColumn reads the domains of a column. In a column of addresses a cell
-// without "@" may be a local part (john.smith): it must not reach the DNS.
+// readColumn reads the domains of a column. When there is one address in it, it is a
+// column of addresses.
 func (l *domainList) readColumn(ctx context.Context, e *env, path, column string) error {
 	list, err := csvrows.Open(path, csvrows.Options{Column: column, Stdin: e.stdin, Done: ctx.Done()})
 	if err != nil {
@@ -334,7 +381,7 @@ func (l *domainList) readColumn(ctx context.Context, e *env, path, column string
 	var c csvrows.Chunk
 	var buf []byte
 	var found []validate.CellAddress
-	bare := newDomainList(nil) // what stands without "@", until the whole column is known
+	cells := 0
 	for {
 		if err := sc.Next(&c); errors.Is(err, io.EOF) {
 			break
@@ -350,22 +397,14 @@ func (l *domainList) readColumn(ctx context.Context, e *env, path, column string
 			}
 			buf = c.Cell(i, list.Column, buf[:0])
 			found = validate.ParseCell(found[:0], string(buf))
+			cells++
 			for _, a := range found {
-				if strings.Contains(a.Address, "@") {
-					l.add(a.Address)
-				} else {
-					bare.skipped++
-					bare.add(a.Address)
-				}
+				l.add(a.Address, fmt.Sprintf("(cell %d)", cells))
 			}
 		}
 	}
 	if l.addresses > 0 {
-		l.skipped = bare.skipped
-	} else {
-		for _, d := range bare.names {
-			l.add(d)
-		}
+		l.dropBare()
 	}
 	return ctx.Err()
 }

@@ -45,7 +45,7 @@ With --domains or --dns-replay the DNS is not asked; with --no-dns it is left ou
 				return err
 			}
 			if !noDNS {
-				r, done, err := dns.resolver()
+				r, done, err := dns.resolver(cmd.Context())
 				if err != nil {
 					return err
 				}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/winnow-email/winnow/bounceimport"
 	"github.com/winnow-email/winnow/bounceimport/history"
 	"github.com/winnow-email/winnow/bounceimport/reader"
 	"github.com/winnow-email/winnow/internal/files"
@@ -26,31 +27,62 @@ func (e *env) importBounces(ctx context.Context, names []string, path string, re
 	if err != nil {
 		return nil, counts, err
 	}
-	s, err := history.Create(path)
-	if err != nil {
-		return nil, counts, err
-	}
-	defer func() {
-		if cerr := s.Close(); err == nil {
-			err = cerr
+	h := importer{path: path}
+	if files.There(path) == nil { // what is wrong with it is said before anything is read
+		if err := h.open(ctx); err != nil {
+			return nil, counts, err
 		}
-	}()
-	m := s.Begin(ctx)
+	}
+	defer func() { err = errors.Join(err, h.close()) }()
 	for _, name := range names {
 		sum, err := regularHash(ctx, name)
 		if err != nil {
 			return accounts, counts, err
 		}
-		a, err := e.readPath(ctx, name, opt, m.Add)
+		a, err := e.readPath(ctx, name, opt, func(ev *bounceimport.Event) error {
+			if err := h.open(ctx); err != nil {
+				return err
+			}
+			return h.Add(ev)
+		})
+		if err == nil {
+			err = h.open(ctx)
+		}
 		if err != nil {
-			// What is whole stays: importing again completes it.
-			return accounts, counts, errors.Join(err, m.Done())
+			if h.Import != nil {
+				err = errors.Join(err, h.Done()) // What is whole stays: importing again completes it.
+			}
+			return accounts, counts, err
 		}
 		accounts = append(accounts, a)
-		m.AddFile(history.File{Name: a.Name, SHA256: sum, Format: a.Format, Records: a.Read})
+		h.AddFile(history.File{Name: a.Name, SHA256: sum, Format: a.Format, Records: a.Read})
 	}
-	err = m.Done()
-	return accounts, m.Counts, err
+	err = h.Done()
+	return accounts, h.Counts, err
+}
+
+// importer adds to a history, which it makes when there is something to add.
+type importer struct {
+	*history.Import // nil before open
+	path            string
+	store           *history.Store
+}
+
+func (h *importer) open(ctx context.Context) (err error) {
+	if h.store != nil {
+		return nil
+	}
+	if h.store, err = history.Create(h.path); err == nil {
+		h.Import = h.store.Begin(ctx)
+	}
+	return err
+}
+
+func (h *importer) close() error {
+	if h.store == nil {
+		return nil
+	}
+	return h.store.Close()
 }
 
 // mayImport refuses a file or folder that cannot go into a history.

@@ -13,7 +13,8 @@ import (
 func main() { os.Exit(mainCode()) }
 
 // mainCode runs the command line and turns a signal into its exit code:
-// 130 for an interrupt, 143 for a termination, as shells do.
+// 130 for an interrupt, 143 for a termination, 129 for a terminal that is gone, as
+// shells do.
 func mainCode() int {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(50) // a third less memory for a few percent of time
@@ -23,6 +24,9 @@ func mainCode() int {
 	var caught atomic.Int32
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	if !signal.Ignored(syscall.SIGHUP) { // nohup says that the run goes on without a terminal
+		signal.Notify(signals, syscall.SIGHUP)
+	}
 	go func() {
 		s := <-signals
 		caught.Store(128 + int32(s.(syscall.Signal)))

@@ -215,7 +215,7 @@ func (u *Updater) source(ctx context.Context, st state, from string, now time.Ti
 	if strings.Contains(from, "://") {
 		body, s.Date, err = u.fetch(ctx, st, from, now)
 	} else {
-		body, s.Date, err = readFile(from)
+		body, s.Date, err = readFile(ctx, from)
 	}
 	if err != nil {
 		return s, err
@@ -226,16 +226,16 @@ func (u *Updater) source(ctx context.Context, st state, from string, now time.Ti
 	return s, nil
 }
 
-func readFile(path string) ([]byte, time.Time, error) {
-	f, err := os.Open(path)
+func readFile(ctx context.Context, path string) ([]byte, time.Time, error) {
+	info, err := files.Look(path)
 	if err != nil {
 		return nil, time.Time{}, err
 	}
-	defer f.Close()
-	info, err := f.Stat()
+	f, err := files.Open(ctx, path)
 	if err != nil {
 		return nil, time.Time{}, err
 	}
+	defer f.Close() // only read
 	b, err := limited(f, path)
 	return b, info.ModTime(), err
 }

@@ -96,9 +96,18 @@ func winnowHere(ts *testscript.TestScript, args []string) int {
 	oneAtATime.Lock()
 	defer oneAtATime.Unlock()
 	for _, name := range []string{"HOME", "TMPDIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "NO_COLOR"} {
+		was, set := os.LookupEnv(name)
 		ts.Check(os.Setenv(name, ts.Getenv(name)))
+		defer func() {
+			if ts.Check(os.Setenv(name, was)); !set {
+				ts.Check(os.Unsetenv(name))
+			}
+		}()
 	}
+	was, err := os.Getwd()
+	ts.Check(err)
 	ts.Check(os.Chdir(ts.MkAbs(".")))
+	defer func() { ts.Check(os.Chdir(was)) }()
 	defer fault.Set(faults[ts.Getenv("FAULT")])()
 	return run(context.Background(), args, strings.NewReader(""), ts.Stdout(), ts.Stderr())
 }

@@ -244,7 +244,7 @@ func TestRefusals(t *testing.T) {
 	if _, err := Open(filepath.Join(dir, "none.csv"), Options{}); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("missing file: %v", err)
 	}
-	if _, err := Open(dir, Options{}); err == nil || !strings.Contains(err.Error(), "is a directory") {
+	if _, err := Open(dir, Options{}); err == nil || !strings.Contains(err.Error(), "is a folder") {
 		t.Errorf("directory: %v", err)
 	}
 	if _, err := Open(write(t, []byte(small)), Options{Column: "Mail"}); err == nil || !strings.Contains(err.Error(), `1 "Email", 2 "Name"`) {

@@ -124,7 +124,7 @@ func lookFirst(s *summary.Summary) *summary.Answer {
 	switch {
 	case s.DNS == nil:
 		a.Headline = "Nobody checked the domains."
-		a.Why = fmt.Sprintf("%s %s kept on their form and on what you know alone: the domains were not checked.%s", rows, pick(kept, "was", "were"), expected)
+		a.Why = fmt.Sprintf("%s %s form and on what you know alone: the domains were not checked.%s", rows, pick(kept, "was kept on its", "were kept on their"), expected)
 		a.Next = "Run it again without --no-dns, or send a test to 150 people first: winnow plan cleaned.csv -o waves/."
 	case s.DNS.Unusable != "":
 		a.Headline = "The domains could not be checked."

@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/winnow-email/winnow/export"
 	"github.com/winnow-email/winnow/export/summary"
@@ -178,7 +180,7 @@ func (j *judge) records() {
 	}
 	j.gate(wish, wish.Value == 0)
 
-	if j.previous == nil || j.l.Records < 0 {
+	if j.previous == nil || j.l.Records < 0 || !sameList(j.previous, s) {
 		return
 	}
 	was, when := float64(j.previous.Records), "in the last run"
@@ -350,6 +352,32 @@ func worstProvider(p *summary.Projection) (string, summary.Rate, bool) {
 	}
 	worst := slices.MaxFunc(names, func(a, b string) int { return cmp.Or(cmp.Compare(p.By[a].High, p.By[b].High), cmp.Compare(b, a)) })
 	return worst, p.By[worst], true
+}
+
+// sameList says whether two runs have a list in common, by its name without the
+// digits in it: exports are dated and numbered. Another list may well be shorter.
+func sameList(a, b *summary.Summary) bool {
+	names := func(s *summary.Summary) map[string]bool {
+		m := map[string]bool{}
+		for _, in := range s.Inputs {
+			if in.Role == "list" {
+				m[strings.Map(func(r rune) rune {
+					if unicode.IsDigit(r) {
+						return -1
+					}
+					return r
+				}, filepath.Base(in.Name))] = true
+			}
+		}
+		return m
+	}
+	was := names(a)
+	for name := range names(b) {
+		if was[name] {
+			return true
+		}
+	}
+	return len(was) == 0
 }
 
 // sameEvidence says whether two runs judged by the same kinds of evidence. A

@@ -120,22 +120,30 @@ func TestGatesFail(t *testing.T) {
 func TestRecordsCollapse(t *testing.T) {
 	was, s := healthy(), healthy()
 	was.Records = 20_001
+	was.Inputs = []summary.InputFile{{Role: "list", Name: "a/export-0510.csv"}, {Role: "list", Name: "more.csv"}, {Role: "suppress", Name: "never.csv"}}
+	s.Inputs = []summary.InputFile{{Role: "list", Name: "never.csv"}}
+	if Judge(s, was, preset("default"), now); len(Failed(s)) > 0 {
+		t.Errorf("another list: failed %v", Failed(s))
+	}
+	s.Inputs = []summary.InputFile{{Role: "list", Name: "b/export-0511.csv"}}
 	Judge(s, was, preset("default"), now)
 	if got := Failed(s); !slices.Equal(got, []string{"records"}) {
 		t.Errorf("failed %v", got)
 	}
 	again := healthy()
+	again.Inputs = s.Inputs
 	Judge(again, s, preset("default"), now)
 	if got := Failed(again); !slices.Equal(got, []string{"records"}) || !strings.Contains(again.Gates[2].Detail, "10,000 records came, and 20,001 before they collapsed") {
 		t.Errorf("again: failed %v, %+v", got, again.Gates[2])
 	}
 	again.Gates = nil // the gate was off
 	s = healthy()
+	s.Inputs = again.Inputs
 	Judge(s, again, preset("default"), now)
 	if got := Failed(s); len(got) > 0 {
 		t.Errorf("accepted: failed %v", got)
 	}
-	was.Records, s.Records, s.Lists = 40, 1, map[string]int64{"cleaned": 1}
+	was.Records, s.Records, s.Inputs, s.Lists = 40, 1, was.Inputs, map[string]int64{"cleaned": 1}
 	Judge(s, was, preset("default"), now)
 	if got := Failed(s); len(got) > 0 || s.Gates[2].State != summary.Unknown {
 		t.Errorf("a handful: failed %v, %+v", got, s.Gates[2])

@@ -151,6 +151,10 @@ func TestSpreadsheetSafe(t *testing.T) {
 	if want := "\uFEFFEmail,Note\n'+tag@firm.org,'=1+1\nann@firm.org,a;b\n"; got["cleaned.spreadsheet.csv"] != want {
 		t.Errorf("got %q", got["cleaned.spreadsheet.csv"])
 	}
+	semicolons, _ := clean(t, Job{SpreadsheetSafe: true}, "Email,Note\nann@firm.org,Bob;=cmd|' /c calc'!A1\nbob@firm.org,\"two\n=1+1\"\n")
+	if want := "\uFEFFEmail,Note\nann@firm.org,Bob;'=cmd|' /c calc'!A1\nbob@firm.org,\"two\n'=1+1\"\n"; semicolons["cleaned.spreadsheet.csv"] != want {
+		t.Errorf("where semicolons divide: %q", semicolons["cleaned.spreadsheet.csv"])
+	}
 	if want := "Email;Note\n+tag@firm.org;=1+1\nann@firm.org;\"a;b\"\n"; got["cleaned.csv"] != want {
 		t.Errorf("cleaned.csv changed: %q", got["cleaned.csv"])
 	}

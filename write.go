@@ -230,9 +230,9 @@ func (p *page) write(c *csvrows.Chunk) error {
 
 // safeCopies writes a copy of each list that can be opened in a spreadsheet
 // without running what strangers wrote into it: UTF-8 with commas, and an
-// apostrophe in front of every cell that would be a formula. An address that
-// begins with such a character is another address then, so a copy is for
-// looking at and not for importing.
+// apostrophe in front of every formula, also where only a spreadsheet that takes
+// semicolons for separators would see one. An address that begins like a formula is
+// another address then, so a copy is for looking at and not for importing.
 func (w *writer) safeCopies() error {
 	for _, l := range w.lists {
 		for f, n := range w.written(l) {
@@ -294,12 +294,10 @@ func (w *writer) safeCopy(name, charset string) error {
 	return errors.Join(cells.Error(), out.Close())
 }
 
-// guard puts an apostrophe in front of the cells that are formulas.
+// guard makes the cells of a row harmless.
 func guard(cells []string) []string {
 	for i, c := range cells {
-		if shown.Formula(c) {
-			cells[i] = "'" + c
-		}
+		cells[i] = shown.Guard(c)
 	}
 	return cells
 }

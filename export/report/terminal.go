@@ -176,7 +176,7 @@ func (t *terminal) sources(s *summary.Summary) {
 			p = "dns UNUSABLE "
 		}
 		p += shown.Number(d.Domains) + " " + plural(d.Domains, "domain")
-		if d.Seconds >= 0.1 {
+		if d.Seconds >= 1 {
 			p += " " + duration(d.Seconds)
 		}
 		if d.Cached > 0 {

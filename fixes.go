@@ -145,12 +145,6 @@ type fixList struct {
 	list []foundFix
 }
 
-type foundFix struct {
-	address, suggestion, why string
-	domain, typo             string // what is mistyped and what was meant; "": another slip
-	rows                     int64
-}
-
 // addAll adds the fixes of a chunk. It is called for one chunk after the other.
 func (l *fixList) addAll(fixes []foundFix) {
 	for i := range fixes {

@@ -59,6 +59,13 @@ type candidate struct {
 	seen     bool  // in a record before
 }
 
+// foundFix is a suggestion for a mistyped address, and how many rows have it.
+type foundFix struct {
+	address, suggestion, why string
+	domain, typo             string // what is mistyped and what was meant; "": another slip
+	rows                     int64
+}
+
 // rows are the records of a chunk, on their way from the judge to the files. A
 // worker uses one again and again.
 type rows struct {

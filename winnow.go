@@ -8,14 +8,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
-	"github.com/winnow-email/winnow/bounceimport"
-	"github.com/winnow-email/winnow/decide"
 	"github.com/winnow-email/winnow/export"
 	"github.com/winnow-email/winnow/export/report"
 	"github.com/winnow-email/winnow/export/summary"
@@ -26,75 +23,6 @@ import (
 	"github.com/winnow-email/winnow/validate"
 	"github.com/winnow-email/winnow/validate/lists"
 )
-
-// Job is one cleaning of one or several lists. The zero values of its fields
-// are useful: no DNS, no history, the default policy.
-//
-// One list is written to Out/cleaned.csv, Out/suppressed.csv and so on. Of
-// several lists each keeps its own header and dialect and gets a folder of its
-// own, named after the file: a.csv is written to Out/a/cleaned.csv. They are
-// one run all the same: one summary.json, one fixes.csv, and an address of a
-// later list that stood in an earlier one is its duplicate.
-type Job struct {
-	Lists     []string // paths; "-" is standard input
-	Column    string   // address column by name or number; "": detect
-	By        string   // column, by name or number, by whose values the summary counts; "": none
-	Out       string   // the run directory
-	Validator validate.Validator
-	Resolver  validate.Resolver // nil: the DNS is not asked
-	Evidence  []bounceimport.Source
-	Policy    decide.Policy
-	Suppress  []string // files of addresses, @domains or hashes never to mail
-	Allow     []string // files of addresses or @domains that no list may condemn
-	HMACKey   []byte   // for keyed hashes in Suppress
-	Dedupe    Dedupe   // "": ByKey
-	Memory    int64    // bytes that may be held; 0: a quarter of the machine
-
-	// ApplyFixes is a fixes.csv of an earlier run in which a person has put "yes"
-	// into the column accept. Of the rows whose address is accepted there, the
-	// address is replaced by the suggestion, in cleaned.csv too; it is the only
-	// way in which winnow changes an address, and every change is listed in
-	// fixed.csv.
-	ApplyFixes string
-
-	// SpreadsheetSafe writes a copy beside every list, cleaned.spreadsheet.csv and
-	// so on, in which cells that a spreadsheet would run as a formula have an
-	// apostrophe in front. The copies are for looking at, not for importing.
-	SpreadsheetSafe bool
-
-	Bounces  *summary.BounceSummary // what Evidence holds, for the summary; nil: not known
-	Gates    *report.Limits         // of the gates; nil: none is judged
-	Previous *Summary               // the run to compare with; nil: none
-	Page     bool                   // write report.html
-
-	// Behind are the files that Evidence and Resolver were made from, by Name and
-	// Role: the output must not hold them, and the summary says what they were. The
-	// SHA-256 of those that have none yet is taken, except of a history: the database
-	// is in use.
-	Behind []summary.InputFile
-
-	Stdin     io.Reader          // what "-" is; nil: os.Stdin
-	Now       time.Time          // the time at which Evidence and Gates are asked; zero: the present
-	Began     time.Time          // when the work began of which Run is the last part; zero: now
-	Progress  *Progress          // nil: nobody looks
-	Version   string             // of the program, for the summary
-	Command   []string           // the command line, for the summary
-	FactLists []summary.FactList // nil: those of Validator
-}
-
-// Dedupe says what makes two addresses the same.
-type Dedupe string
-
-// The ways of finding duplicates.
-const (
-	ByKey      Dedupe = "key"      // upper and lower case are the same
-	ByBytes    Dedupe = "exact"    // they are not, in the local part
-	ByProvider Dedupe = "provider" // also what the provider delivers to one mailbox
-	NoDedupe   Dedupe = "off"      // no two addresses are
-)
-
-// Summary is what a run says of itself.
-type Summary = summary.Summary
 
 // Run does the job: it reads the lists twice, asks the DNS and the evidence in
 // between, and makes the run directory appear when everything is in it. After
@@ -146,13 +74,6 @@ func (j *Job) check() error {
 		return err
 	}
 	return j.checkFiles()
-}
-
-func (j *Job) now() time.Time {
-	if j.Now.IsZero() {
-		return time.Now()
-	}
-	return j.Now
 }
 
 // run is Run: it opens what is read, gathers what is known, judges and writes,

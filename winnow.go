@@ -159,7 +159,7 @@ func (j *Job) begin() *Summary {
 	if j.Began.IsZero() {
 		s.Started = time.Now().UTC()
 	}
-	if len(j.Evidence) > 0 {
+	if len(j.Evidence) > 0 || j.Bounces != nil {
 		s.Bounces = &summary.BounceSummary{}
 		if j.Bounces != nil {
 			*s.Bounces = *j.Bounces

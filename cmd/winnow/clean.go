@@ -226,7 +226,7 @@ func (e *env) cleanLists(ctx context.Context, o *cleanOptions, lists []string, l
 		Policy:   decide.Policy{Kind: decide.PolicyKind(o.policy), Typos: decide.Action(o.typos)},
 		Suppress: o.suppress, Allow: o.allow, Dedupe: winnow.Dedupe(o.dedupe),
 		ApplyFixes: o.applyFixes, SpreadsheetSafe: o.spreadsheetSafe, Page: !o.noReport,
-		Version: versionString(), Command: append([]string{"winnow"}, os.Args[1:]...),
+		Version: versionString(), Command: append([]string{"winnow"}, e.args...),
 		Progress: new(winnow.Progress),
 	}
 	if job.Memory, err = parseSize(o.memory); err != nil {
@@ -254,7 +254,10 @@ func (e *env) cleanLists(ctx context.Context, o *cleanOptions, lists []string, l
 	if err := notTheList(lists, o.bounces, o.suppress); err != nil {
 		return nil, err
 	}
-	evidence, err := e.evidence(ctx, &o.evidenceOptions, started)
+	if job.Previous, err = o.lastRun(); err != nil {
+		return nil, err
+	}
+	evidence, err := e.evidence(ctx, &o.evidenceOptions, job.Previous, started)
 	if err != nil {
 		return nil, err
 	}
@@ -268,13 +271,13 @@ func (e *env) cleanLists(ctx context.Context, o *cleanOptions, lists []string, l
 	if !o.noGates {
 		job.Gates = &limits
 	}
-	if job.Previous, err = o.lastRun(); err != nil {
-		return nil, err
-	}
 	s, err := winnow.Run(ctx, job)
 	bar.stop()
 	if ferr := finishDNS(); err == nil {
 		err = ferr
+	}
+	if err != nil && ctx.Err() != nil && evidence.changed {
+		return nil, exitCode(exitInterrupt, errBouncesKept)
 	}
 	if err != nil {
 		return nil, err
@@ -295,6 +298,9 @@ func (e *env) cleanLists(ctx context.Context, o *cleanOptions, lists []string, l
 	}
 	return s, nil
 }
+
+// errBouncesKept is what an interrupt leaves behind the import of bounces.
+var errBouncesKept = errors.New("interrupted; the bounces are in the history, and no list was changed")
 
 func (e *env) printSummary(s *winnow.Summary, o *cleanOptions) error {
 	switch {

@@ -12,7 +12,6 @@ import (
 	"github.com/winnow-email/winnow/bounceimport"
 	"github.com/winnow-email/winnow/bounceimport/diagnosis"
 	"github.com/winnow-email/winnow/bounceimport/history"
-	"github.com/winnow-email/winnow/bounceimport/reader"
 	"github.com/winnow-email/winnow/export/summary"
 	"github.com/winnow-email/winnow/internal/files"
 )
@@ -23,7 +22,9 @@ type evidenceOptions struct {
 	history string
 	read    bounceFlags
 
-	emptyPatterns []string // of a job: patterns of bounce files that match nothing
+	imported []importedFile // of a job: what went into the history just now
+	patterns int            // of a job: how many patterns name bounce files …
+	missing  []string       // … and those that match none
 }
 
 // addFlags defines the flags that name evidence.
@@ -39,6 +40,7 @@ type evidence struct {
 	files   []summary.InputFile
 	store   *history.Store
 	summary *summary.BounceSummary // nil: nothing was given
+	changed bool                   // the history knows more than before
 }
 
 func (ev *evidence) close() error {
@@ -50,97 +52,104 @@ func (ev *evidence) close() error {
 
 // evidence reads the bounce files and opens the history. With both, the events
 // of the files are added to the history, so that what has to be counted is
-// counted together.
-func (e *env) evidence(ctx context.Context, o *evidenceOptions, now time.Time) (_ *evidence, err error) {
+// counted together. previous is the run before, nil for none.
+func (e *env) evidence(ctx context.Context, o *evidenceOptions, previous *summary.Summary, now time.Time) (*evidence, error) {
 	ev := &evidence{}
-	for _, path := range o.bounces {
-		ev.files = append(ev.files, summary.InputFile{Name: path, Role: "bounces"})
-	}
-	if len(o.bounces) == 0 && o.history == "" {
-		return ev, nil
-	}
-	read, err := o.read.options(ctx)
-	if err != nil {
-		return nil, err
-	}
-	read.Now = now
-	var diagnosis diagnosis.Diagnosis
-	var accounts []reader.Account
-	add := func(*bounceimport.Event) error { return nil }
-	done := func() error { return nil }
+	var d diagnosis.Diagnosis
+	imported := o.imported
 	switch {
-	case o.history == "":
-		ledger := &bounceimport.Ledger{}
-		ev.sources = []bounceimport.Source{ledger}
-		add = ledger.Add
-	case len(o.bounces) == 0:
-		ev.store, err = history.Open(o.history)
-	default:
-		ev.store, err = history.Create(o.history)
-	}
-	if err != nil {
-		return nil, err
-	}
-	if ev.store != nil {
-		defer func() {
-			if err != nil {
-				err = errors.Join(err, ev.close())
-			}
-		}()
-		ev.sources = []bounceimport.Source{ev.store}
-		ev.files = append(ev.files, summary.InputFile{Name: o.history, Role: "history"})
-		if len(o.bounces) > 0 {
-			imp := ev.store.Begin(ctx)
-			add, done = imp.Add, imp.Done
-		} else if err := ev.store.Diagnose(ctx, &diagnosis, now.AddDate(0, 0, -diagnosisDays), time.Time{}); err != nil {
-			return nil, err
-		}
-	}
-	for i, path := range o.bounces {
-		account, err := e.readPath(ctx, path, read, func(ev *bounceimport.Event) error {
-			return errors.Join(diagnosis.Add(ev), add(ev))
-		})
+	case o.history == "" && len(o.bounces) > 0:
+		read, err := o.read.options(ctx)
 		if err != nil {
 			return nil, err
 		}
-		accounts = append(accounts, account)
-		ev.files[i].Records = account.Read
+		ledger := &bounceimport.Ledger{}
+		ev.sources = []bounceimport.Source{ledger}
+		for _, path := range o.bounces {
+			a, err := e.readPath(ctx, path, read, func(ev *bounceimport.Event) error { return errors.Join(d.Add(ev), ledger.Add(ev)) })
+			if err != nil {
+				return nil, err
+			}
+			imported = append(imported, importedFile{name: path, account: a})
+		}
+	case o.history != "" && len(o.bounces) > 0:
+		files, counts, err := e.importBounces(ctx, o.bounces, o.history, &o.read, d.Add)
+		if err != nil {
+			return nil, err
+		}
+		imported, ev.changed = files, counts.Changed > 0
+	case o.history == "" && o.patterns == 0:
+		return ev, nil
 	}
-	ev.summary = bounceSummary(diagnosis.Findings(), accounts)
-	if err := done(); err != nil || ev.store == nil {
-		return ev, err
+	for _, f := range imported {
+		ev.files = append(ev.files, summary.InputFile{Name: f.name, Role: "bounces", SHA256: f.sha256, Bytes: f.bytes, Records: f.account.Read})
 	}
-	return ev, ev.hashHistory(ctx, o.history)
+	if o.history != "" {
+		if err := ev.openHistory(ctx, o.history); err != nil {
+			return nil, err
+		}
+		if len(o.bounces) == 0 {
+			if err := ev.diagnose(ctx, &d, previous, now); err != nil {
+				return nil, errors.Join(err, ev.close())
+			}
+		}
+	}
+	ev.summary = bounceSummary(d.Findings(), imported)
+	ev.summary.Patterns, ev.summary.Missing = int64(o.patterns), o.missing
+	return ev, nil
 }
 
-// hashHistory says what the history is that judges: its SHA-256 now, after what was
-// imported. Nobody may close a database that is open in the same process: it would
-// be without its locks then (sqlite.org/howtocorrupt.html, 2.2).
-func (ev *evidence) hashHistory(ctx context.Context, path string) (err error) {
-	if err := ev.store.Close(); err != nil {
-		return err
-	}
-	ev.store = nil
-	f := &ev.files[len(ev.files)-1]
-	if f.SHA256, f.Bytes, err = files.Hash(ctx, path); err != nil {
-		return err
+// openHistory opens the history that judges and says what it is: its SHA-256 now,
+// after what was imported. Nobody may read and close the file of a database that is
+// open in the same process: it would be without its locks then
+// (sqlite.org/howtocorrupt.html, 2.2).
+func (ev *evidence) openHistory(ctx context.Context, path string) (err error) {
+	f := summary.InputFile{Name: path, Role: "history"}
+	if files.Regular(path) { // what it is otherwise, Open says
+		if f.SHA256, f.Bytes, err = files.Hash(ctx, path); err != nil {
+			return err
+		}
 	}
 	if ev.store, err = history.Open(path); err != nil {
 		return err
 	}
+	ev.files = append(ev.files, f)
 	ev.sources = []bounceimport.Source{ev.store}
 	return nil
 }
 
-// diagnosisDays is how far back the summary of a run looks into a history when
-// there are no bounce files: what is older explains nothing of today.
-const diagnosisDays = 90
+// recentDays is how far back a run looks into a history for the state of the
+// sender's side, at the least: what is older explains little of today.
+const recentDays = 30
+
+// diagnose adds what a history knows of the time since the run before, or of the last
+// 30 days where that is more. A history in which nothing happened since is asked for
+// its own last 30 days: how old they are stands beside what they say.
+func (ev *evidence) diagnose(ctx context.Context, d *diagnosis.Diagnosis, previous *summary.Summary, now time.Time) error {
+	from := now.AddDate(0, 0, -recentDays)
+	if previous != nil && !previous.Finished.IsZero() && previous.Finished.Before(from) {
+		from = previous.Finished
+	}
+	if err := ev.store.Diagnose(ctx, d, from, time.Time{}); err != nil || d.Findings().Events > 0 {
+		return err
+	}
+	var all diagnosis.Diagnosis
+	if err := ev.store.Diagnose(ctx, &all, time.Time{}, time.Time{}); err != nil {
+		return err
+	}
+	newest := all.Findings().Newest
+	if newest.IsZero() { // no event has a time, or there is none
+		*d = all
+		return nil
+	}
+	return ev.store.Diagnose(ctx, d, newest.AddDate(0, 0, -recentDays), time.Time{})
+}
 
 // maxClusters is how many wordings a summary names of each kind.
 const maxClusters = 50
 
 // bounceSummary puts a diagnosis into the form of summary.json.
-func bounceSummary(f *diagnosis.Findings, sources []reader.Account) *summary.BounceSummary {
+func bounceSummary(f *diagnosis.Findings, sources []importedFile) *summary.BounceSummary {
 	s := &summary.BounceSummary{Events: f.Events, Classified: f.Classified, Newest: f.Newest, Oldest: f.Oldest, SenderSide: f.Sides[bounceimport.Sender],
 		Categories: []summary.BounceCount{}}
 	for _, c := range f.Categories {
@@ -162,7 +171,8 @@ func bounceSummary(f *diagnosis.Findings, sources []reader.Account) *summary.Bou
 	for _, p := range f.Timeline {
 		s.Timeline = append(s.Timeline, summary.DayCount{Day: p.Day, Bucket: p.Bucket, Provider: p.Provider, N: p.N, Hard: p.Hard, SenderSide: p.Sender, Sent: p.Sent})
 	}
-	for _, a := range sources {
+	for i := range sources {
+		a := &sources[i].account
 		s.Sources = append(s.Sources, summary.BounceSource{Name: a.Name, Format: a.Format, Read: a.Read, Used: a.Used, Ignored: a.Ignored,
 			Unmapped: a.Unmapped + a.Malformed, Why: a.Why})
 	}

@@ -41,17 +41,21 @@ towards a threshold that needs several.`,
 			if path == "" {
 				return usagef(cmd, "--history FILE is missing: the history to add to")
 			}
-			accounts, counts, err := e.importBounces(cmd.Context(), files, path, &read)
+			imported, counts, err := e.importBounces(cmd.Context(), files, path, &read, nil)
 			if err != nil {
 				return err
 			}
 			if asJSON {
+				accounts := []reader.Account{}
+				for _, f := range imported {
+					accounts = append(accounts, f.account)
+				}
 				return printJSON(e.stdout, struct {
 					Files []reader.Account `json:"files"`
 					history.Counts
 				}{accounts, counts})
 			}
-			return printImport(e.stdout, path, accounts, counts)
+			return printImport(e.stdout, path, imported, counts)
 		},
 	}
 	cmd.Flags().StringVar(&path, "history", "", "the `FILE` to add to, made when missing")

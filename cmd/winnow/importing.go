@@ -14,10 +14,18 @@ import (
 	"github.com/winnow-email/winnow/internal/shown"
 )
 
+// importedFile is one bounce file, and what became of its records.
+type importedFile struct {
+	name    string // as it was named
+	sha256  string // "" for a folder and for what can be read once only
+	bytes   int64
+	account reader.Account
+}
+
 // importBounces adds the events of bounce files, folders and standard input ("-") to
-// the history at path, which is made when it is not there. Of each it returns what
-// became of its records.
-func (e *env) importBounces(ctx context.Context, names []string, path string, read *bounceFlags) (accounts []reader.Account, counts history.Counts, err error) {
+// the history at path, which is made when there is something to put into it. also,
+// where it is not nil, gets every event too.
+func (e *env) importBounces(ctx context.Context, names []string, path string, read *bounceFlags, also func(*bounceimport.Event) error) (imported []importedFile, counts history.Counts, err error) {
 	for _, name := range names { // before anything is made
 		if err := mayImport(name, path); err != nil {
 			return nil, counts, err
@@ -35,30 +43,45 @@ func (e *env) importBounces(ctx context.Context, names []string, path string, re
 	}
 	defer func() { err = errors.Join(err, h.close()) }()
 	for _, name := range names {
-		sum, err := regularHash(ctx, name)
-		if err != nil {
-			return accounts, counts, err
-		}
-		a, err := e.readPath(ctx, name, opt, func(ev *bounceimport.Event) error {
-			if err := h.open(ctx); err != nil {
-				return err
-			}
-			return h.Add(ev)
-		})
-		if err == nil {
-			err = h.open(ctx)
-		}
+		f, err := e.importFile(ctx, &h, name, opt, also)
 		if err != nil {
 			if h.Import != nil {
 				err = errors.Join(err, h.Done()) // What is whole stays: importing again completes it.
 			}
-			return accounts, counts, err
+			return imported, counts, err
 		}
-		accounts = append(accounts, a)
-		h.AddFile(history.File{Name: a.Name, SHA256: sum, Format: a.Format, Records: a.Read})
+		imported = append(imported, f)
 	}
 	err = h.Done()
-	return accounts, h.Counts, err
+	return imported, h.Counts, err
+}
+
+// importFile adds the events of one file.
+func (e *env) importFile(ctx context.Context, h *importer, name string, opt reader.Options, also func(*bounceimport.Event) error) (f importedFile, err error) {
+	f.name = name
+	if name != "-" && files.Regular(name) {
+		if f.sha256, f.bytes, err = files.Hash(ctx, name); err != nil {
+			return f, err
+		}
+	}
+	f.account, err = e.readPath(ctx, name, opt, func(ev *bounceimport.Event) error {
+		if also != nil {
+			if err := also(ev); err != nil {
+				return err
+			}
+		}
+		if err := h.open(ctx); err != nil {
+			return err
+		}
+		return h.Add(ev)
+	})
+	if err == nil {
+		err = h.open(ctx)
+	}
+	if err == nil {
+		h.AddFile(history.File{Name: f.account.Name, SHA256: f.sha256, Format: f.account.Format, Records: f.account.Read})
+	}
+	return f, err
 }
 
 // importer adds to a history, which it makes when there is something to add.
@@ -99,20 +122,11 @@ func mayImport(name, history string) error {
 	return files.There(name)
 }
 
-// regularHash returns the SHA-256 of a regular file, "" for anything else.
-func regularHash(ctx context.Context, name string) (string, error) {
-	if name == "-" || !files.Regular(name) {
-		return "", nil
-	}
-	sum, _, err := files.Hash(ctx, name)
-	return sum, err
-}
-
 // printImport prints what became of the records and of the events.
-func printImport(w io.Writer, path string, accounts []reader.Account, c history.Counts) error {
+func printImport(w io.Writer, path string, imported []importedFile, c history.Counts) error {
 	var b bytes.Buffer
-	for i := range accounts {
-		shown.Fprintf(&b, "%s\n", &accounts[i])
+	for i := range imported {
+		shown.Fprintf(&b, "%s\n", &imported[i].account)
 	}
 	if c.Changed == 0 {
 		shown.Fprintf(&b, "%s: %s, nothing new\n", path, shown.Plural(c.Events, "event", "events"))

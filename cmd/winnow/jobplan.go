@@ -79,11 +79,11 @@ func (p *jobPlan) findBounces() error {
 			return err
 		}
 		if len(found) == 0 {
-			p.clean.emptyPatterns = append(p.clean.emptyPatterns, pattern)
+			p.clean.missing = append(p.clean.missing, pattern)
 		}
 		all = append(all, found...)
 	}
-	p.bounces = once(all)
+	p.bounces, p.clean.patterns = once(all), len(p.Bounces)
 	return nil
 }
 
@@ -325,7 +325,7 @@ func (p *jobPlan) print(w io.Writer) {
 	for _, f := range p.bounces {
 		shown.Fprintf(w, "bounces  %s\n", f)
 	}
-	for _, pattern := range p.clean.emptyPatterns {
+	for _, pattern := range p.clean.missing {
 		shown.Fprintf(w, "bounces  %s matches no file\n", pattern)
 	}
 	if p.clean.history != "" {

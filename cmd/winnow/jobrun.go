@@ -65,10 +65,10 @@ func (e *env) jobSteps(ctx context.Context, p *jobPlan) (*winnow.Summary, error)
 	imported := false
 	switch {
 	case len(p.bounces) > 0:
-		accounts, counts, err := out.importBounces(ctx, p.bounces, p.clean.history, &p.clean.read)
+		read, counts, err := out.importBounces(ctx, p.bounces, p.clean.history, &p.clean.read, nil)
 		if err == nil {
-			imported = counts.Changed > 0
-			err = printImport(out.stdout, p.clean.history, accounts, counts)
+			p.clean.imported, imported = read, counts.Changed > 0
+			err = printImport(out.stdout, p.clean.history, read, counts)
 		}
 		if err != nil {
 			return nil, jobError("importing the bounces", err)
@@ -80,7 +80,7 @@ func (e *env) jobSteps(ctx context.Context, p *jobPlan) (*winnow.Summary, error)
 	s, err := e.clean(ctx, &p.clean, p.lists, p.limits)
 	if err != nil {
 		if imported && codeOf(ctx, err) == exitInterrupt {
-			return s, exitCode(exitInterrupt, errors.New("interrupted; the bounces are in the history, and no list was changed"))
+			return s, exitCode(exitInterrupt, errBouncesKept)
 		}
 		// A gate says that what would be exported is not to be trusted. An unusable
 		// DNS says less, and so does a sender who is refused: what is suppressed is so

@@ -30,6 +30,7 @@ func TestSignals(t *testing.T) {
 		"clean - --no-dns -o out",
 		"clean pipe --no-dns -o out",
 		"clean list.csv --bounces pipe --no-dns -o out",
+		"clean list.csv --bounces pipe --history new.db --no-dns -o out",
 		"clean list.csv --suppress - --no-dns -o out",
 		"clean list.csv --hmac-key-file pipe --no-dns -o out",
 		"domains -",

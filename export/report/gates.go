@@ -25,6 +25,7 @@ type Limits struct {
 	Records         float64       // share of the last run's records that must be there
 	Jump            float64       // how many times the last run's suppressed share
 	FeedAge         time.Duration // age of the newest bounce event
+	BounceFiles     float64       // how many of a job's patterns may match no bounce file
 	Unclassified    float64       // share of bounce events that no rule knows
 	Complaint       float64       // complaints per delivered message
 	Sending         float64       // share of the recent bounces that may be about the sender
@@ -73,7 +74,7 @@ func (l *Limits) Set(name, value string) error {
 		return nil
 	}
 	fields := map[string]*float64{"hard_bounce": &l.HardBounce, "suppressed_share": &l.SuppressedShare, "review_share": &l.ReviewShare,
-		"duplicate_share": &l.DuplicateShare, "records": &l.Records, "jump": &l.Jump, "unclassified": &l.Unclassified, "complaint": &l.Complaint, "sending": &l.Sending}
+		"duplicate_share": &l.DuplicateShare, "records": &l.Records, "jump": &l.Jump, "bounce_files": &l.BounceFiles, "unclassified": &l.Unclassified, "complaint": &l.Complaint, "sending": &l.Sending}
 	field := fields[name]
 	if field == nil {
 		return fmt.Errorf("no gate %q; there are %s", name, strings.Join(append(slices.Sorted(maps.Keys(fields)), "feed_age"), ", "))
@@ -90,7 +91,7 @@ func (l *Limits) Set(name, value string) error {
 	if isPercent {
 		v /= 100
 	}
-	if name != "jump" && v > 1 {
+	if name != "jump" && name != "bounce_files" && v > 1 {
 		return fmt.Errorf("gate %s: %s is more than 100%%", name, value)
 	}
 	*field = v
@@ -115,6 +116,9 @@ func Judge(s, previous *summary.Summary, l *Limits, now time.Time) {
 			j.sending()
 		}
 		j.hardBounce()
+	}
+	if s.Bounces != nil && len(s.Bounces.Missing) > 0 {
+		s.Notes = append(s.Notes, noFiles(s.Bounces.Missing)+".")
 	}
 	if note := lastForecast(s, previous); note != "" && !slices.Contains(s.Notes, note) {
 		s.Notes = append(s.Notes, note)
@@ -268,6 +272,15 @@ func (j *judge) dns() {
 // feed judges whether the bounces are fresh and understood.
 func (j *judge) feed() {
 	b := j.s.Bounces
+	if j.l.BounceFiles >= 0 && b.Patterns > 0 {
+		n := int64(len(b.Missing))
+		g := summary.Gate{Name: "bounce_files", Value: float64(n), Limit: j.l.BounceFiles, Unit: "count", N: b.Patterns,
+			Detail: fmt.Sprintf("%s of the job %s a bounce file", shown.Plural(b.Patterns, "pattern", "patterns"), pick(b.Patterns, "matches", "match"))}
+		if n > 0 {
+			g.Detail = fmt.Sprintf("%s: is the path right, and does the feed still come? If nights without a file are normal, turn this gate off", noFiles(b.Missing))
+		}
+		j.gate(g, g.Value <= g.Limit)
+	}
 	if j.l.FeedAge >= 0 {
 		g := summary.Gate{Name: "feed_age", Limit: j.l.FeedAge.Hours(), Unit: "hours", N: b.Events}
 		pass := false
@@ -289,6 +302,11 @@ func (j *judge) feed() {
 		j.upTo(summary.Gate{Name: "unclassified", Value: share, Limit: j.l.Unclassified, Unit: "share", N: b.Events,
 			Detail: fmt.Sprintf("%s of %s bounce events have a wording that no rule knows (%s); the limit is %s", shown.Number(n), shown.Number(b.Events), rate(share), rate(j.l.Unclassified))}, minEvents)
 	}
+}
+
+// noFiles says which patterns match no file.
+func noFiles(patterns []string) string {
+	return fmt.Sprintf("%s %s no bounce file", strings.Join(patterns, ", "), pick(int64(len(patterns)), "matches", "match"))
 }
 
 // complaints judges how many complain of what was delivered.

@@ -233,6 +233,8 @@ type BounceSummary struct {
 	Incidents    []Incident     `json:"incidents,omitempty"`    // windows in which a provider's replies were not believed
 	Timeline     []DayCount     `json:"timeline,omitempty"`     // day by day, for events with a time
 	Sources      []BounceSource `json:"sources,omitempty"`      // what was read
+	Patterns     int64          `json:"patterns,omitempty"`     // of a job: how many patterns name its bounce files
+	Missing      []string       `json:"missing,omitempty"`      // those of them that match no file
 	Unclassified []BounceFix    `json:"unclassified,omitempty"` // wordings that no rule knows, most first
 }
 

@@ -48,75 +48,6 @@ import (
 	"zombiezen.com/go/sqlite/sqlitex"
 )
 
-// applicationID marks the file as ours in the SQLite header ("wnnw").
-const applicationID = 0x776e6e77
-
-// migrations bring a history from schema version i to i+1. A step that was
-// released is never changed.
-var migrations = []string{
-	`CREATE TABLE event (
-	key      TEXT NOT NULL,    -- address key, or "@domain" for what is said of all its addresses
-	category TEXT NOT NULL,
-	action   TEXT NOT NULL,    -- suppress_now, count, report, clear
-	day      INTEGER NOT NULL, -- days since 1970-01-01 UTC; -1: the source gave no time, 0 for proof of life: all days
-	first    INTEGER NOT NULL, -- first and last event of the day, seconds since 1970; 0: not known
-	last     INTEGER NOT NULL,
-	soft     INTEGER NOT NULL, -- 1: every reply of the day was temporary
-	provider TEXT NOT NULL,    -- of the last event, like the rest
-	reply    TEXT NOT NULL,    -- masked, at most 512 bytes
-	rule     TEXT NOT NULL,
-	source   TEXT NOT NULL,    -- file:line
-	code     INTEGER NOT NULL, -- what the classifier was given beside the reply, to judge it again by better rules
-	status   TEXT NOT NULL,
-	phase    TEXT NOT NULL,
-	remote   TEXT NOT NULL,
-	hint     TEXT NOT NULL,
-	whole    INTEGER NOT NULL, -- 1: reply is all that the server said; 0: it was cut, or is the verdict of the source
-	PRIMARY KEY (key, category, action, day)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE incident (
-	provider TEXT NOT NULL,
-	first    INTEGER NOT NULL,
-	last     INTEGER NOT NULL,
-	n        INTEGER NOT NULL,
-	why      TEXT NOT NULL,
-	PRIMARY KEY (provider, first)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE forgotten (
-	hash     BLOB PRIMARY KEY, -- HMAC-SHA-256 of the address key
-	category TEXT NOT NULL,
-	since    INTEGER NOT NULL  -- when it was forgotten, seconds since 1970
-) STRICT, WITHOUT ROWID;
-CREATE TABLE file (
-	name     TEXT NOT NULL,
-	sha256   TEXT NOT NULL,
-	format   TEXT NOT NULL,
-	records  INTEGER NOT NULL,
-	PRIMARY KEY (sha256, name)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID;`,
-}
-
-// Store is an open history. It is for one goroutine at a time.
-type Store struct {
-	conn *sqlite.Conn
-	path string
-}
-
-// Error says what is wrong with a history file, and what to do.
-type Error struct {
-	Path string
-	What string // e.g. "is damaged: database disk image is malformed"
-	Next string // what to do
-	Err  error  // what SQLite said, where it did
-}
-
-func (e *Error) Error() string { return "history " + e.Path + " " + e.What }
-func (e *Error) Unwrap() error { return e.Err }
-
-// Hint returns what to do about the error.
-func (e *Error) Hint() string { return e.Next }
-
 // Open opens the history in an existing file, for reading and writing where
 // the file system allows it, else for reading. The error is an *Error.
 func Open(path string) (*Store, error) { return open(path, false, migrations) }
@@ -125,7 +56,7 @@ func Open(path string) (*Store, error) { return open(path, false, migrations) }
 // or empty. The error is an *Error.
 func Create(path string) (*Store, error) { return open(path, true, migrations) }
 
-func open(path string, create bool, migrations []string) (_ *Store, err error) {
+func open(path string, create bool, migrations []migration) (_ *Store, err error) {
 	s := &Store{path: path}
 	fresh, writable, err := look(path, create)
 	if err != nil {
@@ -218,7 +149,7 @@ func look(path string, create bool) (fresh, writable bool, err error) {
 }
 
 // admit refuses what is not ours or too new, and brings what is old up to date.
-func (s *Store) admit(fresh, writable bool, migrations []string) error {
+func (s *Store) admit(fresh, writable bool, migrations []migration) error {
 	setup := []string{
 		"PRAGMA page_size=8192", // of a new file
 		"PRAGMA synchronous=NORMAL",
@@ -242,17 +173,20 @@ func (s *Store) admit(fresh, writable bool, migrations []string) error {
 	if version > int64(len(migrations)) {
 		return newer(version)
 	}
+	if app == applicationID && version == 0 && tables > 0 {
+		return s.damaged("it does not know its own schema")
+	}
 	if !writable {
 		if version < int64(len(migrations)) {
 			return &Error{s.path, "was written by an older winnow and cannot be updated in a read-only place", "copy it to where you may write", nil}
 		}
-		return nil
+		return s.check()
 	}
 	if err := sqlitex.ExecuteTransient(s.conn, "PRAGMA journal_mode=WAL", nil); err != nil {
 		return err
 	}
 	if version == int64(len(migrations)) {
-		return nil
+		return s.check()
 	}
 	return s.write(func() error {
 		// Another process may have done it meanwhile.
@@ -263,15 +197,7 @@ func (s *Store) admit(fresh, writable bool, migrations []string) error {
 		case app != applicationID && tables > 0, version > int64(len(migrations)):
 			return newer(version)
 		}
-		for ; version < int64(len(migrations)); version++ {
-			if err := sqlitex.ExecuteScript(s.conn, migrations[version], nil); err != nil {
-				return fmt.Errorf("bringing it to schema %d: %w", version+1, err)
-			}
-		}
-		if err := sqlitex.ExecuteTransient(s.conn, fmt.Sprintf("PRAGMA application_id=%d", applicationID), nil); err != nil {
-			return err
-		}
-		return sqlitex.ExecuteTransient(s.conn, fmt.Sprintf("PRAGMA user_version=%d", len(migrations)), nil)
+		return s.migrate(version, migrations)
 	})
 }
 
@@ -291,51 +217,4 @@ func (s *Store) header() (app, version, tables int64, err error) {
 		}
 	}
 	return app, version, tables, nil
-}
-
-// write runs f in a transaction that holds the one write lock from its start.
-func (s *Store) write(f func() error) (err error) {
-	end, err := sqlitex.ImmediateTransaction(s.conn)
-	if err != nil {
-		return err
-	}
-	defer end(&err)
-	return f()
-}
-
-// Close folds the log into the file and closes it. Closing again does nothing.
-func (s *Store) Close() error {
-	if s.conn == nil {
-		return nil
-	}
-	err := s.conn.Close()
-	s.conn = nil
-	return s.explain(err)
-}
-
-// explain turns an error of SQLite into one that says what to do.
-func (s *Store) explain(err error) error {
-	var known *Error
-	if err == nil || errors.As(err, &known) {
-		return err
-	}
-	switch code := sqlite.ErrCode(err); code.ToPrimary() {
-	case sqlite.ResultCorrupt, sqlite.ResultNotADB:
-		return &Error{s.path, "is damaged (" + code.Message() + ")", "put back a copy, or move it away and import your bounce files again: that gives the same history", err}
-	case sqlite.ResultBusy, sqlite.ResultLocked:
-		return &Error{s.path, "is in use by another program", "try again when it is done", err}
-	case sqlite.ResultFull, sqlite.ResultIOErr:
-		return &Error{s.path, "cannot be written: " + code.Message(), "check the disk; what was there before is still there", err}
-	case sqlite.ResultReadOnly, sqlite.ResultPerm, sqlite.ResultCantOpen, sqlite.ResultAuth:
-		return &Error{s.path, "cannot be opened or written: " + code.Message(), "check the permissions of the file and of its folder", err}
-	}
-	return err
-}
-
-func reason(err error) string {
-	var p *fs.PathError
-	if errors.As(err, &p) {
-		return p.Err.Error()
-	}
-	return err.Error()
 }

@@ -432,14 +432,14 @@ func TestDamagedWhileReading(t *testing.T) {
 
 func TestMigration(t *testing.T) {
 	p := filepath.Join(t.TempDir(), "winnow.db")
-	s, err := open(p, true, migrations[:1])
+	s, err := Create(p)
 	if err != nil {
 		t.Fatal(err)
 	}
 	add(t, s, event("a@example.org", "complaint", bounceimport.SuppressNow, now, ""))
 	want := dump(t, s)
 	s.Close()
-	more := append(slices.Clone(migrations), "CREATE TABLE later (a TEXT) STRICT;", "INSERT INTO later VALUES ('x');")
+	more := append(slices.Clone(migrations), migration{sql: "CREATE TABLE later (a TEXT) STRICT;"}, migration{sql: "INSERT INTO later VALUES ('x');"})
 	if s, err = open(p, false, more); err != nil {
 		t.Fatal(err)
 	}
@@ -457,13 +457,54 @@ func TestMigration(t *testing.T) {
 	p2 := filepath.Join(t.TempDir(), "b.db")
 	s, _ = open(p2, true, migrations)
 	s.Close()
-	if _, err := open(p2, false, append(slices.Clone(migrations), "CREATE TABLE half (a); SELECT nonsense;")); err == nil {
+	if _, err := open(p2, false, append(slices.Clone(migrations), migration{sql: "CREATE TABLE half (a); SELECT nonsense;"})); err == nil {
 		t.Error("a broken step passed")
 	}
 	if s, err = Open(p2); err != nil {
 		t.Fatal(err)
 	}
 	s.Close()
+}
+
+// A history of schema 1, as released programs wrote it: nothing of it is lost, and
+// what it held against domains whose servers answered is a sign of life.
+func TestFromSchema1(t *testing.T) {
+	p := filepath.Join(t.TempDir(), "old.db")
+	c, err := sqlite.OpenConn(p, sqlite.OpenReadWrite|sqlite.OpenCreate)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const row = "INSERT INTO event VALUES ('%s', '%s', '%s', %d, %d, %d, 0, '', '%s', 'r', 'a.csv:1', %d, '', '', '', '', 1);"
+	script := migrations[0].sql + "PRAGMA application_id=0x776e6e77; PRAGMA user_version=1;" +
+		fmt.Sprintf(row, "gone@example.org", "user_unknown", "suppress_now", 20000, 1728000000, 1728000000, "550 no such user", 550) +
+		"INSERT INTO forgotten VALUES (x'0102', 'unsubscribe', 5); INSERT INTO meta VALUES ('hash_key', x'aa');"
+	day := now.Add(-40*24*time.Hour).Unix() / 86400
+	for i := range int64(6) {
+		d := day + 6*i
+		script += fmt.Sprintf(row, "@busy.example", "server_error", "count", d, d*86400+60, d*86400+60, "451 4.3.0 try later", 451)
+		script += fmt.Sprintf(row, "@slow.example", "network_error", "count", d, d*86400+60, d*86400+60, "", 0)
+		script += fmt.Sprintf(row, "@mute.example", "server_error", "count", d, d*86400+60, d*86400+60, "", 0)
+	}
+	if err := sqlitex.ExecuteScript(c, script, nil); err != nil {
+		t.Fatal(err)
+	}
+	c.Close()
+	s, err := Open(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if err := s.Verify(context.Background()); err != nil {
+		t.Error(err)
+	}
+	got := records(t, s, now, nil)
+	if got["gone@example.org"].Action != bounceimport.SuppressNow || got["gone@example.org"].Reply != "550 no such user" || got["@slow.example"].Action != bounceimport.Count || len(got) != 2 {
+		t.Errorf("%+v", got)
+	}
+	st, err := s.Stats(context.Background(), now)
+	if err != nil || st.Forgotten != 1 || st.Rows != 1+6+1 {
+		t.Errorf("%+v %v", st, err)
+	}
 }
 
 func TestPrivateAndSingleFile(t *testing.T) {

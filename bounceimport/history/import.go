@@ -3,12 +3,9 @@ package history
 import (
 	"cmp"
 	"context"
-	"crypto/hmac"
-	"crypto/sha256"
 	"encoding/binary"
 	"slices"
 	"strings"
-	"time"
 	"unicode/utf8"
 	"unsafe"
 
@@ -16,99 +13,8 @@ import (
 	"github.com/winnow-email/winnow/bounceimport/reply"
 	"github.com/winnow-email/winnow/validate"
 
-	"zombiezen.com/go/sqlite"
 	"zombiezen.com/go/sqlite/sqlitex"
 )
-
-// Days that are none.
-const (
-	noDay     = -1 // the source gave no time
-	singleDay = 0  // proof of life: only the last one counts, so one row holds them all
-)
-
-// row is a row of the table event, or what adds to one.
-type row struct {
-	key         string
-	category    string
-	action      bounceimport.Action
-	day         int64
-	first, last int64 // seconds since 1970, 0: not known
-	soft        bool
-	provider    string
-	reply       string
-	rule        string
-	source      string
-	code        int64
-	status      string
-	phase       string
-	remote      string
-	hint        string
-	whole       bool
-}
-
-// compare orders rows as the table does.
-func (r *row) compare(o *row) int {
-	if c := strings.Compare(r.key, o.key); c != 0 {
-		return c
-	}
-	return cmp.Or(cmp.Compare(r.category, o.category), cmp.Compare(r.action, o.action), cmp.Compare(r.day, o.day))
-}
-
-// entry is a row in a batch to be sorted: the first bytes of its key decide
-// nearly always, without a look at the row.
-type entry struct {
-	prefix uint64
-	row    int32
-}
-
-func prefix(key string) uint64 {
-	var b [8]byte
-	copy(b[:], key)
-	return binary.BigEndian.Uint64(b[:])
-}
-
-// merge adds o, a row of the same key, category, action and day. It is a join
-// of a semilattice (associative, commutative, idempotent), and the upsert of
-// flush is the same join: that is why the order and the number of imports do
-// not show.
-func (r *row) merge(o *row) {
-	if o.first != 0 && (r.first == 0 || o.first < r.first) {
-		r.first = o.first
-	}
-	r.soft = r.soft && o.soft
-	if cmp.Or(cmp.Compare(o.last, r.last), cmp.Compare(o.reply, r.reply), cmp.Compare(o.source, r.source),
-		cmp.Compare(o.rule, r.rule), cmp.Compare(o.provider, r.provider), cmp.Compare(o.code, r.code), cmp.Compare(o.status, r.status),
-		cmp.Compare(o.phase, r.phase), cmp.Compare(o.remote, r.remote), cmp.Compare(o.hint, r.hint), boolCompare(o.whole, r.whole)) > 0 {
-		first, soft := r.first, r.soft
-		*r = *o
-		r.first, r.soft = first, soft
-	}
-}
-
-func boolCompare(a, b bool) int {
-	switch {
-	case a == b:
-		return 0
-	case a:
-		return 1
-	}
-	return -1
-}
-
-const upsert = `INSERT INTO event (key, category, action, day, first, soft, last, reply, source, rule, provider, code, status, phase, remote, hint, whole)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)
-ON CONFLICT DO UPDATE SET
-	first = CASE WHEN excluded.first <> 0 AND (first = 0 OR excluded.first < first) THEN excluded.first ELSE first END,
-	soft = min(soft, excluded.soft),
-	(last, reply, source, rule, provider, code, status, phase, remote, hint, whole) = (SELECT
-		iif(n, excluded.last, last), iif(n, excluded.reply, reply), iif(n, excluded.source, source), iif(n, excluded.rule, rule),
-		iif(n, excluded.provider, provider), iif(n, excluded.code, code), iif(n, excluded.status, status), iif(n, excluded.phase, phase),
-		iif(n, excluded.remote, remote), iif(n, excluded.hint, hint), iif(n, excluded.whole, whole)
-		FROM (SELECT ` + newer + ` AS n))
-WHERE excluded.first <> 0 AND (first = 0 OR excluded.first < first) OR excluded.soft < soft OR ` + newer
-
-const newer = `(excluded.last, excluded.reply, excluded.source, excluded.rule, excluded.provider, excluded.code, excluded.status, excluded.phase, excluded.remote, excluded.hint, excluded.whole)
-	> (last, reply, source, rule, provider, code, status, phase, remote, hint, whole)`
 
 // File is one imported file, as the stats list it.
 type File struct {
@@ -257,18 +163,6 @@ func (m *Import) shareBytes(b []byte) string {
 	return m.share(string(b))
 }
 
-func dayOf(t int64, a bounceimport.Action) int64 {
-	switch {
-	case a == bounceimport.Clear:
-		return singleDay
-	case t == 0:
-		return noDay
-	case t < 0: // before 1970: a broken clock, but not no time
-		return noDay
-	}
-	return t / 86400
-}
-
 // source shortens "folder/file#member:line" to its last part: where a file lay
 // is nobody's business and would make the same file twice look like two.
 func source(s string) string {
@@ -287,7 +181,8 @@ func (m *Import) Done() error {
 		return err
 	}
 	err := m.s.during(m.ctx, func() error {
-		return m.s.write(func() error {
+		return m.s.change(func(t *totals) error {
+			t.small = len(m.files) > 0 || m.Counts.Changed > 0
 			for _, f := range m.files {
 				err := sqlitex.Execute(m.s.conn, `INSERT INTO file (name, sha256, format, records) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING`,
 					&sqlitex.ExecOptions{Args: []any{source(f.Name), f.SHA256, f.Format, f.Records}})
@@ -328,8 +223,8 @@ func (m *Import) writeAll() error {
 	}
 	for more := true; more; {
 		err := m.s.during(m.ctx, func() error {
-			return m.s.write(func() (err error) {
-				more, err = m.upsert(next, m.txRows)
+			return m.s.change(func(t *totals) (err error) {
+				more, err = m.put(t, next, m.txRows)
 				return err
 			})
 		})
@@ -363,6 +258,19 @@ func (m *Import) flush() error {
 	clear(m.intern)
 	clear(m.alive)
 	return err
+}
+
+// entry is a row in a batch to be sorted: the first bytes of its key decide
+// nearly always, without a look at the row.
+type entry struct {
+	prefix uint64
+	row    int32
+}
+
+func prefix(key string) uint64 {
+	var b [8]byte
+	copy(b[:], key)
+	return binary.BigEndian.Uint64(b[:])
 }
 
 // sort puts the rows in the order of the table, and those that belong together
@@ -405,18 +313,10 @@ func (m *Import) sorted() func() (*row, error) {
 	}
 }
 
-// upsert writes at most limit rows, within a transaction, and says whether there
-// may be more.
-func (m *Import) upsert(next func() (*row, error), limit int) (more bool, err error) {
+// put writes at most limit rows, within a write transaction, and says whether
+// there may be more.
+func (m *Import) put(t *totals, next func() (*row, error), limit int) (more bool, err error) {
 	forgotten, err := m.s.forgotten()
-	if err != nil {
-		return false, err
-	}
-	st, err := m.s.conn.Prepare(upsert)
-	if err != nil {
-		return false, err
-	}
-	before, err := m.s.int("SELECT total_changes()")
 	if err != nil {
 		return false, err
 	}
@@ -442,91 +342,13 @@ func (m *Import) upsert(next func() (*row, error), limit int) (more bool, err er
 		if skip && r.key == key {
 			continue
 		}
-		st.BindText(1, r.key)
-		st.BindText(2, r.category)
-		st.BindText(3, string(r.action))
-		st.BindInt64(4, r.day)
-		st.BindInt64(5, r.first)
-		st.BindBool(6, r.soft)
-		st.BindInt64(7, r.last)
-		st.BindText(8, r.reply)
-		st.BindText(9, r.source)
-		st.BindText(10, r.rule)
-		st.BindText(11, r.provider)
-		st.BindInt64(12, r.code)
-		st.BindText(13, r.status)
-		st.BindText(14, r.phase)
-		st.BindText(15, r.remote)
-		st.BindText(16, r.hint)
-		st.BindBool(17, r.whole)
-		if _, err := st.Step(); err != nil {
+		changed, err := m.s.merge(t, r)
+		if err != nil {
 			return false, err
 		}
-		if err := st.Reset(); err != nil {
-			return false, err
+		if changed {
+			m.Counts.Changed++
 		}
 	}
-	after, err := m.s.int("SELECT total_changes()")
-	m.Counts.Changed += after - before
-	return more, err
-}
-
-// during runs f with ctx as the interrupt of the connection.
-func (s *Store) during(ctx context.Context, f func() error) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	s.conn.SetInterrupt(ctx.Done())
-	err := f()
-	s.conn.SetInterrupt(nil)
-	if ctx.Err() != nil && sqlite.ErrCode(err).ToPrimary() == sqlite.ResultInterrupt {
-		return ctx.Err()
-	}
-	return s.explain(err)
-}
-
-// int returns the one number that a query gives.
-func (s *Store) int(query string) (n int64, err error) {
-	err = sqlitex.Execute(s.conn, query, &sqlitex.ExecOptions{ResultFunc: func(st *sqlite.Stmt) error {
-		n = st.ColumnInt64(0)
-		return nil
-	}})
-	return n, err
-}
-
-// forgotten returns a function that tells whether an address was forgotten;
-// nil when none was.
-func (s *Store) forgotten() (func(key string) (bool, error), error) {
-	n, err := s.int("SELECT EXISTS (SELECT 1 FROM forgotten)")
-	if err != nil || n == 0 {
-		return nil, err
-	}
-	secret, err := s.secret(false)
-	if err != nil {
-		return nil, err
-	}
-	st, err := s.conn.Prepare("SELECT 1 FROM forgotten WHERE hash = ?")
-	if err != nil {
-		return nil, err
-	}
-	mac := hmac.New(sha256.New, secret)
-	var sum [sha256.Size]byte
-	return func(key string) (bool, error) {
-		mac.Reset()
-		mac.Write(unsafe.Slice(unsafe.StringData(key), len(key)))
-		st.BindBytes(1, mac.Sum(sum[:0]))
-		found, err := st.Step()
-		if e := st.Reset(); err == nil {
-			err = e
-		}
-		return found, err
-	}, nil
-}
-
-// unix is the inverse of how times are stored.
-func unix(t int64) time.Time {
-	if t == 0 {
-		return time.Time{}
-	}
-	return time.Unix(t, 0).UTC()
+	return more, nil
 }

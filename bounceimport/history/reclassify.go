@@ -32,95 +32,100 @@ const reclassifyBatch = 20_000
 // reply stay as they are, and so do those of domains, whose addresses are not
 // known. Unless apply is set nothing is changed. The result is ordered by count.
 func (s *Store) Reclassify(ctx context.Context, classify func(reply.Evidence) reply.Verdict, apply bool) ([]Moved, error) {
-	type kind struct {
-		from       string
-		fromAction bounceimport.Action
-		to         string
-		toAction   bounceimport.Action
-	}
-	count := make(map[kind]int64)
-	type place struct {
-		key, category, action string
-		day                   int64
-	}
-	var at place
-	for {
-		var gone []place
-		var add []bounceimport.Event
-		n := 0
-		err := s.during(ctx, func() error {
-			return sqlitex.Execute(s.conn, `SELECT key, category, action, day, first, last, reply, source, code, status, phase, remote, hint, whole FROM event
-				WHERE (key, category, action, day) > (?, ?, ?, ?) ORDER BY key, category, action, day LIMIT ?`,
-				&sqlitex.ExecOptions{Args: []any{at.key, at.category, at.action, at.day, reclassifyBatch}, ResultFunc: func(st *sqlite.Stmt) error {
-					n++
-					at = place{st.ColumnText(0), st.ColumnText(1), st.ColumnText(2), st.ColumnInt64(3)}
-					if at.key[0] == '@' || !st.ColumnBool(13) {
-						return nil
-					}
-					first, last := st.ColumnInt64(4), st.ColumnInt64(5)
-					is := reply.Evidence{Recipient: at.key, Reply: strings.ReplaceAll(st.ColumnText(6), "***", "x"), // a masked address must look like an address
-						Code: st.ColumnInt(8), Status: st.ColumnText(9), Phase: st.ColumnText(10), Remote: st.ColumnText(11), Hint: st.ColumnText(12)}
-					v := classify(is)
-					e := bounceimport.Event{Recipient: at.key, Time: unix(last), Reply: st.ColumnText(6), Source: st.ColumnText(7), Remote: is.Remote, Hint: is.Hint,
-						Class: v.Class, Code: v.Code, Status: v.Status, Phase: v.Phase}
-					k := kind{at.category, bounceimport.Action(at.action), e.Category, e.Action}
-					if k.from == k.to && k.fromAction == k.toAction {
-						return nil
-					}
-					count[k]++
-					gone = append(gone, at)
-					add = append(add, e)
-					if first != last {
-						e.Time = unix(first)
-						add = append(add, e)
-					}
-					return nil
-				}})
-		})
-		if err != nil {
+	j := rejudging{s: s, classify: classify, moved: make(map[Moved]int64)}
+	for n := reclassifyBatch; n == reclassifyBatch; {
+		var err error
+		if n, err = j.judge(ctx); err != nil {
 			return nil, err
 		}
-		if apply && len(gone) > 0 {
-			m := s.Begin(ctx)
-			for i := range add {
-				if err := m.collect(&add[i]); err != nil {
-					return nil, err
-				}
-			}
-			err := s.during(ctx, func() error {
-				return s.write(func() error {
-					for _, p := range gone {
-						err := sqlitex.Execute(s.conn, "DELETE FROM event WHERE key = ? AND category = ? AND action = ? AND day = ?",
-							&sqlitex.ExecOptions{Args: []any{p.key, p.category, p.action, p.day}})
-						if err != nil {
-							return err
-						}
-					}
-					m.sort()
-					_, err := m.upsert(m.sorted(), math.MaxInt)
-					return err
-				})
-			})
-			if err != nil {
+		if apply && len(j.gone) > 0 {
+			if err := j.write(ctx); err != nil {
 				return nil, err
 			}
 		}
-		if n < reclassifyBatch {
-			break
-		}
 	}
-	if apply && len(count) > 0 {
-		err := s.during(ctx, func() error { return s.write(s.findIncidents) })
+	if apply && len(j.moved) > 0 {
+		err := s.during(ctx, func() error { return s.change(func(t *totals) error { t.small = true; return s.findIncidents() }) })
 		if err != nil {
 			return nil, err
 		}
 	}
 	var list []Moved
-	for k, n := range count {
-		list = append(list, Moved{k.from, k.fromAction, k.to, k.toAction, n})
+	for k, n := range j.moved {
+		k.N = n
+		list = append(list, k)
 	}
 	slices.SortFunc(list, func(a, b Moved) int {
 		return cmp.Or(cmp.Compare(b.N, a.N), cmp.Compare(a.From, b.From), cmp.Compare(a.FromAction, b.FromAction), cmp.Compare(a.To, b.To), cmp.Compare(a.ToAction, b.ToAction))
 	})
 	return list, nil
+}
+
+// rejudging is the state of Reclassify.
+type rejudging struct {
+	s        *Store
+	classify func(reply.Evidence) reply.Verdict
+	moved    map[Moved]int64 // N is 0
+	at       row             // the last one that was judged: where it goes on
+
+	// Of the batch: the rows that move, and the events as which they come back.
+	gone []row
+	add  []bounceimport.Event
+}
+
+// judge judges the next batch and says how many rows it had.
+func (j *rejudging) judge(ctx context.Context) (n int, err error) {
+	j.gone, j.add = j.gone[:0], j.add[:0]
+	err = j.s.during(ctx, func() error {
+		return sqlitex.Execute(j.s.conn, "SELECT "+allColumns+" FROM event WHERE (key, category, action, day) > (?, ?, ?, ?) ORDER BY key, category, action, day LIMIT ?",
+			&sqlitex.ExecOptions{Args: []any{j.at.key, j.at.category, string(j.at.action), j.at.day, reclassifyBatch}, ResultFunc: func(st *sqlite.Stmt) error {
+				n++
+				j.at.scan(st)
+				if j.at.key[0] != '@' && j.at.whole {
+					j.row(j.at)
+				}
+				return nil
+			}})
+	})
+	return n, err
+}
+
+// row judges one row.
+func (j *rejudging) row(r row) {
+	v := j.classify(reply.Evidence{Recipient: r.key, Reply: strings.ReplaceAll(r.reply, "***", "x"), // a masked address must look like an address
+		Code: int(r.code), Status: r.status, Phase: r.phase, Remote: r.remote, Hint: r.hint})
+	if r.category == v.Category && r.action == v.Action {
+		return
+	}
+	j.moved[Moved{From: r.category, FromAction: r.action, To: v.Category, ToAction: v.Action}]++
+	j.gone = append(j.gone, r)
+	e := bounceimport.Event{Recipient: r.key, Time: unix(r.last), Reply: r.reply, Source: r.source, Remote: r.remote, Hint: r.hint,
+		Class: v.Class, Code: v.Code, Status: v.Status, Phase: v.Phase}
+	j.add = append(j.add, e)
+	if r.first != r.last {
+		e.Time = unix(r.first)
+		j.add = append(j.add, e)
+	}
+}
+
+// write moves the rows of the batch.
+func (j *rejudging) write(ctx context.Context) error {
+	m := j.s.Begin(ctx)
+	for i := range j.add {
+		if err := m.collect(&j.add[i]); err != nil {
+			return err
+		}
+	}
+	return j.s.during(ctx, func() error {
+		return j.s.change(func(t *totals) error {
+			for _, r := range j.gone {
+				if _, err := j.s.remove(t, "key = ? AND category = ? AND action = ? AND day = ?", r.key, r.category, string(r.action), r.day); err != nil {
+					return err
+				}
+			}
+			m.sort()
+			_, err := m.put(t, m.sorted(), math.MaxInt)
+			return err
+		})
+	})
 }

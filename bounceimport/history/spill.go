@@ -3,13 +3,10 @@ package history
 import (
 	"bufio"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
-
-	"github.com/winnow-email/winnow/bounceimport"
 )
 
 // spill holds the sorted runs of an import that is larger than memory, in a
@@ -68,72 +65,6 @@ func (s *spill) add(next func() (*row, error)) error {
 
 func (s *spill) explain(err error) error {
 	return fmt.Errorf("temporary file of the import: %w", err)
-}
-
-// encode appends the row, without its length.
-func (r *row) encode(b []byte) []byte {
-	for _, v := range [...]string{r.key, r.category, string(r.action), r.provider, r.reply, r.rule, r.source, r.status, r.phase, r.remote, r.hint} {
-		b = binary.AppendUvarint(b, uint64(len(v)))
-		b = append(b, v...)
-	}
-	for _, v := range [...]int64{r.day, r.first, r.last, r.code} {
-		b = binary.AppendVarint(b, v)
-	}
-	flags := byte(0)
-	if r.soft {
-		flags |= 1
-	}
-	if r.whole {
-		flags |= 2
-	}
-	return append(b, flags)
-}
-
-// decode is the inverse of encode. Words that come up again and again are taken
-// from one table.
-func (r *row) decode(b []byte, shared map[string]string) error {
-	word := func() []byte {
-		n, k := binary.Uvarint(b)
-		if k <= 0 || n > uint64(len(b)-k) {
-			b = nil
-			return nil
-		}
-		w := b[k : k+int(n)]
-		b = b[k+int(n):]
-		return w
-	}
-	share := func() string {
-		w := word()
-		s, ok := shared[string(w)]
-		if !ok {
-			s = string(w)
-			if len(shared) < 1<<16 {
-				shared[s] = s
-			}
-		}
-		return s
-	}
-	number := func() int64 {
-		n, k := binary.Varint(b)
-		if k <= 0 {
-			b = nil
-			return 0
-		}
-		b = b[k:]
-		return n
-	}
-	r.key = string(word())
-	r.category, r.action, r.provider = share(), bounceimport.Action(share()), share()
-	r.reply = string(word())
-	r.rule = share()
-	r.source = string(word())
-	r.status, r.phase, r.remote, r.hint = share(), share(), share(), share()
-	r.day, r.first, r.last, r.code = number(), number(), number(), number()
-	if len(b) != 1 {
-		return errors.New("temporary file of the import: damaged")
-	}
-	r.soft, r.whole = b[0]&1 != 0, b[0]&2 != 0
-	return nil
 }
 
 // run is one run while it is merged.

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"time"
 
+	"github.com/winnow-email/winnow/internal/shown"
 	"zombiezen.com/go/sqlite"
 	"zombiezen.com/go/sqlite/sqlitex"
 )
@@ -27,7 +28,7 @@ type Error struct {
 	Err  error  // what SQLite said, where it did
 }
 
-func (e *Error) Error() string { return "history " + e.Path + " " + e.What }
+func (e *Error) Error() string { return "history " + shown.Name(e.Path) + " " + e.What }
 
 func (e *Error) Unwrap() error { return e.Err }
 

@@ -54,7 +54,7 @@ func (a *Account) count(why string, n int64) {
 	if a.Why == nil {
 		a.Why = make(map[string]int64)
 	}
-	if why = shown.Prefix(why, 80); a.Why[why] == 0 && len(a.Why) >= maxWhys {
+	if why = shown.Prefix(shown.Line(why), 80); a.Why[why] == 0 && len(a.Why) >= maxWhys {
 		why = "other reasons"
 	}
 	a.Why[why] += n
@@ -88,7 +88,7 @@ type formError struct {
 	damaged   bool // it cannot be read to its end
 }
 
-func (e *formError) Error() string { return e.name + ": " + e.why }
+func (e *formError) Error() string { return shown.Name(e.name) + ": " + shown.Line(e.why) }
 
 func unknownForm(name string) error {
 	return &formError{name, "not a form of bounces that winnow knows", false}
@@ -101,7 +101,7 @@ func (a *Account) String() string {
 	if format == "" {
 		format = "no files"
 	}
-	fmt.Fprintf(&b, "%s: %s, %d read, %d used (%d events)", a.Name, format, a.Read, a.Used, a.Events)
+	fmt.Fprintf(&b, "%s: %s, %d read, %d used (%d events)", shown.Name(a.Name), format, a.Read, a.Used, a.Events)
 	for _, n := range []struct {
 		n    int64
 		what string

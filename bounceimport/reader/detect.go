@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/winnow-email/winnow/internal/shown"
 	"golang.org/x/text/encoding"
 	"golang.org/x/text/encoding/unicode"
 )
@@ -47,7 +48,7 @@ func (d *reading) layer(r io.Reader, name string, layer int) error {
 	br := bufio.NewReaderSize(in, peekSize)
 	head, err := br.Peek(peekSize)
 	if err != nil && err != io.EOF {
-		return fmt.Errorf("%s: %w", name, err)
+		return fmt.Errorf("%s: %w", shown.Name(name), err)
 	}
 	switch kind := packing(head); kind {
 	case "":
@@ -66,7 +67,7 @@ func (d *reading) layer(r io.Reader, name string, layer int) error {
 	default:
 		z, end, err := unpack(kind, br, &d.budget)
 		if err != nil {
-			return fmt.Errorf("%s: %w", name, err)
+			return fmt.Errorf("%s: %w", shown.Name(name), err)
 		}
 		defer end()
 		return d.stream(z, name, layer+1)

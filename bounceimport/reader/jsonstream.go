@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"github.com/winnow-email/winnow/internal/shown"
 )
 
 // json reads a file of JSON: one object, an array, an object that holds an
@@ -88,7 +90,7 @@ func (s *jsonStream) lines() error {
 			b = s.buf
 		}
 		if err != nil && err != io.EOF {
-			return fmt.Errorf("%s: %w", s.d.name, err)
+			return fmt.Errorf("%s: %w", shown.Name(s.d.name), err)
 		}
 		line := s.line
 		s.line++
@@ -117,7 +119,7 @@ func (s *jsonStream) next() (byte, error) {
 			return 0, io.EOF
 		}
 		if err != nil {
-			return 0, fmt.Errorf("%s: %w", s.d.name, err)
+			return 0, fmt.Errorf("%s: %w", shown.Name(s.d.name), err)
 		}
 		switch c {
 		case '\n':
@@ -276,7 +278,7 @@ func (s *jsonStream) value() error {
 			if err == io.EOF {
 				return io.ErrUnexpectedEOF
 			}
-			return fmt.Errorf("%s: %w", s.d.name, err)
+			return fmt.Errorf("%s: %w", shown.Name(s.d.name), err)
 		}
 		for i, c := range b {
 			if quoted {

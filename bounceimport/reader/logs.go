@@ -5,6 +5,8 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+
+	"github.com/winnow-email/winnow/internal/shown"
 )
 
 // logs reads a mail server's log line by line. What the lines of Postfix, Exim,
@@ -23,7 +25,7 @@ func (d *reading) logs(r *bufio.Reader) error {
 			b = line0
 		}
 		if err != nil && err != io.EOF {
-			return fmt.Errorf("%s: %w", d.name, err)
+			return fmt.Errorf("%s: %w", shown.Name(d.name), err)
 		}
 		if b = bytes.TrimRight(b, "\r\n"); len(b) > 0 {
 			if e := l.line(b, line+1); e != nil {

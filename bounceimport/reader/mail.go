@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"github.com/winnow-email/winnow/internal/shown"
 )
 
 // maxMail is how much of one mail is looked at. What comes after it is the
@@ -16,7 +18,7 @@ func (d *reading) mail(r *bufio.Reader) error {
 	d.format("mail")
 	raw, err := io.ReadAll(io.LimitReader(r, maxMail))
 	if err != nil {
-		return fmt.Errorf("%s: %w", d.name, err)
+		return fmt.Errorf("%s: %w", shown.Name(d.name), err)
 	}
 	return d.oneMail(raw, 1)
 }

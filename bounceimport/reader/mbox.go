@@ -5,6 +5,8 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+
+	"github.com/winnow-email/winnow/internal/shown"
 )
 
 // mbox reads a file of mails, each after a line "From sender date" that follows
@@ -23,7 +25,7 @@ func (d *reading) mbox(r *bufio.Reader) error {
 	for {
 		b, err := r.ReadSlice('\n')
 		if err != nil && err != io.EOF && err != bufio.ErrBufferFull {
-			return fmt.Errorf("%s: %w", d.name, err)
+			return fmt.Errorf("%s: %w", shown.Name(d.name), err)
 		}
 		if len(b) == 0 && err == io.EOF {
 			return flush()

@@ -13,6 +13,7 @@ import (
 
 	"github.com/winnow-email/winnow/bounceimport"
 	"github.com/winnow-email/winnow/internal/files"
+	"github.com/winnow-email/winnow/internal/shown"
 )
 
 // ReadPath reads a file, a directory with everything below it (a maildir, a
@@ -79,7 +80,7 @@ func readFile(ctx context.Context, path string, opt Options, yield func(*bouncei
 // plainPathError says "name: what" where os says "open name: what".
 func plainPathError(err error) error {
 	if pe := (*fs.PathError)(nil); errors.As(err, &pe) {
-		return fmt.Errorf("%s: %w", pe.Path, pe.Err)
+		return fmt.Errorf("%s: %w", shown.Name(pe.Path), pe.Err)
 	}
 	return err
 }

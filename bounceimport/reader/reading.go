@@ -74,7 +74,7 @@ func (d *reading) malformed(line int64, why string) {
 
 func (d *reading) problem(line int64, why string) {
 	if len(d.acct.Problems) < maxProblems {
-		d.acct.Problems = append(d.acct.Problems, d.name+":"+strconv.FormatInt(line, 10)+": "+shown.Prefix(why, 80))
+		d.acct.Problems = append(d.acct.Problems, shown.Name(d.name)+":"+strconv.FormatInt(line, 10)+": "+shown.Prefix(shown.Line(why), 80))
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/gocarina/gocsv"
 	"github.com/winnow-email/winnow/bounceimport"
 	"github.com/winnow-email/winnow/internal/csvrows"
+	"github.com/winnow-email/winnow/internal/shown"
 )
 
 // table is a delimited file opened for reading.
@@ -120,7 +121,7 @@ func readLayout[R any](event func(*R, *reading, *bounceimport.Event) outcome) fu
 			clear(rows)
 			rows = rows[:0]
 			if err := gocsv.UnmarshalCSV(b, &rows); err != nil {
-				return fmt.Errorf("%s: %w", d.name, err)
+				return fmt.Errorf("%s: %w", shown.Name(d.name), err)
 			}
 			for i := range rows {
 				if err := d.row(b.lines[i], event(&rows[i], d, d.event(d.acct.Format))); err != nil {

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/klauspost/compress/zstd"
+	"github.com/winnow-email/winnow/internal/shown"
 )
 
 // What unpacks is bounded: a few bytes of a stranger must not become a disk full.
@@ -88,7 +89,7 @@ func members(r io.Reader, br *bufio.Reader, name string, b *budget, each func(me
 		defer os.Remove(tmp.Name())
 		defer tmp.Close()
 		if size, err = io.Copy(tmp, br); err != nil {
-			return fmt.Errorf("%s: %w", name, err)
+			return fmt.Errorf("%s: %w", shown.Name(name), err)
 		}
 		f = tmp
 	}

@@ -18,6 +18,7 @@ var bouncesCommands = []func(*env) *cobra.Command{
 	newBouncesReclassifyCmd,
 	newBouncesForgetCmd,
 	newBouncesExportCmd,
+	newBouncesVerifyCmd,
 }
 
 func newBouncesCmd(e *env) *cobra.Command {

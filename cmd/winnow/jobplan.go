@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -234,7 +235,7 @@ func (p *jobPlan) check(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if err := store.Close(); err != nil {
+		if err := errors.Join(store.Verify(ctx), store.Close()); err != nil {
 			return err
 		}
 	}

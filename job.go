@@ -49,7 +49,7 @@ type Job struct {
 
 	Bounces  *summary.BounceSummary // what Evidence holds, for the summary; nil: not known
 	Gates    *report.Limits         // of the gates; nil: none is judged
-	Previous *Summary               // the run to compare with; nil: none
+	Previous *Summary               // the run to compare with; nil: the one that is replaced
 	Page     bool                   // write report.html
 
 	// Behind are the files that Evidence and Resolver were made from, by Name and

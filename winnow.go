@@ -246,8 +246,9 @@ func (j *Job) finish(s *Summary, dir *export.Dir, c *cleaner) (err error) {
 	}
 	s.Finished = time.Now().UTC()
 	s.Seconds = s.Finished.Sub(s.Started).Seconds()
+	previous := cmp.Or(j.Previous, dir.Earlier())
 	fault.Inject(s)
-	report.Judge(s, j.Previous, j.Gates, j.now())
+	report.Judge(s, previous, j.Gates, j.now())
 	if !j.Page {
 		return nil
 	}
@@ -255,7 +256,7 @@ func (j *Job) finish(s *Summary, dir *export.Dir, c *cleaner) (err error) {
 	if err != nil {
 		return err
 	}
-	return report.Page(w, s, report.PageOptions{Previous: j.Previous})
+	return report.Page(w, s, report.PageOptions{Previous: previous})
 }
 
 // factLists says which lists of facts a validator judges by.

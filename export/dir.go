@@ -112,6 +112,16 @@ func (d *Dir) create(inputs []string) error {
 // to be kept while the run lasts. It is removed at the end.
 func (d *Dir) Temp() string { return filepath.Join(d.private, "tmp") }
 
+// Earlier returns the summary of the run that stands there until Commit; nil when there
+// is none.
+func (d *Dir) Earlier() *summary.Summary {
+	s, err := summary.Read(d.path)
+	if err != nil {
+		return nil
+	}
+	return s
+}
+
 // checkInputs refuses an output that is, or holds, an input.
 func (d *Dir) checkInputs(inputs []string) error {
 	for _, in := range inputs {

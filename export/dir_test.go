@@ -30,7 +30,7 @@ func run(t *testing.T, path, text string) error {
 		return err
 	}
 	f.Records = 1
-	if err := d.Commit(&summary.Summary{}); err != nil {
+	if err := d.Commit(&summary.Summary{Records: 7}); err != nil {
 		return err
 	}
 	return d.Close()
@@ -284,7 +284,7 @@ func TestWithoutExchange(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", c.what, err)
 		}
-		if got := content(out); got != "old\n" {
+		if got := content(out); got != "old\n" || d.Earlier() == nil || d.Earlier().Records != 7 {
 			t.Errorf("%s: after the start of the next run: %s", c.what, got)
 		}
 		if err := d.Close(); err != nil {

@@ -90,6 +90,8 @@ func nextOf(gate string) string {
 		return "Look at what is new with 'winnow diff OLD-DIR NEW-DIR'. If it is right, run once with --gate jump=off."
 	case "feed_age":
 		return "Bring in the newest bounces, then run it again."
+	case "bounce_files":
+		return "Check the paths of the bounce files in the job, and whether they still come; then run it again."
 	case "unclassified":
 		return "Look at the wordings in the report; teach the frequent ones with --rules."
 	case "complaint":

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strconv"
 	"strings"
@@ -210,4 +211,36 @@ func dnsServer(ts *testscript.TestScript, neg bool, args []string) {
 		name = args[1]
 	}
 	ts.Setenv(name, s.Addr)
+}
+
+// Every gate has a script in which it fails through the command line.
+func TestEveryGateFails(t *testing.T) {
+	source, err := os.ReadFile("../../export/report/gates.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	scripts, err := filepath.Glob("testdata/script/*.txtar")
+	if err != nil || len(scripts) == 0 {
+		t.Fatal(err)
+	}
+	var all strings.Builder
+	for _, name := range scripts {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all.Write(b)
+	}
+	gates := map[string]bool{}
+	for _, m := range regexp.MustCompile(`(?:Gate\{Name: |\t\t\{)"([a-z_]+)"`).FindAllStringSubmatch(string(source), -1) {
+		gates[m[1]] = true
+	}
+	if len(gates) < 15 {
+		t.Errorf("only %d gates in gates.go", len(gates))
+	}
+	for gate := range gates {
+		if !regexp.MustCompile(`stderr 'gates failed: ([a-z_]+, )*` + gate + `\b|FAIL ` + gate + `: `).MatchString(all.String()) {
+			t.Errorf("no script in which the gate %s fails", gate)
+		}
+	}
 }

@@ -219,8 +219,8 @@ type DNSSummary struct {
 	Unusable  string           `json:"unusable,omitempty"`  // not "": why the DNS could not be used, one sentence; then nothing was suppressed because of it
 }
 
-// BounceSummary says what the bounce files held, or, without any, the last 90 days
-// of the history.
+// BounceSummary says what the bounce files held, or, of a history alone, what it
+// knows of the time since the run before, and of 30 days at the least.
 type BounceSummary struct {
 	Events       int64          `json:"events"`                 // bounces, complaints, deliveries and what else was told
 	Classified   int64          `json:"classified"`             // of them with a category other than unknown

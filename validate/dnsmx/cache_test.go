@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/winnow-email/winnow/validate"
@@ -23,11 +24,16 @@ func asJSON(tb testing.TB, v any) string {
 	return string(b)
 }
 
-func TestCache(t *testing.T) {
+func TestCache(t *testing.T) { bubble(t, testCache) }
+
+func testCache(t *testing.T) {
 	_, zone, _ := scenarios(t)
-	srv := dnstest.Start(t, zone)
+	srv, err := dnstest.Offline(zone)
+	if err != nil {
+		t.Fatal(err)
+	}
 	path := filepath.Join(t.TempDir(), "sub", "dns")
-	r := &Resolver{Servers: []string{srv.Addr}, Timeout: testTimeout, Cache: path}
+	r := at(&Resolver{Cache: path}, srv)
 	domains := []string{"s01.com", "s02.com", "s06.com", "s09.com", "s17.com", "s18.com", "s27.com", "acme.onion"}
 	first, err := resolve(t, r, domains...)
 	if err != nil {
@@ -62,7 +68,7 @@ func TestCache(t *testing.T) {
 			}
 		}
 	}
-	if s := r.Stats(); s.Cached != 6 || s.Domains != 8 {
+	if s := r.Stats(); s.Cached != 6 || s.Domains != 8 || s.Answered != 8 {
 		t.Errorf("got %+v", s)
 	}
 	before = len(srv.Queries())
@@ -74,13 +80,13 @@ func TestCache(t *testing.T) {
 	}
 
 	// Other resolvers may see another Internet.
-	other := dnstest.Start(t, zone)
-	r2 := &Resolver{Servers: []string{other.Addr}, Timeout: testTimeout, Cache: path}
+	r2 := offline(t, &Resolver{Cache: path}, zone, zone)
 	if _, err := resolve(t, r2, domains[0]); err != nil || r2.Stats().Cached != 0 {
 		t.Errorf("the cache of another resolver was used: %v %+v", err, r2.Stats())
 	}
 
 	// Forgetting.
+	synctest.Wait()
 	if n, err := ForgetCache(path, func(d string) bool { return d == "s01.com" }); n != 1 || err != nil {
 		t.Errorf("ForgetCache: %d, %v", n, err)
 	}
@@ -154,8 +160,7 @@ func TestCacheDamaged(t *testing.T) {
 	}
 
 	// A damaged cache is written anew, and the run does not mind.
-	srv := dnstest.Start(t, "acme.com. MX 10 mx.acme.com.\nmx.acme.com. A 198.41.0.4\n")
-	r := &Resolver{Servers: []string{srv.Addr}, Cache: path}
+	r := offline(t, &Resolver{Cache: path}, "acme.com. MX 10 mx.acme.com.\nmx.acme.com. A 198.41.0.4\n")
 	got, err := resolve(t, r, "acme.com")
 	if err != nil || got["acme.com"].Reason != "mx_ok" || r.Stats().CacheNote == "" {
 		t.Errorf("%v %+v %+v", err, got, r.Stats())

@@ -14,8 +14,9 @@
 //     has a public address. The address of the domain itself does not count.
 //  4. Proved to have none: the addresses of the domain itself.
 //  5. What would be accepted: does the top-level domain answer for every name?
-//  6. What would be condemned: each denial is asked for once more at another
+//  6. What would be condemned: what that rests on is asked for once more at another
 //     resolver, if there is one in health, and held back until the end of the run.
+//     What only one resolver told is asked for once more then, over TCP.
 //
 // # Proof
 //
@@ -38,10 +39,13 @@
 // and NXDOMAIN, timeouts, replies that do not fit, resolvers that contradict each
 // other, more than 20 mail hosts of which the first 20 have no address.
 //
-// When more than 15% of 200 or more domains are condemned, a sample of them is
-// asked for once more over TCP, and one contradiction leaves all of them Unknown.
-// So it is when their share is more than three times that of the last run of 200 or
-// more domains, which the cache remembers.
+// A resolver that does not stand by what it told against domains is flapping: with as
+// many of them as are likely to have been denied twice by chance (one in twenty runs)
+// nothing of what it denies is believed (dns_anomaly). Few domains are asked for more
+// often, up to five times, and up to eight times where another resolver was caught.
+// When more than 15% of 200 or more domains are condemned, one that does not stand a
+// second look leaves all of them Unknown. So it is when their share is more than three
+// times that of the last run of 200 or more domains, which the cache remembers.
 //
 // # Failure that lasts
 //
@@ -69,13 +73,27 @@
 //
 // A question is tried up to three times: over UDP, over UDP at the next resolver,
 // and again when nothing else is left to ask (over TCP towards a resolver across
-// the Internet). Truncated replies are asked for over TCP at once. The number of
+// the Internet). Truncated replies are asked for over TCP at once; many queries share
+// one connection. The number of
 // queries on their way adapts to each resolver, up to 500; more makes recursive
 // resolvers invent failures. Towards the own machine and private networks a few
 // sockets are kept; across the Internet every query has a fresh one, and there
-// are at most 300 a second. A resolver that stops replying is tried by canaries
+// are at most 300 in any one second, with all that is sent. A resolver that stops replying is tried by canaries
 // only, after 1, 2, 4 seconds; when all have, the rest is Unknown and Resolve
 // returns ErrUnusable.
+//
+// # Parts
+//
+// Each looks only at those above it:
+//
+//	message parse server   what goes over the wire
+//	proof judge answer     what replies amount to, what they say of a domain, and in what words
+//	mux stream transport   how queries get to a resolver and back
+//	pace canary upstream   how much a resolver is given, and whether it is believed
+//	asker prober           questions on their way; tests of the resolvers
+//	line tape              a recording
+//	cachefile streak cache what is kept between runs
+//	desk ending run        domains on their way to a verdict; the end of a run; the whole
 //
 // # Notable divergences
 //

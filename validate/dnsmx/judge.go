@@ -1,163 +1,15 @@
 package dnsmx
 
 import (
-	"cmp"
-	"fmt"
 	"net/netip"
 	"slices"
-	"strconv"
 	"strings"
-	"time"
 
 	"github.com/miekg/dns"
 
 	"github.com/winnow-email/winnow/validate"
 	"github.com/winnow-email/winnow/validate/lists"
 )
-
-// state is what the replies to a question amount to.
-type state uint8
-
-const (
-	unasked  state = iota
-	soft           // nothing is known
-	found          // records of the asked type
-	null           // a null MX and no other (RFC 7505)
-	nodata         // the name exists without such records, proved
-	nxdomain       // the name does not exist, proved
-)
-
-// denies says whether a state speaks against the domain. A null MX does, and
-// needs no other proof than itself.
-func (s state) denies() bool { return s >= null }
-
-// classify says what one reply amounts to: a state and, when that is soft, the
-// code of the reason. A negative answer counts only when it is proved
-// (domains.md, rule 0): from a recursive resolver (RA), with the SOA record of
-// the zone (RFC 2308 section 2), not stale and not filtered. That the message
-// is a reply to the question at all was checked by parseReply.
-func (r *reply) classify(q question) (state, string) {
-	if r.fail != failNone {
-		return soft, failCodes[r.fail]
-	}
-	if filterEDE(r.ede) {
-		return soft, "dns_filtered"
-	}
-	switch r.rcode {
-	case dns.RcodeSuccess, dns.RcodeNameError:
-	case dns.RcodeServerFailure:
-		switch {
-		case bogusEDE(r.ede):
-			return soft, "dns_dnssec_bogus"
-		case r.ede == 13:
-			return soft, "dns_cached_error"
-		case r.ede == 14:
-			return soft, "dns_not_ready"
-		case r.ede == 22:
-			return soft, "dns_no_reachable_authority"
-		case r.ede == 23:
-			return soft, "dns_network_error"
-		}
-		return soft, "dns_servfail"
-	case dns.RcodeRefused, dns.RcodeNotAuth:
-		return soft, "dns_refused"
-	case dns.RcodeNotImplemented:
-		return soft, "dns_notimp"
-	case dns.RcodeFormatError, dns.RcodeBadVers:
-		return soft, "dns_formerr"
-	default:
-		return soft, "dns_bad_reply"
-	}
-	if r.loop {
-		return soft, "dns_cname_loop"
-	}
-	if r.stray {
-		return soft, "dns_bad_reply"
-	}
-	if r.records() > 0 {
-		if r.rcode != dns.RcodeSuccess {
-			return soft, "dns_bad_reply" // records of a name that does not exist
-		}
-		if len(r.mx) > 0 && !slices.ContainsFunc(r.mx, func(m mx) bool { return m.host != "." }) {
-			return null, ""
-		}
-		return found, ""
-	}
-	switch {
-	case r.filter:
-		return soft, "dns_filtered"
-	case !r.proves(q):
-		return soft, "dns_negative_unproven"
-	case r.rcode == dns.RcodeNameError:
-		return nxdomain, ""
-	}
-	return nodata, ""
-}
-
-// proves says whether an empty reply carries the proof that a denial needs: it
-// comes from a recursive resolver, is not stale, and holds the SOA record of a
-// zone that can deny the name.
-func (r *reply) proves(q question) bool {
-	name := r.last(q)
-	switch {
-	case !r.ra || r.soa == "" || staleEDE(r.ede):
-		return false
-	case r.soa == ".":
-		// The root knows of the top-level domains only, and which of them there are.
-		return r.rcode == dns.RcodeNameError && !isTopLevel(name[strings.LastIndexByte(name, '.')+1:])
-	case r.soa == name:
-		// The apex of a zone exists (RFC 2308 section 2.1): a reply that denies the name
-		// by the zone of that name contradicts itself. That the apex has no records of
-		// one type is what every zone says (section 2.2).
-		return r.rcode != dns.RcodeNameError
-	}
-	return true
-}
-
-// distrust holds the resolvers whose denials are not believed, with the code of
-// the reason: dns_resolver_hijack for one that invents answers,
-// dns_negative_unproven for one whose canaries did not pass.
-type distrust map[string]string
-
-// finding is what all replies to a question amount to.
-type finding struct {
-	state state
-	code  string // of the reason when state is soft
-	r     *reply // that decided; nil when unasked
-}
-
-// merge folds the replies to q, in the order they came, into one finding. The
-// last reply that tells something decides, unless two tell opposite things: an
-// error after a denial means that confirming it failed, and leaves nothing known.
-func merge(q question, replies []reply, d distrust) finding {
-	var f finding
-	var seen [nxdomain + 1]bool
-	for i := range replies {
-		r := &replies[i]
-		s, code := r.classify(q)
-		if why := d[r.server]; why != "" && s.denies() {
-			if f.state != unasked {
-				continue // another resolver was asked too
-			}
-			s, code = soft, why
-		}
-		if s == soft && f.state == soft && code == "dns_timeout" {
-			continue // the earlier error says more
-		}
-		seen[s] = true
-		f = finding{s, code, r}
-	}
-	told := 0
-	for s := found; s <= nxdomain; s++ {
-		if seen[s] {
-			told++
-		}
-	}
-	if told > 1 {
-		return finding{soft, "dns_disagree", f.r}
-	}
-	return f
-}
 
 // judgement is what can be said of a domain so far.
 type judgement struct {
@@ -200,6 +52,24 @@ func judge(domain string, look func(question) []reply, d distrust) judgement {
 		j.ttl = 0
 	}
 	return j.judgement
+}
+
+// judgeRecorded judges when nothing more can be asked.
+func judgeRecorded(domain string, look func(question) []reply, t trust) judgement {
+	v := judge(domain, func(q question) []reply {
+		if r := look(q); len(r) > 0 {
+			return r
+		}
+		return []reply{{fail: failUnrecorded, ede: -1}}
+	}, t.lost)
+	switch {
+	case len(v.rests) == 0:
+	case t.anomaly:
+		v.code, v.rests = "dns_anomaly", nil
+	case t.once != "" && slices.ContainsFunc(v.rests, func(q question) bool { return told(q, look(q), t.lost) < 2 }):
+		v.code, v.rests = t.once, nil
+	}
+	return v
 }
 
 type judging struct {
@@ -316,13 +186,6 @@ const (
 	maxUncertain = 4 // hosts whose addresses could not be found out: more would not help
 )
 
-// hosts returns the MX records in order of preference.
-func (r *reply) hosts() []mx {
-	h := slices.Clone(r.mx)
-	slices.SortFunc(h, func(a, b mx) int { return cmp.Or(cmp.Compare(a.pref, b.pref), strings.Compare(a.host, b.host)) })
-	return h
-}
-
 // mailHosts judges a domain with MX records.
 func (j *judging) mailHosts(r *reply) {
 	null := false
@@ -412,8 +275,8 @@ func (j *judging) host(name string) hostKind {
 	if _, err := netip.ParseAddr(strings.Trim(name, "[]")); err == nil {
 		return literal
 	}
-	if name == "localhost" || strings.HasSuffix(name, ".localhost") {
-		return toSelf // RFC 6761 section 6.3; not asked for
+	if ownMachine(name) {
+		return toSelf // not asked for
 	}
 	if specialName(name) {
 		return special // e.g. ms12345.msv1.invalid, a proof of ownership
@@ -503,8 +366,6 @@ func (j *judging) addresses(name string) (hostKind, finding) {
 // taken for a filter's: dnsmasq gives 0, Pi-hole 2, AdGuard 10.
 const maxLocalTTL = 10
 
-func isGlobal(a netip.Addr) bool { return reachOf(a) == global }
-
 func hasUnspecified(f finding) bool {
 	return f.state == found && slices.ContainsFunc(f.r.addrs, func(a netip.Addr) bool { return a.Unmap().IsUnspecified() })
 }
@@ -590,136 +451,3 @@ func (j *judging) accept(code string, typ uint16) {
 // hyphens in its third and fourth place that is no A-label is reserved (RFC 5890
 // section 2.3.1), and no registry gives it away.
 func probeName(tld string) string { return "zz--nobody." + tld }
-
-// answer makes the Answer that goes out.
-func (j *judgement) answer(domain string, look func(question) []reply, d distrust) validate.Answer {
-	a := validate.Answer{Domain: domain, Verdict: verdictOf(j.code), Reason: j.code, Detail: Explain(j.code), MX: j.mx[:min(len(j.mx), maxHosts)], Warnings: j.notes}
-	for _, h := range j.mx {
-		if p, _ := lists.MXProvider(h); p != "" { // of the most preferred host that is known
-			a.Provider = p
-			break
-		}
-	}
-	if len(j.used) > 0 {
-		a.Evidence = make([]validate.Evidence, 0, len(j.used))
-	}
-	var newest int64
-	for _, q := range j.used {
-		f := merge(q, look(q), d)
-		if f.r == nil {
-			continue
-		}
-		if len(a.Evidence) == maxEvidence {
-			break
-		}
-		e := validate.Evidence{What: f.describe(q), From: f.r.from()}
-		if f.r.when != 0 {
-			e.When = time.Unix(f.r.when, 0).UTC()
-			newest = max(newest, f.r.when)
-		}
-		a.Evidence = append(a.Evidence, e)
-	}
-	if newest != 0 {
-		a.ObservedAt = time.Unix(newest, 0).UTC()
-	}
-	return a
-}
-
-func (r *reply) from() string {
-	if r.server == "" {
-		return ""
-	}
-	return r.server + "/" + viaNames[r.via]
-}
-
-// maxShown bounds how many records of an answer are shown, and maxEvidence how
-// many answers of a domain: what a stranger writes into his zone is not to fill
-// the user's files.
-const (
-	maxShown    = 8
-	maxEvidence = 12
-)
-
-// describe says in one line what was found.
-func (f finding) describe(q question) string {
-	r := f.r
-	var b []byte
-	b = append(b, q.name...)
-	b = append(b, ' ')
-	b = append(b, dns.TypeToString[q.typ]...)
-	b = append(b, ": "...)
-	for i, c := range r.chain {
-		if i == maxShown {
-			break
-		}
-		b = append(b, "alias of "...)
-		b = append(b, c...)
-		b = append(b, ", "...)
-	}
-	s, code := r.classify(q)
-	if f.state == soft && s != soft {
-		code = f.code // contradicted or not believed
-	}
-	n := 0
-	add := func(show func()) {
-		if n++; n > maxShown {
-			return
-		}
-		if n > 1 {
-			b = append(b, ", "...)
-		}
-		show()
-	}
-	switch s {
-	case found, null:
-		for _, m := range r.hosts() {
-			add(func() {
-				b = strconv.AppendUint(b, uint64(m.pref), 10)
-				b = append(b, ' ')
-				b = append(b, m.host...)
-			})
-		}
-		addrs := slices.Clone(r.addrs)
-		slices.SortFunc(addrs, netip.Addr.Compare)
-		for _, a := range addrs {
-			add(func() { b = a.AppendTo(b) })
-		}
-		if r.other > 0 {
-			add(func() { b = fmt.Appendf(b, "%d records", r.other) })
-		}
-		if n > maxShown {
-			b = fmt.Appendf(b, " and %d more", n-maxShown)
-		}
-	case nodata, nxdomain:
-		if s == nodata {
-			b = append(b, "no such records (proved by SOA "...)
-		} else {
-			b = append(b, "NXDOMAIN (proved by SOA "...)
-		}
-		b = append(b, r.soa...)
-		b = append(b, ')')
-	case soft:
-		if r.fail == failNone {
-			rc, ok := dns.RcodeToString[int(r.rcode)]
-			if !ok {
-				rc = "RCODE" + strconv.Itoa(int(r.rcode))
-			}
-			b = append(b, rc...)
-			if r.ede >= 0 {
-				b = fmt.Appendf(b, ", EDE %d", r.ede)
-				if t := dns.ExtendedErrorCodeToString[uint16(r.ede)]; t != "" {
-					b = append(b, " "...)
-					b = append(b, t...)
-				}
-			}
-			b = append(b, ", "...)
-		}
-		b = append(b, Explain(code)...)
-		return string(b)
-	}
-	if f.state == soft {
-		b = append(b, "; not believed: "...)
-		b = append(b, Explain(code)...)
-	}
-	return string(b)
-}

@@ -66,6 +66,12 @@ func specialName(name string) bool {
 	return false
 }
 
+// ownMachine says whether a name is that of the sender's own machine (RFC 6761
+// section 6.3).
+func ownMachine(name string) bool {
+	return name == "localhost" || strings.HasSuffix(name, ".localhost")
+}
+
 // isTopLevel says whether a label is a top-level domain that is known to exist.
 func isTopLevel(label string) bool {
 	_, icann := publicsuffix.PublicSuffix(label)
@@ -112,3 +118,5 @@ func reachOf(a netip.Addr) reach {
 	}
 	return global
 }
+
+func isGlobal(a netip.Addr) bool { return reachOf(a) == global }

@@ -5,8 +5,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"io"
-	"maps"
-	"sync"
 	"time"
 
 	"github.com/winnow-email/winnow/validate"
@@ -29,14 +27,14 @@ type Resolver struct {
 	// than 500 is taken as 500: more only makes resolvers drop queries. Within the
 	// bound the number adapts to what the resolver can take.
 	Concurrency int
-	// Rate bounds the queries per second to one resolver. 0 means 300 across the
-	// Internet and no bound otherwise.
+	// Rate bounds the queries to one resolver in any one second, with all that is sent.
+	// 0 means 300 across the Internet and no bound otherwise.
 	Rate float64
 	// Timeout is how long the first attempt waits for a reply; later ones wait
 	// longer. 0 means 2 s.
 	Timeout time.Duration
 	// Budget ends asking after this time; domains without an answer are then
-	// Unknown. 0 means no end.
+	// Unknown. A part of it is kept to ask once more for what was denied. 0 means no end.
 	Budget time.Duration
 	// Cache is the path of the file that keeps answers between runs, "" for none. It
 	// is made when missing, with its directory, and written anew when damaged or when
@@ -63,62 +61,17 @@ type Resolver struct {
 	TLS *tls.Config
 
 	clock func() time.Time // of the cache; nil: time.Now
+	test  exchanger        // in the place of a network; nil: none is
 
-	mu    sync.Mutex
-	stats Stats
-}
-
-// Stats says what Resolve did, or has done so far.
-type Stats struct {
-	Domains   int64 // received
-	Answered  int64 // verdict known, of Domains; held denials included
-	Unknown   int64 // so far without a verdict: answered Unknown, or put off for a second attempt
-	Cached    int64 // answered by the cache
-	Queries   int64 // sent, those of the canaries included
-	Seconds   float64
-	Verdicts  map[string]int64
-	Reasons   map[string]int64
-	Resolvers []ServerStats
-	Done      bool   // the call has ended with every domain answered
-	Unusable  string // not "": why the DNS could not be used
-	CacheNote string // not "": why the cache was not used or not written
-}
-
-// ServerStats is about one resolver.
-type ServerStats struct {
-	Name     string
-	Queries  int64
-	Window   int // how many queries it may have on their way at present
-	Timeouts int64
-	Errors   int64  // SERVFAIL and other failures
-	Canaries string // "ok", or what was wrong
+	tally tally
 }
 
 // Stats returns the figures of the call of Resolve that runs or ran last. It
 // may be called at any time, from any goroutine.
-func (r *Resolver) Stats() Stats {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	s := r.stats
-	s.Verdicts, s.Reasons = maps.Clone(s.Verdicts), maps.Clone(s.Reasons)
-	s.Resolvers = append([]ServerStats(nil), s.Resolvers...)
-	return s
-}
+func (r *Resolver) Stats() Stats { return r.tally.stats() }
 
 // Asked says how much was asked, and whom, for the summary of a run.
 func (r *Resolver) Asked() (queries, cached int64, resolvers []string) { return r.Stats().asked() }
-
-func (s Stats) asked() (queries, cached int64, resolvers []string) {
-	for i := range s.Resolvers {
-		resolvers = append(resolvers, s.Resolvers[i].Name)
-	}
-	return s.Queries, s.Cached, resolvers
-}
-
-// maxConcurrency is the most queries on their way that a recursive resolver
-// takes without inventing errors (measured: unbound with 1,000 and more in
-// flight drops what it could have answered).
-const maxConcurrency = 500
 
 func (r *Resolver) servers() ([]server, error) {
 	if len(r.Servers) == 0 {
@@ -153,5 +106,51 @@ func (r *Resolver) Resolve(ctx context.Context, domains <-chan string, each func
 	if err != nil {
 		return err
 	}
-	return newEngine(ctx, r, servers, each).run(domains)
+	return r.ask(ctx, servers, domains, each)
+}
+
+// ask is Resolve at these servers.
+func (r *Resolver) ask(ctx context.Context, servers []server, domains <-chan string, each func(validate.Answer)) error {
+	r.tally.reset()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	e := r.run(ctx, servers, each)
+	defer e.asker.close()
+	return e.loop(ctx, domains)
+}
+
+// run makes the parts of a run.
+func (r *Resolver) run(ctx context.Context, servers []server, each func(validate.Answer)) *run {
+	now := time.Now()
+	e := &run{arrivals: make(chan arrival, arrivalQueue), budget: r.Budget, start: now}
+	e.asker = &asker{timeout: r.Timeout}
+	if r.Timeout <= 0 {
+		e.asker.timeout = defaultTimeout
+	}
+	deliver := func(q *query, rep reply) {
+		select {
+		case e.arrivals <- arrival{q.owner.(*flight), rep}:
+		case <-ctx.Done():
+		}
+	}
+	for _, s := range servers {
+		t := newTransport(ctx, s, r.TLS, r.test, deliver)
+		e.asker.ups = append(e.asker.ups, newUpstream(t, r.Concurrency, r.Rate, now))
+	}
+	kept := &cache{now: r.clock, condemn: r.SuppressPersistent, note: func(s string) { r.tally.count(func(st *Stats) { st.CacheNote = s }) }}
+	if kept.now == nil {
+		kept.now = time.Now
+	}
+	if r.Record == nil {
+		kept.open(r.Cache, servers)
+	}
+	d := &desk{asker: e.asker, tape: newRecorder(r.Record), kept: kept, tally: &r.tally, each: each,
+		lost: distrust{}, asks: map[question]*ask{}, cuts: map[string]*held{}}
+	e.asker.heard, e.asker.settled = d.heard, d.settled
+	p := &prober{asker: e.asker, domains: r.Canaries, mayBeClosed: r.Canaries == nil && len(r.Servers) > 0}
+	if r.Canaries == nil {
+		p.domains = defaultCanaries
+	}
+	e.ending = ending{desk: d, probe: p}
+	return e
 }

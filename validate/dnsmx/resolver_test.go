@@ -1,12 +1,9 @@
 package dnsmx
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -16,88 +13,8 @@ import (
 	"github.com/winnow-email/winnow/validate/dnsmx/dnstest"
 )
 
-// resolve asks r for the domains and returns the answers by domain.
-func resolve(tb testing.TB, r validate.Resolver, domains ...string) (map[string]validate.Answer, error) {
-	tb.Helper()
-	ctx, cancel := context.WithTimeout(tb.Context(), 60*time.Second)
-	defer cancel()
-	in := make(chan string)
-	go func() {
-		defer close(in)
-		for _, d := range domains {
-			select {
-			case in <- d:
-			case <-ctx.Done():
-				return
-			}
-		}
-	}()
-	out := make(chan validate.Answer, len(domains)+1)
-	err := r.Resolve(ctx, in, func(a validate.Answer) { out <- a })
-	close(out)
-	m := map[string]validate.Answer{}
-	for a := range out {
-		if _, ok := m[a.Domain]; ok {
-			tb.Errorf("%s: answered twice", a.Domain)
-		}
-		m[a.Domain] = a
-	}
-	for _, d := range domains {
-		if _, ok := m[d]; !ok {
-			tb.Errorf("%s: not answered", d)
-		}
-	}
-	return m, err
-}
-
-// TestTapeRepeats is property P4: a recording gives the answers of the run it
-// was made in, to the byte, also when its lines are sorted.
-func TestTapeRepeats(t *testing.T) {
-	_, zone, domains := scenarios(t)
-	for n := 1; n <= 2; n++ {
-		for _, first := range []string{"", "! * * nx=198.41.0.4\n", "! * * servfail\n", "! * * flaky=30 servfail\n"} {
-			var tape bytes.Buffer
-			r := &Resolver{Timeout: testTimeout, Record: &tape}
-			for i := range n {
-				z := zone
-				if i == 0 {
-					z = first + zone
-				}
-				r.Servers = append(r.Servers, dnstest.Start(t, z).Addr)
-			}
-			got, _ := resolve(t, r, domains...)
-			lines := strings.SplitAfter(tape.String(), "\n")
-			slices.Sort(lines)
-			for _, text := range []string{tape.String(), strings.Join(lines, "")} {
-				tp, err := OpenTape(strings.NewReader(text), "tape")
-				if err != nil {
-					t.Fatal(err)
-				}
-				again, err := resolve(t, tp, domains...)
-				if err != nil {
-					t.Fatal(err)
-				}
-				for _, d := range domains {
-					a, _ := json.Marshal(got[d])
-					b, _ := json.Marshal(again[d])
-					if !bytes.Equal(a, b) {
-						t.Errorf("%d resolvers, %q: the recording differs:\n%s\n%s", n, first, a, b)
-					}
-				}
-			}
-		}
-	}
-}
-
-func writeFile(tb testing.TB, path, text string) {
-	tb.Helper()
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-		tb.Fatal(err)
-	}
-}
-
 // TestPolite counts queries: one for each (name, type), none for special-use
-// names, never above the rate.
+// names, names that do not exist where they are in no one's way.
 func TestPolite(t *testing.T) {
 	var zone strings.Builder
 	var domains []string
@@ -107,23 +24,28 @@ func TestPolite(t *testing.T) {
 		domains = append(domains, d)
 		fmt.Fprintf(&zone, "%s. MX 10 mx.shared.com.\n", d)
 	}
-	srv := dnstest.Start(t, zone.String())
 	special := []string{"a.test", "b.invalid", "c.onion", "d.local", "example.com", "printer.home.arpa"}
-	start := time.Now()
-	r := &Resolver{Servers: []string{srv.Addr}, Rate: 300}
-	if _, err := resolve(t, r, append(domains, special...)...); err != nil {
+	srv, err := dnstest.Offline(zone.String())
+	if err != nil {
 		t.Fatal(err)
 	}
-	queries := srv.Queries()
-	if most := time.Since(start).Seconds()*300*1.05 + 10; float64(len(queries)) > most {
-		t.Errorf("%d queries in %v, at 300 a second", len(queries), time.Since(start))
-	}
+	bubble(t, func(t *testing.T) {
+		if _, err := resolve(t, at(new(Resolver), srv), append(domains, special...)...); err != nil {
+			t.Fatal(err)
+		}
+	})
 	seen := map[string]int{}
-	for _, q := range queries {
+	for _, q := range srv.Queries() {
 		seen[q]++
 		name, _, _ := strings.Cut(q, " ")
 		if slices.Contains(special[:4], name) || strings.HasSuffix(name, ".arpa") {
 			t.Errorf("asked for a special-use name: %s", q)
+		}
+		switch {
+		case slices.Contains(domains, name), slices.Contains(defaultCanaries, name), name == "mx.shared.com", name == "example.com":
+		case strings.HasSuffix(name, ".example.com"), strings.HasSuffix(name, ".invalid"), name == "zz--nobody.com":
+		default:
+			t.Errorf("asked for %s", q)
 		}
 	}
 	again := 0
@@ -137,6 +59,44 @@ func TestPolite(t *testing.T) {
 	}
 	if n := srv.Count("mx.shared.com", "A"); n != 1 {
 		t.Errorf("the shared mail host was asked for %d times", n)
+	}
+}
+
+// TestRate: in no second are there more queries than the rate allows, with all that
+// is sent: canaries, retries, and over TCP.
+func TestRate(t *testing.T) {
+	for _, rate := range []float64{0.5, 1, 7, 50, 300} {
+		for _, zone := range []string{"", "! * * flaky=20 timeout\n", "! * * flaky=30 truncated\n", "! * * flaky=50 formerr\n"} {
+			domains, truth := living(min(200, int(rate)*8+3))
+			for i := range domains {
+				if i%3 == 0 {
+					domains[i] = "gone-" + domains[i] // asked for twice
+				}
+			}
+			srv, err := dnstest.Offline(zone + truth)
+			if err != nil {
+				t.Fatal(err)
+			}
+			bubble(t, func(t *testing.T) { resolve(t, at(&Resolver{Rate: rate}, srv), domains...) })
+			times := srv.Times()
+			if len(times) < len(domains) {
+				t.Fatalf("%d queries for %d domains", len(times), len(domains))
+			}
+			most := 0
+			for i, j := 0, 0; j < len(times); j++ {
+				for times[j].Sub(times[i]) >= time.Second {
+					i++
+				}
+				most = max(most, j-i+1)
+			}
+			if float64(most) > max(1, rate) {
+				t.Errorf("%q: %d queries in a second, at a rate of %v", zone, most, rate)
+			}
+			// And the rate is made use of, where nothing is lost.
+			if took := times[len(times)-1].Sub(times[0]).Seconds(); zone == "" && took > float64(len(times))/rate*1.2+1 {
+				t.Errorf("%d queries took %.1f seconds, at a rate of %v", len(times), took, rate)
+			}
+		}
 	}
 }
 
@@ -154,46 +114,68 @@ func TestAnomaly(t *testing.T) {
 		}
 	}
 	host := "mx.shared.com. A 198.41.0.4\n"
-	srv := dnstest.Start(t, lying.String()+host)
+	srv, err := dnstest.Offline(lying.String() + host)
+	if err != nil {
+		t.Fatal(err)
+	}
 	srv.Fixed(truth.String() + host) // over TCP
-	r := &Resolver{Servers: []string{srv.Addr}}
-	got, err := resolve(t, r, domains...)
-	if !errors.Is(err, ErrUnusable) {
-		t.Errorf("error %v, want ErrUnusable", err)
-	}
-	for _, d := range domains {
-		if a := got[d]; a.Verdict == validate.DoesNotAccept {
-			t.Fatalf("condemned: %+v", a)
+	bubble(t, func(t *testing.T) {
+		got, err := resolve(t, at(new(Resolver), srv), append(domains, "gone.com")...)
+		if !errors.Is(err, ErrUnusable) {
+			t.Errorf("error %v, want ErrUnusable", err)
 		}
-	}
-	if got["d1.com"].Reason != "dns_anomaly" {
-		t.Errorf("%+v", got["d1.com"])
-	}
+		for _, d := range domains {
+			if a := got[d]; a.Verdict == validate.DoesNotAccept {
+				t.Fatalf("condemned: %+v", a)
+			}
+		}
+		if got["d1.com"].Reason != "dns_disagree" || got["gone.com"].Reason != "dns_anomaly" {
+			t.Errorf("%+v, %+v", got["d1.com"], got["gone.com"])
+		}
+	})
 
 	// Where the denials stand, a bad list is a bad list.
-	srv = dnstest.Start(t, lying.String()+host)
-	if got, err = resolve(t, &Resolver{Servers: []string{srv.Addr}}, domains...); err != nil || got["d1.com"].Reason != "domain_not_found" {
-		t.Errorf("%v %+v", err, got["d1.com"])
-	}
+	bubble(t, func(t *testing.T) {
+		if got, err := resolve(t, offline(t, new(Resolver), lying.String()+host), domains...); err != nil || got["d1.com"].Reason != "domain_not_found" {
+			t.Errorf("%v %+v", err, got["d1.com"])
+		}
+	})
 }
 
+// TestBudget: when the time is over nobody is asked any more; what was denied
+// before was asked for once more by then.
 func TestBudget(t *testing.T) {
-	srv := dnstest.Start(t, "! * * timeout\n")
 	var domains []string
 	for i := range 50 {
 		domains = append(domains, fmt.Sprintf("d%d.com", i))
 	}
-	start := time.Now()
-	r := &Resolver{Servers: []string{srv.Addr}, Budget: 100 * time.Millisecond}
-	got, err := resolve(t, r, domains...)
-	if !errors.Is(err, ErrUnusable) || time.Since(start) > 12*time.Second {
-		t.Errorf("%v after %v", err, time.Since(start))
-	}
-	for _, a := range got {
-		if a.Reason != "dns_budget" {
-			t.Fatalf("%+v", a)
+	bubble(t, func(t *testing.T) {
+		start := time.Now()
+		got, err := resolve(t, offline(t, &Resolver{Budget: time.Second}, "! * * timeout\n"), domains...)
+		if d := time.Since(start); !errors.Is(err, ErrUnusable) || d > 12*time.Second {
+			t.Errorf("%v after %v", err, d)
 		}
-	}
+		for _, a := range got {
+			if a.Reason != "dns_budget" {
+				t.Fatalf("%+v", a)
+			}
+		}
+	})
+	bubble(t, func(t *testing.T) {
+		start := time.Now()
+		r := offline(t, &Resolver{Budget: 4 * time.Second, Rate: 10}, "")
+		got, err := resolve(t, r, domains...)
+		if d := time.Since(start); !errors.Is(err, ErrUnusable) || !strings.Contains(err.Error(), "its time (4s) was over") || d > 6*time.Second {
+			t.Errorf("%v after %v", err, d)
+		}
+		n := map[string]int{}
+		for _, a := range got {
+			n[a.Reason]++
+		}
+		if n["domain_not_found"] < 5 || n["dns_budget"] < 5 || len(n) != 2 {
+			t.Errorf("%v", n)
+		}
+	})
 }
 
 func TestCancel(t *testing.T) {
@@ -215,11 +197,4 @@ func TestCancel(t *testing.T) {
 	case <-time.After(2 * time.Second):
 		t.Error("does not end when cancelled")
 	}
-}
-
-// resolverFunc is a Resolver from a function.
-type resolverFunc func(<-chan string, func(validate.Answer)) error
-
-func (f resolverFunc) Resolve(_ context.Context, in <-chan string, each func(validate.Answer)) error {
-	return f(in, each)
 }

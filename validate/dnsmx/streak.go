@@ -1,9 +1,7 @@
 package dnsmx
 
 import (
-	"encoding/binary"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -101,119 +99,4 @@ func (c *cacheFile) streak(domain string, now int64) streak {
 		return streak{}
 	}
 	return s
-}
-
-// ownFault says whether a verdict is unknown by the fault of the domain's own
-// servers: each question that failed did so for such a reason, and at a
-// resolver that is in health.
-func (e *engine) ownFault(v *judgement, look func(question) []reply) bool {
-	if !failing[v.code] {
-		return false
-	}
-	sound := false
-	for _, q := range v.looked {
-		replies := look(q)
-		f := merge(q, replies, e.lost)
-		if f.state != soft {
-			continue
-		}
-		if !failing[f.code] {
-			return false
-		}
-		if !slices.ContainsFunc(replies, func(r reply) bool {
-			_, code := r.classify(q)
-			return failing[code] && slices.ContainsFunc(e.ups, func(u *upstream) bool { return u.trusted() && u.t.server.name == r.server })
-		}) {
-			return false
-		}
-		sound = true
-	}
-	return sound
-}
-
-// countsToday says whether the failures of this run count: not when the
-// resolvers as a whole could not be used, nor when so many domains fail that
-// the cause is more likely on this side.
-func (e *engine) countsToday() bool {
-	if e.down != "" || e.anomaly || e.unusable() != "" {
-		return false
-	}
-	e.r.mu.Lock()
-	total := e.r.stats.Domains
-	e.r.mu.Unlock()
-	return total < gateDomains || float64(len(e.doubt)) <= gateShare*float64(total)
-}
-
-// releaseDoubt hands out the domains that failed, with what earlier runs know
-// of them.
-func (e *engine) releaseDoubt() {
-	slices.SortFunc(e.doubt, func(a, b *heldJob) int { return strings.Compare(a.domain, b.domain) })
-	counts := e.countsToday()
-	now := e.now().Unix()
-	for _, h := range e.doubt {
-		replies := h.replies()
-		look := func(q question) []reply { return replies[q] }
-		v := judgeRecorded(h.domain, look, e.lost, e.anomaly)
-		e.live++
-		if !counts || !e.ownFault(&v, look) {
-			e.emit(h.domain, &v, look)
-			continue
-		}
-		s := e.old.streak(h.domain, now).next(e.today, v.code)
-		if e.fresh != nil {
-			e.fresh.add(appendStreak(nil, h.domain, s))
-		}
-		a := v.answer(h.domain, look, e.lost)
-		a.Evidence = append(a.Evidence, validate.Evidence{What: s.String(), From: "cache", When: a.ObservedAt})
-		if e.r.SuppressPersistent && s.days >= persistentDays {
-			a.Reason = "dns_persistent_failure"
-			a.Verdict, a.Detail = verdictOf(a.Reason), Explain(a.Reason)
-		}
-		e.live--
-		e.account(a)
-		e.done = append(e.done, a) // and not into the cache: it is no answer of the DNS
-	}
-	e.doubt = nil
-}
-
-// share is how many domains of a run the DNS condemned.
-type share struct{ domains, condemned uint32 }
-
-// share counts those of this run: answered by the DNS or the cache, or held.
-func (e *engine) share() share {
-	n := int64(0)
-	for _, h := range e.held {
-		if h.dead {
-			n++
-		}
-	}
-	e.r.mu.Lock()
-	defer e.r.mu.Unlock()
-	for code, k := range e.r.stats.Reasons {
-		switch code {
-		case "domain_syntax", "domain_not_fqdn", "domain_ip_literal", "domain_special_use", "dns_persistent_failure":
-			continue // not by what the DNS says
-		}
-		if verdictOf(code) == validate.DoesNotAccept {
-			n += k
-		}
-	}
-	return share{uint32(min(e.r.stats.Domains, 1<<32-1)), uint32(min(n, 1<<32-1))}
-}
-
-// jumped says whether far more are condemned than in the run before.
-func (s share) jumped(before share) bool {
-	return before.domains > 0 && float64(s.condemned)*float64(before.domains) > gateGrowth*float64(before.condemned)*float64(s.domains)
-}
-
-// shareAt is where the share of the last large run stands in the header.
-const shareAt = 20
-
-func (s share) put(header []byte) {
-	binary.LittleEndian.PutUint32(header[shareAt:], s.domains)
-	binary.LittleEndian.PutUint32(header[shareAt+4:], s.condemned)
-}
-
-func shareOf(header []byte) share {
-	return share{binary.LittleEndian.Uint32(header[shareAt:]), binary.LittleEndian.Uint32(header[shareAt+4:])}
 }

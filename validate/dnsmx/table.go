@@ -198,29 +198,5 @@ func (t *Table) Resolve(ctx context.Context, domains <-chan string, each func(va
 // Stats returns the figures of the last call of Resolve, once it has returned.
 func (t *Table) Stats() Stats { return t.stats }
 
-// Asked is Resolver.Asked.
+// Asked says how much was asked: nothing.
 func (t *Table) Asked() (queries, cached int64, resolvers []string) { return t.stats.asked() }
-
-// fromMemory answers domains without asking anyone.
-func (s *Stats) fromMemory(ctx context.Context, domains <-chan string, each func(validate.Answer), answer func(string) validate.Answer) error {
-	start := time.Now()
-	*s = Stats{Verdicts: map[string]int64{}, Reasons: map[string]int64{}}
-	for {
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case d, ok := <-domains:
-			s.Seconds = time.Since(start).Seconds()
-			s.Unknown = s.Verdicts[string(validate.Unknown)]
-			if !ok {
-				return nil
-			}
-			a := answer(d)
-			s.Domains++
-			s.Answered++
-			s.Verdicts[string(a.Verdict)]++
-			s.Reasons[a.Reason]++
-			each(a)
-		}
-	}
-}

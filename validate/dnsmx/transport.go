@@ -9,47 +9,41 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"net"
 	"net/http"
-	"os"
-	"slices"
-	"sync"
 	"syscall"
 	"time"
 )
 
-// flight is one query on its way.
-type flight struct {
-	ask     *ask
-	up      *upstream
+// query is one message on its way to a resolver.
+type query struct {
+	q       question
 	via     via
 	edns    bool
 	timeout time.Duration
+	owner   any // whose it is
 
-	query   []byte     // set before the socket knows of it
-	sock    *muxSocket // nil: a goroutine of its own waits for the reply
-	started time.Time
-	// Guarded by the engine's lock.
-	slot   bool // counts against the window
-	young  bool // just sent: perhaps not read yet
-	late   bool // in a later pass
-	resent bool
-	done   bool
-	// Guarded by the socket's lock.
-	bad bool // a message came that was no reply
+	msg  []byte   // set before the connection knows of it
+	wait *waiting // nil: a goroutine of its own waits for the reply, and for it to be late
+
+	// Guarded by wait.
+	bad  bool  // a message came that was no reply
+	link *link // the connection it went over
 }
+
+// exchanger answers a query in the place of a network, in tests.
+type exchanger func(ctx context.Context, server string, way via, msg []byte) ([]byte, error)
 
 // transport carries queries to one resolver.
 type transport struct {
+	ctx     context.Context
 	server  server
-	tls     *tls.Config
-	socks   []*muxSocket
-	deliver func(*flight, reply)
-
-	mu   sync.Mutex
-	idle []net.Conn // TLS connections at rest
-	http *http.Client
+	deliver func(*query, reply)
+	socks   []*muxSocket // for UDP to a near resolver
+	turn    int
+	stream  *stream // for TCP and TLS
+	http    *http.Client
+	test    exchanger
 }
 
 // muxSockets is how many sockets a near resolver gets. Their ports are random;
@@ -57,37 +51,33 @@ type transport struct {
 // guess ids without seeing them.
 const muxSockets = 4
 
-func newTransport(s server, cfg *tls.Config, deliver func(*flight, reply)) *transport {
-	t := &transport{server: s, deliver: deliver}
-	if cfg != nil {
-		t.tls = cfg.Clone()
-	} else {
-		t.tls = &tls.Config{}
+func newTransport(ctx context.Context, s server, cfg *tls.Config, test exchanger, deliver func(*query, reply)) *transport {
+	t := &transport{ctx: ctx, server: s, deliver: deliver, test: test}
+	if test != nil {
+		return t
 	}
-	t.tls.ServerName = s.tlsName
-	t.tls.InsecureSkipVerify = false
-	t.tls.MinVersion = tls.VersionTLS12
+	secure := &tls.Config{}
+	if cfg != nil {
+		secure = cfg.Clone()
+	}
+	secure.ServerName = s.tlsName
+	secure.InsecureSkipVerify = false
+	secure.MinVersion = tls.VersionTLS12
 	switch s.via {
 	case udp:
-		if s.public {
-			break // a fresh socket, and so a fresh port, for each query (RFC 5452 section 9.2)
+		t.stream = newStream(ctx, func(ctx context.Context) (net.Conn, error) {
+			return (&net.Dialer{Timeout: dialTimeout}).DialContext(ctx, "tcp", s.addr)
+		}, deliver)
+		if !s.public { // else a fresh socket, and so a fresh port, for each query (RFC 5452 section 9.2)
+			t.openSockets()
 		}
-		for range muxSockets {
-			c, err := net.Dial("udp", s.addr)
-			if err != nil {
-				// No route, for instance: each query will find that out, and the other
-				// resolvers are asked.
-				t.close()
-				t.socks = nil
-				return t
-			}
-			m := &muxSocket{conn: c.(*net.UDPConn), flights: map[uint16]*flight{}, deliver: deliver}
-			m.conn.SetReadBuffer(1 << 20)
-			t.socks = append(t.socks, m)
-			go m.read()
-		}
+	case dot:
+		t.stream = newStream(ctx, func(ctx context.Context) (net.Conn, error) {
+			d := &tls.Dialer{NetDialer: &net.Dialer{Timeout: dialTimeout}, Config: secure}
+			return d.DialContext(ctx, "tcp", s.addr)
+		}, deliver)
 	case doh:
-		tr := &http.Transport{TLSClientConfig: t.tls, ForceAttemptHTTP2: true, MaxIdleConnsPerHost: 4, IdleConnTimeout: 30 * time.Second}
+		tr := &http.Transport{TLSClientConfig: secure, ForceAttemptHTTP2: true, MaxIdleConnsPerHost: 4, IdleConnTimeout: 30 * time.Second}
 		if s.addr != "" {
 			tr.DialContext = func(ctx context.Context, network, _ string) (net.Conn, error) {
 				return new(net.Dialer).DialContext(ctx, network, s.addr)
@@ -98,54 +88,93 @@ func newTransport(s server, cfg *tls.Config, deliver func(*flight, reply)) *tran
 	return t
 }
 
+const dialTimeout = 5 * time.Second
+
+// openSockets opens the sockets that queries share. Without a route, for instance,
+// there are none: each query will find that out, and the other resolvers are asked.
+func (t *transport) openSockets() {
+	for range muxSockets {
+		c, err := net.Dial("udp", t.server.addr)
+		if err != nil {
+			break
+		}
+		m := &muxSocket{conn: c.(*net.UDPConn), deliver: t.deliver}
+		m.conn.SetReadBuffer(1 << 20)
+		t.socks = append(t.socks, m)
+		go m.read()
+	}
+}
+
 func (t *transport) close() {
 	for _, m := range t.socks {
 		m.conn.Close()
 	}
-	t.mu.Lock()
-	for _, c := range t.idle {
-		c.Close()
+	if t.stream != nil {
+		t.stream.close()
 	}
-	t.idle = nil
-	t.mu.Unlock()
 	if t.http != nil {
 		t.http.CloseIdleConnections()
 	}
 }
 
-// send sends a query. Its reply or failure comes to deliver, timeouts of
-// multiplexed sockets excepted: the engine finds those.
-func (t *transport) send(ctx context.Context, f *flight) {
-	if f.sock != nil {
-		f.sock.send(f)
-		return
+// send sends a query. Its reply or failure comes to deliver, from another
+// goroutine; that it is late does not when the query has a wait.
+func (t *transport) send(q *query) {
+	switch {
+	case t.test != nil:
+		t.alone(q, t.exchangeTest)
+	case q.via == udp && len(t.socks) > 0:
+		t.turn++
+		t.socks[t.turn%len(t.socks)].send(q)
+	case q.via == udp:
+		t.alone(q, t.exchangeUDP)
+	case q.via == doh:
+		t.alone(q, t.exchangeHTTP)
+	default:
+		t.stream.send(q)
 	}
+}
+
+// resend sends a query over UDP that still waits once more, if it can be done.
+func (t *transport) resend(q *query) {
+	for _, m := range t.socks {
+		if q.wait == &m.waiting {
+			m.resend(q)
+		}
+	}
+}
+
+// giveUp ends the waiting for a reply, and returns what is to be taken for it.
+func (t *transport) giveUp(q *query) reply {
+	r := reply{fail: failTimeout, ede: -1}
+	if q.wait.forget(q) {
+		r.fail = failBad
+	}
+	if q.via != udp {
+		t.stream.gaveUp()
+	}
+	return r
+}
+
+// alone asks and waits in a goroutine.
+func (t *transport) alone(q *query, exchange func(context.Context, *query) reply) {
 	go func() {
-		ctx, cancel := context.WithTimeout(ctx, f.timeout)
+		ctx, cancel := context.WithTimeout(t.ctx, q.timeout)
 		defer cancel()
-		r := t.exchange(ctx, f)
-		t.deliver(f, r)
+		var id [2]byte
+		if q.via != doh { // RFC 8484 section 4.1: id 0, for caches
+			rand.Read(id[:])
+		}
+		var err error
+		if q.msg, err = appendQuery(nil, binary.BigEndian.Uint16(id[:]), q.q, q.edns); err != nil {
+			t.deliver(q, reply{fail: failBad, ede: -1})
+			return
+		}
+		t.deliver(q, exchange(ctx, q))
 	}()
 }
 
-// exchange asks and waits.
-func (t *transport) exchange(ctx context.Context, f *flight) reply {
-	var id [2]byte
-	if f.via != doh { // RFC 8484 section 4.1: id 0, for caches
-		rand.Read(id[:])
-	}
-	query, err := appendQuery(nil, binary.BigEndian.Uint16(id[:]), f.ask.q, f.edns)
-	if err != nil {
-		return reply{fail: failBad, ede: -1}
-	}
-	switch f.via {
-	case udp:
-		return t.exchangeUDP(ctx, query, f.ask.q)
-	case doh:
-		return t.exchangeHTTP(ctx, query, f.ask.q)
-	}
-	return t.exchangeStream(ctx, query, f.ask.q, f.via == dot)
-}
+var errBadReply = errors.New("not a reply to the query")
 
 func failed(err error) reply {
 	r := reply{fail: failTimeout, ede: -1}
@@ -162,9 +191,21 @@ func failed(err error) reply {
 	return r
 }
 
-var errBadReply = errors.New("not a reply to the query")
+func (t *transport) exchangeTest(ctx context.Context, q *query) reply {
+	b, err := t.test(ctx, t.server.name, q.via, q.msg)
+	if err != nil {
+		return failed(err)
+	}
+	if r, ok := parseReply(b, q.msg, q.q); ok {
+		return r
+	}
+	if q.via == udp {
+		<-ctx.Done() // perhaps the right one still comes
+	}
+	return failed(errBadReply)
+}
 
-func (t *transport) exchangeUDP(ctx context.Context, query []byte, q question) reply {
+func (t *transport) exchangeUDP(ctx context.Context, q *query) reply {
 	c, err := new(net.Dialer).DialContext(ctx, "udp", t.server.addr)
 	if err != nil {
 		return failed(err)
@@ -172,7 +213,7 @@ func (t *transport) exchangeUDP(ctx context.Context, query []byte, q question) r
 	defer c.Close()
 	stop := context.AfterFunc(ctx, func() { c.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
-	if _, err := c.Write(query); err != nil {
+	if _, err := c.Write(q.msg); err != nil {
 		return failed(err)
 	}
 	bad := false
@@ -186,81 +227,16 @@ func (t *transport) exchangeUDP(ctx context.Context, query []byte, q question) r
 			}
 			return r
 		}
-		if r, ok := parseReply(buf[:n], query, q); ok {
+		if r, ok := parseReply(buf[:n], q.msg, q.q); ok {
 			return r
 		}
 		bad = true
 	}
 }
 
-// exchangeStream asks over TCP (RFC 7766) or TLS (RFC 7858). TLS connections are kept.
-func (t *transport) exchangeStream(ctx context.Context, query []byte, q question, secure bool) reply {
-	msg := binary.BigEndian.AppendUint16(make([]byte, 0, 2+len(query)), uint16(len(query)))
-	msg = append(msg, query...)
-	for {
-		c, kept, err := t.connect(ctx, secure)
-		if err != nil {
-			return failed(err)
-		}
-		stop := context.AfterFunc(ctx, func() { c.SetDeadline(time.Unix(1, 0)) })
-		b, err := roundTrip(c, msg)
-		stopped := stop()
-		if err != nil {
-			c.Close()
-			if kept && ctx.Err() == nil {
-				continue // closed by the other side while at rest
-			}
-			return failed(err)
-		}
-		r, ok := parseReply(b, query, q)
-		if ok && secure && stopped {
-			t.mu.Lock()
-			t.idle = append(t.idle, c)
-			t.mu.Unlock()
-		} else {
-			c.Close()
-		}
-		if !ok {
-			return failed(errBadReply)
-		}
-		return r
-	}
-}
-
-func (t *transport) connect(ctx context.Context, secure bool) (c net.Conn, kept bool, err error) {
-	if !secure {
-		c, err = new(net.Dialer).DialContext(ctx, "tcp", t.server.addr)
-		return c, false, err
-	}
-	t.mu.Lock()
-	if n := len(t.idle); n > 0 {
-		c, t.idle = t.idle[n-1], t.idle[:n-1]
-	}
-	t.mu.Unlock()
-	if c != nil {
-		return c, true, nil
-	}
-	d := &tls.Dialer{Config: t.tls}
-	c, err = d.DialContext(ctx, "tcp", t.server.addr)
-	return c, false, err
-}
-
-func roundTrip(c net.Conn, msg []byte) ([]byte, error) {
-	if _, err := c.Write(msg); err != nil {
-		return nil, err
-	}
-	var l [2]byte
-	if _, err := io.ReadFull(c, l[:]); err != nil {
-		return nil, err
-	}
-	b := make([]byte, binary.BigEndian.Uint16(l[:]))
-	_, err := io.ReadFull(c, b)
-	return b, err
-}
-
 // exchangeHTTP asks over HTTPS (RFC 8484).
-func (t *transport) exchangeHTTP(ctx context.Context, query []byte, q question) reply {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, t.server.url, bytes.NewReader(query))
+func (t *transport) exchangeHTTP(ctx context.Context, q *query) reply {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, t.server.url, bytes.NewReader(q.msg))
 	if err != nil {
 		return failed(err)
 	}
@@ -278,128 +254,9 @@ func (t *transport) exchangeHTTP(ctx context.Context, query []byte, q question) 
 	if resp.StatusCode != http.StatusOK || resp.Header.Get("Content-Type") != "application/dns-message" {
 		return failed(fmt.Errorf("%w: HTTP status %d", errBadReply, resp.StatusCode))
 	}
-	r, ok := parseReply(b, query, q)
+	r, ok := parseReply(b, q.msg, q.q)
 	if !ok {
 		return failed(errBadReply)
 	}
 	return r
-}
-
-// muxSocket is a connected UDP socket that many queries share.
-type muxSocket struct {
-	conn    *net.UDPConn
-	deliver func(*flight, reply)
-
-	mu      sync.Mutex
-	flights map[uint16]*flight
-	ids     []byte // random, for ids to come
-}
-
-// send registers the flight under a random id that is free and sends it.
-func (m *muxSocket) send(f *flight) {
-	m.mu.Lock()
-	var id uint16
-	for {
-		if len(m.ids) < 2 {
-			m.ids = m.ids[:cap(m.ids)]
-			if len(m.ids) == 0 {
-				m.ids = make([]byte, 512)
-			}
-			rand.Read(m.ids)
-		}
-		id = binary.BigEndian.Uint16(m.ids[len(m.ids)-2:])
-		m.ids = m.ids[:len(m.ids)-2]
-		if m.flights[id] == nil {
-			break
-		}
-	}
-	query, err := appendQuery(nil, id, f.ask.q, f.edns)
-	if err != nil {
-		m.mu.Unlock()
-		m.deliver(f, reply{fail: failBad, ede: -1})
-		return
-	}
-	f.query = query
-	m.flights[id] = f
-	m.mu.Unlock()
-	if _, err := m.conn.Write(query); err != nil && !errors.Is(err, net.ErrClosed) {
-		if errors.Is(err, syscall.ENOBUFS) || errors.Is(err, syscall.EAGAIN) {
-			return // a lost packet
-		}
-		m.failAll(err)
-	}
-}
-
-// resend sends a query that still waits once more.
-func (m *muxSocket) resend(f *flight) {
-	m.mu.Lock()
-	waits := len(f.query) > 1 && m.flights[binary.BigEndian.Uint16(f.query)] == f
-	m.mu.Unlock()
-	if waits {
-		m.conn.Write(f.query)
-	}
-}
-
-// failAll ends all queries of the socket: ICMP says that nobody listens, and
-// not for which query.
-func (m *muxSocket) failAll(err error) {
-	m.mu.Lock()
-	all := slices.Collect(maps.Values(m.flights))
-	clear(m.flights)
-	m.mu.Unlock()
-	for _, f := range all {
-		m.deliver(f, failed(err))
-	}
-}
-
-// forget gives up waiting and returns whether something bad came meanwhile.
-func (m *muxSocket) forget(f *flight) bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if len(f.query) > 1 {
-		id := binary.BigEndian.Uint16(f.query)
-		if m.flights[id] == f {
-			delete(m.flights, id)
-		}
-	}
-	return f.bad
-}
-
-func (m *muxSocket) read() {
-	buf := make([]byte, 4096)
-	for {
-		n, err := m.conn.Read(buf)
-		if err != nil {
-			if errors.Is(err, net.ErrClosed) || errors.Is(err, os.ErrDeadlineExceeded) {
-				return
-			}
-			m.failAll(err)
-			continue
-		}
-		if n < 2 {
-			continue
-		}
-		id := binary.BigEndian.Uint16(buf)
-		m.mu.Lock()
-		f := m.flights[id]
-		m.mu.Unlock()
-		if f == nil {
-			continue // late, or somebody else's
-		}
-		r, ok := parseReply(buf[:n], f.query, f.ask.q)
-		m.mu.Lock()
-		if !ok {
-			f.bad = true
-			m.mu.Unlock()
-			continue
-		}
-		mine := m.flights[id] == f
-		if mine {
-			delete(m.flights, id)
-		}
-		m.mu.Unlock()
-		if mine {
-			m.deliver(f, r)
-		}
-	}
 }

@@ -22,6 +22,7 @@ import (
 // TestFreshSockets asks for the scenarios the way a resolver across the
 // Internet is asked: a socket for each query.
 func TestFreshSockets(t *testing.T) {
+	t.Parallel()
 	all, zone, domains := scenarios(t)
 	srv := dnstest.Start(t, zone)
 	s, err := parseServer(srv.Addr)
@@ -30,7 +31,7 @@ func TestFreshSockets(t *testing.T) {
 	}
 	s.public = true
 	got, err := resolve(t, resolverFunc(func(in <-chan string, each func(validate.Answer)) error {
-		return newEngine(t.Context(), &Resolver{Timeout: exactTimeout, Rate: 2000}, []server{s}, each).run(in)
+		return (&Resolver{Timeout: exactTimeout, Rate: 2000}).ask(t.Context(), []server{s}, in, each)
 	}), domains...)
 	if err != nil {
 		t.Error(err)
@@ -41,6 +42,7 @@ func TestFreshSockets(t *testing.T) {
 // TestEncrypted asks over TLS and HTTPS, and does not when the certificate is
 // not the resolver's.
 func TestEncrypted(t *testing.T) {
+	t.Parallel()
 	srv := dnstest.Start(t, "acme.com. MX 10 mx.acme.com.\nmx.acme.com. A 198.41.0.4\n")
 	var h2 atomic.Int64
 	web := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -121,6 +123,7 @@ func TestEncrypted(t *testing.T) {
 // TestNoRoute: a resolver that cannot be reached at all does not keep the others
 // from being asked, and alone it leaves all unknown.
 func TestNoRoute(t *testing.T) {
+	t.Parallel()
 	srv := dnstest.Start(t, "acme.com. MX 10 mx.acme.com.\nmx.acme.com. A 198.41.0.4\n")
 	for _, far := range []string{"[fd00::dead]:53", "127.0.0.1:1"} {
 		got, err := resolve(t, &Resolver{Servers: []string{far, srv.Addr}, Timeout: exactTimeout}, "acme.com", "gone.com")

@@ -58,6 +58,17 @@ bench: build ## measure: Go benchmarks of every room, then the cleaning of BENCH
 bench-dns: ## measure asking the DNS: unbound, nsd and dnsperf on loopback (says what to install)
 	cmd/winnow-benchdns/bench.sh
 
+# What attacks winnow, in short forms: killed and told that the disk is full at one
+# system call after the other, also where two folders cannot be exchanged; resolvers
+# that lie, filter, flap and lose; hostile names, bombs, damaged histories and caches,
+# canary addresses and keys; every gate failing; every fuzz target for 10,000 executions.
+ATTACKS := Attack|Lying|Flapping|ManyHosts|Denied|Distrust|Bomb|Nested|Hostile|Canary|Damage|Corruption|OneBadFile|Gate|Signals|Pipe|MayReplace|Whole|WithoutExchange|Records|Mask|Links|Redirect|Endless|Unconfirmed|Conservation|Deterministic|ProviderCounts|Scripts
+.PHONY: attack
+attack: build ## attack winnow in short forms: five minutes (long: make kill, make test-long, make fuzz)
+	testdata/kill.sh --short bin/winnow
+	go test -count=1 -run '$(ATTACKS)' ./...
+	$(MAKE) --no-print-directory fuzz FUZZTIME=10000x
+
 .PHONY: kill
 kill: build ## kill a run at every system call that touches the output, and at random (needs strace)
 	testdata/kill.sh bin/winnow

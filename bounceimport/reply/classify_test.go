@@ -64,6 +64,10 @@ func TestDevelopmentReplies(t *testing.T) {
 			}
 			got := c.Classify(Evidence{Reply: r[0]})
 			switch {
+			case want.Action == bounceimport.SuppressNow && (got.Code/100 == 4 || strings.HasPrefix(got.Status, "4")):
+				if got.Action == bounceimport.SuppressNow {
+					t.Errorf("%q will pass, and was suppressed", r[0])
+				}
 			case want.Action == bounceimport.SuppressNow:
 				suppress++
 				if got.Action == bounceimport.SuppressNow {
@@ -263,6 +267,9 @@ func TestParseRulesErrors(t *testing.T) {
 		{"id: a\ncategory: virus\nmatch: x\n\nid: a\ncategory: virus\nmatch: y\n", `r.txt:5: id "a" is already used in line 1`},
 		{"id: a\ncategory: virus\nmatch: x\nmeening: y\n", `r.txt:4: unknown field "meening"`},
 		{"  id: a\n", "r.txt:1: an indented line"},
+		{"id: a\ncategory: virus\nmatch: предварительноепредупреждение*\n", "the word before * is longer than"},
+		{"id: a\ncategory: user_unknown\nweight: 0\nmatch: x\n", "r.txt:1: rule a: weight 0 counts against a lead"},
+		{"id: a\ncategory: virus\nmatch: host:any\n", "host: needs one domain"},
 		{"id: a\ncategory: virus\nmatch: 5.7.1 x\n", "r.txt:3: \"5.7.1 x\": reply codes are not among the words"},
 	} {
 		_, err := ParseRules("r.txt", tc[0])
@@ -283,6 +290,24 @@ func TestUserRules(t *testing.T) {
 	}
 	if e := c.Classify(Evidence{Reply: "550 5.1.1 User unknown"}); e.Category != "user_unknown" {
 		t.Errorf("got %+v", e.Class)
+	}
+	// A user's rule also says what a temporary reply is worth, and what speaks against a lead.
+	r, err = ParseRules("mine.txt", "id: gone\ncategory: user_unknown\nmatch: over the hills\n\nid: blimp\ncategory: policy_block\nweight: 0\nmatch: blimp\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c = &Classifier{User: r}
+	if e := c.Classify(Evidence{Reply: "450 4.2.1 gone over the hills"}); e.Rule != "gone" || e.Action != bounceimport.SuppressNow {
+		t.Errorf("got %+v", e.Class)
+	}
+	if e := c.Classify(Evidence{Reply: "550 5.1.1 blimp"}); e.Rule != "blimp" || e.Action != bounceimport.Report {
+		t.Errorf("got %+v", e.Class)
+	}
+	if e := c.Classify(Evidence{Reply: "550 5.7.8 blimp"}); e.Rule == "blimp" {
+		t.Errorf("got %+v", e.Class)
+	}
+	if k := CheckRules(r, nil); len(k.Failed)+len(k.Shadowed) > 0 {
+		t.Errorf("%+v", k)
 	}
 }
 

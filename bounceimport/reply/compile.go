@@ -24,6 +24,7 @@ type ruleSet struct {
 	byDomain  map[string]int       // provider's recipient domain -> provider
 	names     []string             // provider names
 	codes     codeTable
+	cues      *ruleSet  // the rules of weight 0, read only behind a lead
 	scratches sync.Pool // of *scratch
 }
 
@@ -35,8 +36,15 @@ type roles struct {
 	nMembers uint16
 	provider int16 // -1: none
 	phase    int8  // 0: none
-	follow   bool  // it marks a follow-up line
+	marks    uint8 // what else it marks
 }
+
+// What a phrase marks, as flags.
+const (
+	isFollow    = 1 << iota // a follow-up line
+	isLead                  // a server's standing words
+	isTemporary             // the refusal will pass
+)
 
 // building is a phrase's roles while they are collected.
 type building struct {
@@ -92,22 +100,30 @@ func (g groupSet) has(n int32) bool { return g[n>>6]&(1<<(n&63)) != 0 }
 
 // compile makes one set of rules; those of an earlier source win.
 func compile(sources ...*Rules) *ruleSet {
-	c := &compiler{ruleSet: &ruleSet{phrases: newPhraseSet(), byHost: map[string]int{}, byDomain: map[string]int{},
-		codes: codeTable{exact: map[codeKey]*bounceimport.Class{}}}, known: map[string]int32{}}
+	c, cues := newCompiler(), newCompiler()
 	for k, src := range sources {
 		for _, r := range src.rules {
+			if r.weight == 0 {
+				cues.rule(r)
+				continue
+			}
 			if k < len(sources)-1 {
-				r.weight += 1000 // the user's rules win
+				r.weight += userWords
 			}
 			c.rule(r)
 		}
 		c.providers(src.providers)
 		for _, m := range src.marks {
 			for _, l := range m.literals {
-				if m.phase == "" {
-					c.at(l).follow = true
-				} else {
-					c.at(l).phase = int8(slices.Index(phases[:], m.phase))
+				switch n := c.at(l); m.kind {
+				case "phase":
+					n.phase = int8(slices.Index(phases[:], m.value))
+				case "follow-up":
+					n.marks |= isFollow
+				case "lead":
+					n.marks |= isLead
+				case "temporary":
+					n.marks |= isTemporary
 				}
 			}
 		}
@@ -118,7 +134,14 @@ func compile(sources ...*Rules) *ruleSet {
 		}
 	}
 	c.finish()
+	cues.finish()
+	c.cues = cues.ruleSet
 	return c.ruleSet
+}
+
+func newCompiler() *compiler {
+	return &compiler{ruleSet: &ruleSet{phrases: newPhraseSet(), byHost: map[string]int{}, byDomain: map[string]int{},
+		codes: codeTable{exact: map[codeKey]*bounceimport.Class{}}}, known: map[string]int32{}}
 }
 
 // compiler is a ruleSet while it is made.

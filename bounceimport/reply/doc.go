@@ -9,4 +9,9 @@
 // provider's own tokens and words by weight; (provider, enhanced code); enhanced
 // code (RFC 3463, IANA registry "SMTP Enhanced Status Codes"); basic code (RFC
 // 5321 4.2). The same evidence gives the same class on every run.
+//
+// Harm comes before recall: standing words such as "mailbox unavailable", and a code
+// alone, suppress nobody as soon as a word of the rest speaks of the sender, policy,
+// content, protocol or relaying; nor does a reply that says of itself that it will
+// pass (4xx, "temporarily", "try again later").
 package reply

@@ -1,6 +1,10 @@
 package reply
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/winnow-email/winnow/bounceimport"
+)
 
 // reading is a reply with the phrases found in it.
 type reading struct {
@@ -9,6 +13,9 @@ type reading struct {
 	hits  []hit
 	seen  groupSet // groups of which a phrase was found
 	outer int      // the provider by what stands outside the reply
+
+	cueWords []word // the words for the rules of weight 0
+	cues     []hit
 }
 
 // finding is the rule that words chose, and the hits that did it.
@@ -22,10 +29,15 @@ type finding struct {
 
 // words returns the strongest rule whose words stand in t.words[start:end].
 func (s *ruleSet) words(t *reading, start, end int32, q *question) finding {
+	return s.find(t, start, end, q, false)
+}
+
+// find is words, or only the rules about the sender whose words are not a lead's.
+func (s *ruleSet) find(t *reading, start, end int32, q *question, sender bool) finding {
 	best, f := finding{rule: -1}, finding{}
 	for hi := range t.hits {
 		h := &t.hits[hi]
-		if h.start < start || h.end > end {
+		if h.start < start || h.end > end || sender && s.led(t, h) {
 			continue
 		}
 		r := &s.roles[h.node]
@@ -35,7 +47,7 @@ func (s *ruleSet) words(t *reading, start, end int32, q *question) finding {
 			if fi.weight < best.weight {
 				break
 			}
-			if fi.rule == best.rule { // one match line is enough
+			if fi.rule == best.rule || sender && s.classes[fi.rule].Side != bounceimport.Sender { // one match line is enough
 				continue
 			}
 			if fi.need >= 0 && !t.seen.has(fi.need) {
@@ -49,7 +61,7 @@ func (s *ruleSet) words(t *reading, start, end int32, q *question) finding {
 						continue patterns
 					}
 				}
-				if !s.rules[p.rule].when.holds(q) || !s.complete(t, p, hi, start, end, &f) {
+				if !s.rules[p.rule].when.holds(q) || !s.complete(t, p, hi, start, end, &f) || s.borrowed(t, p, &f) {
 					continue
 				}
 			}

@@ -180,7 +180,14 @@ func splitAlternatives(s string) (parts [][]string, err error) {
 func literal(p string) ([]string, error) {
 	if host, ok := strings.CutPrefix(p, "host:"); ok {
 		host = strings.ToLower(strings.TrimSpace(host))
-		if host == "" || strings.ContainsAny(host, " ^*") {
+		if rest, ok := strings.CutPrefix(host, "any "); ok { // any host, before words
+			l, err := literal(rest)
+			if err != nil {
+				return nil, err
+			}
+			return []string{anyHost + " " + l[0]}, nil
+		}
+		if host == "" || host == "any" || strings.ContainsAny(host, " ^*") {
 			return nil, fmt.Errorf("host: needs one domain, got %q", p)
 		}
 		return []string{"^" + host}, nil
@@ -210,6 +217,9 @@ func literal(p string) ([]string, error) {
 	}
 	l = strings.TrimSpace(l)
 	if open {
+		if last := l[strings.LastIndexByte(l, ' ')+1:]; len(last) > maxOpen {
+			return nil, fmt.Errorf("%q: the word before * is longer than %d letters, or %d outside the Latin script", p, maxOpen, maxOpen/5)
+		}
 		l += "*"
 	}
 	return []string{l}, nil

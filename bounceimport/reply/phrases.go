@@ -15,7 +15,7 @@ type phraseSet struct {
 	words   []wordEntry
 	shift   uint // of a hash to its slot
 	lists   []int32
-	lengths [256]uint32 // first letter -> the lengths that beginnings of words have, as bits
+	lengths [256]uint64 // first letter -> the lengths that beginnings of words have, as bits
 
 	// The trie of items, by open addressing; node 0 is the root.
 	first []int32 // item -> node of the phrase that begins with it; 0: none
@@ -118,8 +118,9 @@ const (
 	hashOpen  = 0x9E3779B97F4A7C15
 )
 
-// maxOpen is the greatest length of a beginning of a word.
-const maxOpen = 31
+// maxOpen is the greatest length of a beginning of a word: a letter outside the
+// Latin script takes five bytes.
+const maxOpen = 63
 
 // build makes the table of words, after the last add.
 func (p *phraseSet) build() {
@@ -208,6 +209,9 @@ func (p *phraseSet) split(norm []byte, words []word) []word {
 	return words
 }
 
+// anyHost is the word that stands for any host name.
+const anyHost = "^"
+
 // host returns the items of the domains that a host name is in.
 func (p *phraseSet) host(name []byte) (items []int32) {
 	var key [256]byte
@@ -219,6 +223,9 @@ func (p *phraseSet) host(name []byte) (items []int32) {
 				items = append(items, item)
 			}
 		}
+	}
+	if item, ok := p.ids[anyHost]; ok {
+		items = append(items, item)
 	}
 	return items
 }

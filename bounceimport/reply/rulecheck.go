@@ -2,6 +2,7 @@ package reply
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/winnow-email/winnow/bounceimport"
@@ -86,6 +87,9 @@ func (r *rule) sample(p *pattern, sources ...*Rules) Evidence {
 		if !strings.HasPrefix(strings.TrimSpace(part), "!") {
 			words = append(words, firstAlternatives(part))
 		}
+	}
+	if r.weight == 0 { // it counts only behind a lead
+		words = slices.Insert(words, 0, "Mailbox unavailable")
 	}
 	e.Reply = strings.Join(words, " . ")
 	if r.when.code != nil {

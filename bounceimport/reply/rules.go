@@ -3,6 +3,7 @@ package reply
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -16,7 +17,7 @@ type Rules struct {
 	name      string
 	rules     []rule
 	providers []providerMarks
-	marks     []mark // phases and follow-up lines
+	marks     []mark
 	codes     []codeRule
 }
 
@@ -43,10 +44,12 @@ type providerMarks struct {
 	domains []string // recipient domains
 }
 
-// mark is a phrase that says something about the reply instead of the mail.
+// mark is a phrase that says something about the reply instead of the mail: of
+// which phase it is, that it only follows from another, that its words are a
+// standing lead, that it will pass.
 type mark struct {
-	phase    string // "" for a follow-up line
-	literals []string
+	kind, value string
+	literals    []string
 }
 
 // ParseRules parses a file of rules. Errors name file and line; all errors of
@@ -76,10 +79,10 @@ func (r *Rules) stanza(s stanza.Stanza, seen map[string]int) error {
 		return r.rule(s, seen)
 	case "provider":
 		return r.provider(s)
-	case "phase", "follow-up":
+	case "phase", "follow-up", "lead", "temporary":
 		return r.mark(s)
 	default:
-		return r.fail(head, "a stanza begins with id, provider, phase or follow-up, not %q", head.Key)
+		return r.fail(head, "a stanza begins with id, provider, phase, follow-up, lead or temporary, not %q", head.Key)
 	}
 }
 
@@ -111,10 +114,7 @@ func (r *Rules) provider(s stanza.Stanza) error {
 
 func (r *Rules) mark(s stanza.Stanza) error {
 	head := s.Fields[0]
-	m := mark{}
-	if head.Key == "phase" {
-		m.phase = head.Value
-	}
+	m := mark{kind: head.Key, value: head.Value}
 	for _, f := range s.Fields[1:] {
 		if f.Key != "match" {
 			return r.fail(f, "a %s has only match lines, not %q", head.Key, f.Key)
@@ -155,6 +155,9 @@ func (r *Rules) rule(s stanza.Stanza, seen map[string]int) error {
 	if ru.weight < 0 {
 		ru.weight = ru.category.Weight
 	}
+	if ru.weight == 0 && (ru.category.Side != bounceimport.Sender || !ru.plain()) {
+		return r.fail(head, "rule %s: weight 0 counts against a lead, so its category is about the sender and its match lines are words, without &, .., not and when", ru.id)
+	}
 	if ru.confidence == "" {
 		ru.confidence = "high"
 		if ru.weight < 40 {
@@ -163,6 +166,13 @@ func (r *Rules) rule(s stanza.Stanza, seen map[string]int) error {
 	}
 	r.rules = append(r.rules, ru)
 	return nil
+}
+
+// plain says whether a rule's words decide alone, each match line by one phrase.
+func (r *rule) plain() bool {
+	return len(r.not) == 0 && r.when.empty() && !slices.ContainsFunc(r.patterns, func(p pattern) bool {
+		return len(p.terms) > 1 || len(p.terms[0].fragments) > 1
+	})
 }
 
 // field takes a line of a rule's stanza.
@@ -174,8 +184,8 @@ func (r *rule) field(f stanza.Field) error {
 		}
 	case "weight":
 		n, err := strconv.Atoi(f.Value)
-		if err != nil || n < 1 || n > 999 {
-			return fmt.Errorf("weight is a number from 1 to 999, got %q", f.Value)
+		if err != nil || n < 0 || n > 999 {
+			return fmt.Errorf("weight is a number from 0 to 999, got %q", f.Value)
 		}
 		r.weight = n
 	case "confidence":

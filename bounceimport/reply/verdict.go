@@ -150,11 +150,13 @@ func (s *ruleSet) decide(t *reading, start, end int32, q *question, hint string)
 		}
 	}
 	coded := s.codes.class(q.index, code, status)
+	lead := true // the class rests on standing words or a code
 	var k bounceimport.Class
 	switch {
 	case best.rule >= 0 && !codeDecides(&s.classes[best.rule], best.weight, coded):
 		k = s.classes[best.rule]
 		k.Matched = s.matched(t, &best)
+		lead = k.Action == bounceimport.SuppressNow && s.generic(t, &best)
 		if k.Action == bounceimport.SuppressNow && len(t.segs) > 1 {
 			// A quoted reply may be about the sender: "Sender address rejected:
 			// undeliverable address: host x said: 550 user unknown".
@@ -176,6 +178,11 @@ func (s *ruleSet) decide(t *reading, start, end int32, q *question, hint string)
 	}
 
 	// What follows only ever takes a suppression back.
+	if lead {
+		if a, ok := s.against(t, q); ok {
+			return a
+		}
+	}
 	switch {
 	case phase == "connect" || phase == "ehlo" || phase == "mail":
 		// Before RCPT no server can mean the recipient.
@@ -189,17 +196,44 @@ func (s *ruleSet) decide(t *reading, start, end int32, q *question, hint string)
 		// A server that took RCPT and refuses the data may mean a filter.
 		k.Confidence = "medium"
 	}
-	if k.Action == bounceimport.SuppressNow && k.Confidence == "low" {
+	if k.Action == bounceimport.SuppressNow && (k.Confidence == "low" || best.weight < userWords && s.temporary(t, &best, start, end, q)) {
 		k.Action = bounceimport.Count
 	}
 	return k
 }
 
+// temporary says whether a refusal says of itself that it will pass (RFC 5321
+// 4.2.1: 4yz): it is counted, whatever it says of the mailbox. The words may
+// stand in another reply than the innermost: then that one's code counts.
+func (s *ruleSet) temporary(t *reading, f *finding, start, end int32, q *question) bool {
+	code, status := q.code, q.status
+	if f.rule >= 0 && t.hits[f.hits[0]].start < start {
+		at := int(t.words[t.hits[f.hits[0]].start].start)
+		for k := range t.segs {
+			if g := &t.segs[k]; g.start <= at && g.code > 0 {
+				code, status = g.code, g.status
+			}
+		}
+		start, end = 0, start
+	}
+	// Google says Status: 4.0.0 of a domain that does not exist, after it gave up.
+	if code/100 == 4 || code == 0 && status != "" && status[0] == '4' && status != "4.0.0" {
+		return true
+	}
+	for i := range t.hits {
+		if h := &t.hits[i]; s.roles[h.node].marks&isTemporary != 0 && h.start >= start && h.end <= end {
+			return true
+		}
+	}
+	return false
+}
+
 // Weights of phrases against codes and against each other.
 const (
-	weakWords    = 40 // below it a phrase says less than most enhanced codes do
-	generalWords = 50 // below it, less than a code of one clear meaning does
-	senderWords  = 70 // from here on it is about the sender
+	weakWords    = 40   // below it a phrase says less than most enhanced codes do
+	generalWords = 50   // below it, less than a code of one clear meaning does
+	senderWords  = 70   // from here on it is about the sender
+	userWords    = 1000 // from here on a rule is the user's, who knows better
 )
 
 // codeDecides says whether a code tells more than the words do.
@@ -241,7 +275,7 @@ func (s *ruleSet) innermost(t *reading) (seg int, start, end int32) {
 		}
 		follows := g.code == 503
 		for i := range t.hits {
-			if h := &t.hits[i]; h.start >= start && h.end <= end && s.roles[h.node].follow {
+			if h := &t.hits[i]; h.start >= start && h.end <= end && s.roles[h.node].marks&isFollow != 0 {
 				follows = true
 			}
 		}

@@ -2,11 +2,11 @@ package winnow
 
 import (
 	"bytes"
+	"context"
 	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strconv"
 	"strings"
 
@@ -35,14 +35,14 @@ func (t *fixTable) of(text string, a validate.Address, err error) *validate.Addr
 // loadFixes reads a fixes.csv, unless path is "". Only rows whose column accept
 // says yes count, and only fixes that change nothing but the domain: a local part
 // is never guessed.
-func loadFixes(path string) (*fixTable, error) {
+func loadFixes(ctx context.Context, path string) (*fixTable, error) {
 	t := &fixTable{}
 	if path == "" {
 		return t, nil
 	}
-	f, err := os.Open(path)
+	f, err := files.Open(ctx, path)
 	if err != nil {
-		return nil, fmt.Errorf("cannot read %s: %w", path, files.Plain(err))
+		return nil, err
 	}
 	defer f.Close() // only read
 	rd, err := csvrows.NewRowReader(f, path)

@@ -11,11 +11,13 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/winnow-email/winnow/export/summary"
 	"github.com/winnow-email/winnow/internal/csvrows"
 	"github.com/winnow-email/winnow/internal/files"
 	"github.com/winnow-email/winnow/internal/known"
+	"github.com/winnow-email/winnow/internal/shown"
 )
 
 // list is one list of the job.
@@ -186,6 +188,7 @@ func folderName(l *list, taken map[string]bool) string {
 			n = n[:len(n)-len(ext)]
 		}
 	}
+	n = plainName(n)
 	if strings.HasPrefix(n, ".") {
 		n = "list" + n
 	}
@@ -195,6 +198,18 @@ func folderName(l *list, taken map[string]bool) string {
 	}
 	taken[strings.ToLower(name)] = true
 	return name
+}
+
+// plainName makes a name of a folder that a terminal does not obey and every system
+// takes: the lists of an archive are named by whoever packed it.
+func plainName(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if !unicode.IsGraphic(r) || strings.ContainsRune(`/\:*?"<>|`, r) {
+			return '_'
+		}
+		return r
+	}, strings.ToValidUTF8(s, "_"))
+	return shown.Prefix(s, 200) // a name has 255 bytes, and a number may come behind
 }
 
 // hash takes the SHA-256 of all files that are read.

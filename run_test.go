@@ -649,7 +649,7 @@ func FuzzFixes(f *testing.F) {
 		if err := os.WriteFile(path, file, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		table, err := loadFixes(path)
+		table, err := loadFixes(t.Context(), path)
 		if err != nil {
 			if strings.Contains(err.Error(), "\n") {
 				t.Errorf("%q", err)

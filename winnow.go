@@ -90,7 +90,7 @@ func run(ctx context.Context, j *Job, prog *Progress) (s *Summary, err error) {
 	if err != nil {
 		return nil, err
 	}
-	fixes, err := loadFixes(j.ApplyFixes)
+	fixes, err := loadFixes(ctx, j.ApplyFixes)
 	if err != nil {
 		return nil, err
 	}

@@ -112,16 +112,8 @@ func putCSV(w io.Writer) func(key, action string, r *bounceimport.Record) error 
 			return c.Error()
 		}
 		return c.Write([]string{key, action, r.Category, stamp(r.Until), fmt.Sprint(r.Events), stamp(r.First), stamp(r.Last),
-			r.Held, r.Rule, inert(r.Source), inert(r.Reply)})
+			r.Held, r.Rule, shown.Guard(r.Source), shown.Guard(r.Reply)})
 	}
-}
-
-// inert keeps a spreadsheet from running a stranger's text as a formula (CWE-1236).
-func inert(s string) string {
-	if shown.Formula(s) {
-		return "'" + s
-	}
-	return s
 }
 
 // putJSON is putCSV for JSON lines.

@@ -31,6 +31,8 @@ func TestSignals(t *testing.T) {
 		"clean pipe --no-dns -o out",
 		"clean list.csv --bounces pipe --no-dns -o out",
 		"clean list.csv --bounces pipe --history new.db --no-dns -o out",
+		"clean list.csv --suppress pipe --no-dns -o out",
+		"clean list.csv --apply-fixes pipe --no-dns -o out",
 		"clean list.csv --suppress - --no-dns -o out",
 		"clean list.csv --hmac-key-file pipe --no-dns -o out",
 		"domains -",

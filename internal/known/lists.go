@@ -49,6 +49,10 @@ type Opening struct {
 func (o *Opening) Open(ctx context.Context, path string, allow bool) (*List, error) {
 	l := &List{Path: path, Allow: allow, file: path}
 	size, err := o.keep(ctx, l)
+	var ie *files.InputError
+	if errors.As(err, &ie) {
+		return nil, err
+	}
 	if err != nil {
 		if path == "-" {
 			path = "standard input"
@@ -89,16 +93,14 @@ func (o *Opening) keep(ctx context.Context, l *List) (size int64, err error) {
 		l.file, size, err = o.spool(ctx, in)
 		return size, err
 	}
-	st, err := os.Stat(l.Path)
+	st, err := files.Look(l.Path)
 	switch {
 	case err != nil:
 		return 0, err
-	case st.IsDir():
-		return 0, errors.New("it is a folder")
 	case st.Mode().IsRegular():
 		return st.Size(), nil
 	}
-	in, err := os.Open(l.Path)
+	in, err := files.Open(ctx, l.Path)
 	if err != nil {
 		return 0, err
 	}

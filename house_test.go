@@ -67,7 +67,7 @@ var mayUse = map[string]string{
 }
 
 func TestFilesLookDown(t *testing.T) {
-	uses := arrows(t)
+	uses := arrows(t, ".")
 	for file, used := range uses {
 		allowed, listed := mayUse[file]
 		if !listed {
@@ -85,7 +85,17 @@ func TestFilesLookDown(t *testing.T) {
 			}
 		}
 	}
-	// No file may reach itself.
+	noCircle(t, uses)
+}
+
+// The commands stand side by side, on what they share.
+func TestCommandsLookOneWay(t *testing.T) {
+	noCircle(t, arrows(t, "cmd/winnow"))
+}
+
+// noCircle reports the files that reach themselves.
+func noCircle(t *testing.T, uses map[string][]string) {
+	t.Helper()
 	var reach func(from, to string, seen map[string]bool) bool
 	reach = func(from, to string, seen map[string]bool) bool {
 		for _, u := range uses[from] {
@@ -102,10 +112,10 @@ func TestFilesLookDown(t *testing.T) {
 	}
 }
 
-// arrows returns, for each file of the package, the other files of which it uses
+// arrows returns, for each file of the package in dir, the other files of which it uses
 // something. What comes from other packages is not looked at.
-func arrows(t *testing.T) map[string][]string {
-	names, err := filepath.Glob("*.go")
+func arrows(t *testing.T, dir string) map[string][]string {
+	names, err := filepath.Glob(filepath.Join(dir, "*.go"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -121,7 +131,7 @@ func arrows(t *testing.T) map[string][]string {
 			t.Fatal(err)
 		}
 		files = append(files, f)
-		uses[name] = nil
+		uses[filepath.Base(name)] = nil
 	}
 	info := types.Info{Uses: map[*ast.Ident]types.Object{}}
 	conf := types.Config{Importer: nothing{}, Error: func(error) {}} // what is imported is not known, and need not be
@@ -133,7 +143,7 @@ func arrows(t *testing.T) map[string][]string {
 		if _, isPackage := object.(*types.PkgName); isPackage {
 			continue
 		}
-		from, to := fset.File(id.Pos()).Name(), fset.File(object.Pos()).Name()
+		from, to := filepath.Base(fset.File(id.Pos()).Name()), filepath.Base(fset.File(object.Pos()).Name())
 		if from != to && !slices.Contains(uses[from], to) {
 			uses[from] = append(uses[from], to)
 		}

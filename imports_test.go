@@ -29,7 +29,7 @@ var mayImport = map[string][]string{
 	"winnow/bounceimport/reply":     {"winnow/bounceimport", "winnow/internal/stanza"},
 	"winnow/bounceimport/reader":    {"winnow/bounceimport", "winnow/bounceimport/reply", "winnow/internal/anytime", "winnow/internal/csvrows", "winnow/internal/files", "winnow/internal/shown", "github.com/gocarina/gocsv", "github.com/klauspost/compress", "golang.org/x/text"},
 	"winnow/bounceimport/diagnosis": {"winnow/bounceimport", "winnow/bounceimport/reply"},
-	"winnow/bounceimport/history":   {"winnow/bounceimport", "winnow/bounceimport/diagnosis", "winnow/bounceimport/reply", "winnow/validate", "winnow/internal/shown", "zombiezen.com/go/sqlite"},
+	"winnow/bounceimport/history":   {"winnow/bounceimport", "winnow/bounceimport/diagnosis", "winnow/bounceimport/reply", "winnow/internal/files", "winnow/validate", "winnow/internal/shown", "zombiezen.com/go/sqlite"},
 	"winnow/decide":                 {"winnow/bounceimport", "winnow/validate"},
 	"winnow/export/summary":         {"winnow/internal/files"},
 	"winnow/export":                 {"winnow/export/summary", "winnow/internal/files", "winnow/internal/shown", "golang.org/x/sys"},

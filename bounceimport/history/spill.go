@@ -5,8 +5,9 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
+
+	"github.com/winnow-email/winnow/internal/files"
 )
 
 // spill holds the sorted runs of an import that is larger than memory, in a
@@ -14,27 +15,21 @@ import (
 // of its keys: every page is written once, where batches in their own order
 // would each rewrite nearly all of them.
 type spill struct {
-	f    *os.File
+	f    *files.Temp
 	ends []int64 // of each run
 	buf  []byte
 }
 
-// newSpill makes the file. It is private and has no name any more when the
-// system allows that.
+// newSpill makes the file.
 func newSpill(history string) (*spill, error) {
-	f, err := os.CreateTemp(filepath.Dir(history), ".winnow-*")
+	f, err := files.NewTemp(filepath.Dir(history))
 	if err != nil {
 		return nil, &Error{history, "cannot make a temporary file beside itself: " + reason(err), "the folder of a history must be writable and have room", err}
 	}
-	os.Remove(f.Name())
 	return &spill{f: f}, nil
 }
 
-func (s *spill) close() error {
-	err := s.f.Close()
-	os.Remove(s.f.Name()) // where an open file could not be removed
-	return err
-}
+func (s *spill) close() error { return s.f.Close() }
 
 // add writes a run.
 func (s *spill) add(next func() (*row, error)) error {

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/klauspost/compress/zstd"
+	"github.com/winnow-email/winnow/internal/files"
 	"github.com/winnow-email/winnow/internal/shown"
 )
 
@@ -82,16 +83,15 @@ func members(r io.Reader, br *bufio.Reader, name string, b *budget, each func(me
 	}
 	size := b.in.n
 	if !ok {
-		tmp, err := os.CreateTemp("", "winnow-*.zip")
+		tmp, err := files.NewTemp("")
 		if err != nil {
 			return err
 		}
-		defer os.Remove(tmp.Name())
 		defer tmp.Close()
 		if size, err = io.Copy(tmp, br); err != nil {
 			return fmt.Errorf("%s: %w", shown.Name(name), err)
 		}
-		f = tmp
+		f = tmp.File
 	}
 	z, err := zip.NewReader(f, size)
 	if err != nil {

@@ -80,6 +80,10 @@ func (a argument) Format(f fmt.State, verb rune) {
 		case nil:
 		case string:
 			is = Name(v)
+		case []byte:
+			if verb == 's' {
+				is = Name(string(v))
+			}
 		case error:
 			is = Name(v.Error())
 		case fmt.Stringer:

@@ -126,3 +126,10 @@ type Result struct {
 type Validator struct {
 	Lists *lists.Set // nil: the embedded lists
 }
+
+func (v *Validator) lists() *lists.Set {
+	if v.Lists != nil {
+		return v.Lists
+	}
+	return lists.Embedded()
+}

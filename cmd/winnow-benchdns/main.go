@@ -129,10 +129,11 @@ example MX 0 .
 
 func run(args []string) error {
 	fs := flag.NewFlagSet("run", flag.ExitOnError)
-	concurrency := fs.Int("concurrency", 0, "")
-	timeout := fs.Duration("timeout", 0, "")
+	r := &dnsmx.Resolver{}
+	fs.IntVar(&r.Concurrency, "concurrency", 0, "")
+	fs.DurationVar(&r.Timeout, "timeout", 0, "")
+	fs.StringVar(&r.Cache, "cache", "", "")
 	verbose := fs.Bool("v", false, "")
-	cache := fs.String("cache", "", "")
 	fs.Parse(args)
 	if fs.NArg() != 2 {
 		return fmt.Errorf("want NAMES RESOLVER")
@@ -141,17 +142,16 @@ func run(args []string) error {
 	if err != nil {
 		return err
 	}
+	r.Servers = []string{fs.Arg(1)}
 	var names []string
-	truth := map[string]string{}
+	c := comparison{truth: map[string]string{}}
 	for line := range strings.Lines(string(b)) {
 		d, want, _ := strings.Cut(strings.TrimSpace(line), " ")
 		names = append(names, d)
-		truth[d] = want
+		c.truth[d] = want
 	}
-	r := &dnsmx.Resolver{Servers: []string{fs.Arg(1)}, Concurrency: *concurrency, Timeout: *timeout, Cache: *cache}
 	runtime.GC()
-	var before runtime.MemStats
-	runtime.ReadMemStats(&before)
+	mem := heap()
 	in := make(chan string, 1000)
 	go func() {
 		defer close(in)
@@ -159,22 +159,8 @@ func run(args []string) error {
 			in <- d
 		}
 	}()
-	stop := make(chan struct{})
-	peak := make(chan uint64)
-	go func() {
-		var most uint64
-		for {
-			var m runtime.MemStats
-			runtime.ReadMemStats(&m)
-			most = max(most, m.HeapInuse+m.StackInuse)
-			select {
-			case <-stop:
-				peak <- most
-				return
-			case <-time.After(200 * time.Millisecond):
-			}
-		}
-	}()
+	stop, peak := make(chan struct{}), make(chan int64)
+	go func() { peak <- mostHeap(stop) }()
 	if *verbose {
 		go func() {
 			for range time.Tick(time.Second) {
@@ -184,43 +170,69 @@ func run(args []string) error {
 		}()
 	}
 	start, cpu := time.Now(), cpuTime()
-	var mu sync.Mutex
-	answered, wrong := 0, 0
-	condemned, passed := 0, 0
-	err = r.Resolve(context.Background(), in, func(a validate.Answer) {
-		mu.Lock()
-		defer mu.Unlock()
-		answered++
-		want := truth[a.Domain]
-		got := string(a.Verdict) + " " + a.Reason
-		if a.Verdict == validate.Unknown {
-			got = "unknown"
-		}
-		if got != want {
-			if wrong++; wrong <= 5 {
-				fmt.Fprintf(os.Stderr, "  %s: got %s %s, want %s\n", a.Domain, a.Verdict, a.Reason, want)
-			}
-			if a.Verdict == validate.DoesNotAccept {
-				condemned++
-			} else if a.Verdict == validate.Accepts {
-				passed++
-			}
-		}
-	})
+	err = r.Resolve(context.Background(), in, c.take)
 	wall, used := time.Since(start).Seconds(), (cpuTime() - cpu).Seconds()
 	close(stop)
-	mem := int64(<-peak) - int64(before.HeapInuse+before.StackInuse)
+	mem = <-peak - mem
 	if err != nil {
 		return err
 	}
 	s := r.Stats()
 	n := float64(len(names))
 	fmt.Printf("domains=%d wrong=%d (condemned %d, passed %d) wall=%.2fs domains/s=%.0f queries/s=%.0f cpu=%.2fs domains/cpu-s=%.0f queries/domain=%.3f bytes/domain=%.0f cached=%d\n",
-		answered, wrong, condemned, passed, wall, n/wall, float64(s.Queries)/wall, used, n/used, float64(s.Queries)/n, float64(mem)/n, s.Cached)
-	if answered != len(names) || wrong > 0 {
-		return fmt.Errorf("%d of %d answered, %d differ from the truth", answered, len(names), wrong)
+		c.answered, c.wrong, c.condemned, c.passed, wall, n/wall, float64(s.Queries)/wall, used, n/used, float64(s.Queries)/n, float64(mem)/n, s.Cached)
+	if c.answered != len(names) || c.wrong > 0 {
+		return fmt.Errorf("%d of %d answered, %d differ from the truth", c.answered, len(names), c.wrong)
 	}
 	return nil
+}
+
+// comparison compares answers with what the zone says.
+type comparison struct {
+	truth map[string]string
+
+	mu                                 sync.Mutex
+	answered, wrong, condemned, passed int
+}
+
+func (c *comparison) take(a validate.Answer) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.answered++
+	got := string(a.Verdict) + " " + a.Reason
+	if a.Verdict == validate.Unknown {
+		got = "unknown"
+	}
+	if got == c.truth[a.Domain] {
+		return
+	}
+	if c.wrong++; c.wrong <= 5 {
+		fmt.Fprintf(os.Stderr, "  %s: got %s %s, want %s\n", a.Domain, a.Verdict, a.Reason, c.truth[a.Domain])
+	}
+	switch a.Verdict {
+	case validate.DoesNotAccept:
+		c.condemned++
+	case validate.Accepts:
+		c.passed++
+	}
+}
+
+func heap() int64 {
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapInuse + m.StackInuse)
+}
+
+// mostHeap looks at the memory in use until stop is closed.
+func mostHeap(stop chan struct{}) (most int64) {
+	for {
+		most = max(most, heap())
+		select {
+		case <-stop:
+			return most
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
 }
 
 func cpuTime() time.Duration {

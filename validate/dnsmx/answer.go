@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/miekg/dns"
@@ -65,78 +64,23 @@ const (
 // describe says in one line what was found.
 func (f finding) describe(q question) string {
 	r := f.r
-	var b []byte
-	b = append(b, q.name...)
-	b = append(b, ' ')
-	b = append(b, dns.TypeToString[q.typ]...)
-	b = append(b, ": "...)
-	for i, c := range r.chain {
-		if i == maxShown {
-			break
-		}
-		b = append(b, "alias of "...)
-		b = append(b, c...)
-		b = append(b, ", "...)
+	b := fmt.Appendf(nil, "%s %s: ", q.name, dns.TypeToString[q.typ])
+	for _, c := range r.chain[:min(len(r.chain), maxShown)] {
+		b = fmt.Appendf(b, "alias of %s, ", c)
 	}
 	s, code := r.classify(q)
 	if f.state == soft && s != soft {
 		code = f.code // contradicted or not believed
 	}
-	n := 0
-	add := func(show func()) {
-		if n++; n > maxShown {
-			return
-		}
-		if n > 1 {
-			b = append(b, ", "...)
-		}
-		show()
-	}
 	switch s {
 	case found, null:
-		for _, m := range r.hosts() {
-			add(func() {
-				b = strconv.AppendUint(b, uint64(m.pref), 10)
-				b = append(b, ' ')
-				b = append(b, m.host...)
-			})
-		}
-		addrs := slices.Clone(r.addrs)
-		slices.SortFunc(addrs, netip.Addr.Compare)
-		for _, a := range addrs {
-			add(func() { b = a.AppendTo(b) })
-		}
-		if r.other > 0 {
-			add(func() { b = fmt.Appendf(b, "%d records", r.other) })
-		}
-		if n > maxShown {
-			b = fmt.Appendf(b, " and %d more", n-maxShown)
-		}
-	case nodata, nxdomain:
-		if s == nodata {
-			b = append(b, "no such records (proved by SOA "...)
-		} else {
-			b = append(b, "NXDOMAIN (proved by SOA "...)
-		}
-		b = append(b, r.soa...)
-		b = append(b, ')')
+		b = r.appendRecords(b)
+	case nodata:
+		b = fmt.Appendf(b, "no such records (proved by SOA %s)", r.soa)
+	case nxdomain:
+		b = fmt.Appendf(b, "NXDOMAIN (proved by SOA %s)", r.soa)
 	case soft:
-		if r.fail == failNone {
-			rc, ok := dns.RcodeToString[int(r.rcode)]
-			if !ok {
-				rc = "RCODE" + strconv.Itoa(int(r.rcode))
-			}
-			b = append(b, rc...)
-			if r.ede >= 0 {
-				b = fmt.Appendf(b, ", EDE %d", r.ede)
-				if t := dns.ExtendedErrorCodeToString[uint16(r.ede)]; t != "" {
-					b = append(b, " "...)
-					b = append(b, t...)
-				}
-			}
-			b = append(b, ", "...)
-		}
-		b = append(b, Explain(code)...)
+		b = append(r.appendError(b), Explain(code)...)
 		return string(b)
 	}
 	if f.state == soft {
@@ -144,4 +88,53 @@ func (f finding) describe(q question) string {
 		b = append(b, Explain(code)...)
 	}
 	return string(b)
+}
+
+// appendRecords appends the first few records, in an order that does not change.
+func (r *reply) appendRecords(b []byte) []byte {
+	n := 0
+	sep := func() bool {
+		if n++; n > 1 && n <= maxShown {
+			b = append(b, ", "...)
+		}
+		return n <= maxShown
+	}
+	for _, m := range r.hosts() {
+		if sep() {
+			b = fmt.Appendf(b, "%d %s", m.pref, m.host)
+		}
+	}
+	addrs := slices.Clone(r.addrs)
+	slices.SortFunc(addrs, netip.Addr.Compare)
+	for _, a := range addrs {
+		if sep() {
+			b = a.AppendTo(b)
+		}
+	}
+	if r.other > 0 && sep() {
+		b = fmt.Appendf(b, "%d records", r.other)
+	}
+	if n > maxShown {
+		b = fmt.Appendf(b, " and %d more", n-maxShown)
+	}
+	return b
+}
+
+// appendError appends the result code of a reply that tells nothing.
+func (r *reply) appendError(b []byte) []byte {
+	if r.fail != failNone {
+		return b
+	}
+	rc, ok := dns.RcodeToString[int(r.rcode)]
+	if !ok {
+		rc = fmt.Sprintf("RCODE%d", r.rcode)
+	}
+	b = append(b, rc...)
+	if r.ede >= 0 {
+		b = fmt.Appendf(b, ", EDE %d", r.ede)
+		if t := dns.ExtendedErrorCodeToString[uint16(r.ede)]; t != "" {
+			b = fmt.Appendf(b, " %s", t)
+		}
+	}
+	return append(b, ", "...)
 }

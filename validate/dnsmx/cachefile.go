@@ -316,11 +316,6 @@ func (w *cacheWriter) commit() error {
 // share is how many domains of a run the DNS condemned.
 type share struct{ domains, condemned uint32 }
 
-// jumped says whether far more are condemned than in the run before.
-func (s share) jumped(before share) bool {
-	return before.domains > 0 && float64(s.condemned)*float64(before.domains) > gateGrowth*float64(before.condemned)*float64(s.domains)
-}
-
 // shareAt is where the share of the last large run stands in the header.
 const shareAt = 20
 

@@ -56,12 +56,6 @@ func (d *desk) add(domain string) {
 	d.judge(j)
 }
 
-// secondLevel returns where in domain its last two labels start.
-func secondLevel(domain string) int {
-	i := strings.LastIndexByte(domain, '.')
-	return strings.LastIndexByte(domain[:max(i, 0)], '.') + 1
-}
-
 func (d *desk) await(j *job, a *ask) {
 	a.waiters = append(a.waiters, j)
 	j.waits++

@@ -193,7 +193,7 @@ func (e *ending) suspicious() bool {
 	if total < gateDomains || n == 0 {
 		return false
 	}
-	return float64(n) > gateShare*float64(total) || e.kept.on() && e.share().jumped(e.kept.old.share)
+	return float64(n) > gateShare*float64(total) || e.kept.on() && jumped(e.share(), e.kept.old.share)
 }
 
 // lookAgain asks once more for what condemnations rest on that was told only once
@@ -417,6 +417,11 @@ func (e *ending) share() share {
 		}
 	})
 	return share{uint32(min(total, 1<<32-1)), uint32(min(n, 1<<32-1))}
+}
+
+// jumped says whether far more are condemned than in the run before.
+func jumped(now, before share) bool {
+	return before.domains > 0 && float64(now.condemned)*float64(before.domains) > gateGrowth*float64(before.condemned)*float64(now.domains)
 }
 
 // unusable says why nothing that the resolvers deny is believed, or "".

@@ -78,6 +78,12 @@ func isTopLevel(label string) bool {
 	return icann
 }
 
+// secondLevel returns where in domain its last two labels start.
+func secondLevel(domain string) int {
+	i := strings.LastIndexByte(domain, '.')
+	return strings.LastIndexByte(domain[:max(i, 0)], '.') + 1
+}
+
 // below says whether name is zone or below it; "." is above everything.
 func below(name, zone string) bool {
 	return zone == "." || name == zone || len(name) > len(zone) && name[len(name)-len(zone)-1] == '.' && strings.HasSuffix(name, zone)

@@ -3,16 +3,11 @@ package dnsmx
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"io"
 	"time"
 
 	"github.com/winnow-email/winnow/validate"
 )
-
-// ErrUnusable is wrapped by the errors of Resolve that mean: the DNS could not
-// be used, what was not answered is Unknown, and trying again later may help.
-var ErrUnusable = errors.New("the DNS could not be used")
 
 // Resolver asks the DNS whether domains take mail. Its zero value asks the
 // system's resolvers. It implements validate.Resolver; one Resolver may be

@@ -2,9 +2,14 @@ package dnsmx
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 )
+
+// ErrUnusable is wrapped by the errors of Resolve that mean: the DNS could not
+// be used, what was not answered is Unknown, and trying again later may help.
+var ErrUnusable = errors.New("the DNS could not be used")
 
 // run is one call of Resolve. All its state belongs to the goroutine of loop;
 // others bring it replies and domains.

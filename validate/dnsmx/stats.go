@@ -1,10 +1,8 @@
 package dnsmx
 
 import (
-	"context"
 	"maps"
 	"sync"
-	"time"
 
 	"github.com/winnow-email/winnow/validate"
 )
@@ -113,26 +111,4 @@ func (b *batch) flush(s *Stats) {
 	}
 	clear(b.reasons)
 	b.n = 0
-}
-
-// fromMemory answers domains without asking anyone.
-func (s *Stats) fromMemory(ctx context.Context, domains <-chan string, each func(validate.Answer), answer func(string) validate.Answer) error {
-	start := time.Now()
-	*s = Stats{Verdicts: map[string]int64{}, Reasons: map[string]int64{}}
-	for {
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case d, ok := <-domains:
-			s.Seconds = time.Since(start).Seconds()
-			s.Unknown = s.unknown()
-			if !ok {
-				return nil
-			}
-			a := answer(d)
-			s.Domains++
-			s.answered(a.Reason, 1)
-			each(a)
-		}
-	}
 }

@@ -19,8 +19,9 @@ type stream struct {
 	deliver func(*query, reply)
 	places  chan struct{} // for connections that nobody shares
 
-	smu sync.Mutex
-	now *link // nil: none was opened yet
+	smu   sync.Mutex
+	now   *link // nil: none was opened yet
+	links int   // how many there were
 }
 
 func newStream(ctx context.Context, dial func(context.Context) (net.Conn, error), deliver func(*query, reply)) *stream {
@@ -29,8 +30,9 @@ func newStream(ctx context.Context, dial func(context.Context) (net.Conn, error)
 
 // link is one connection of a stream.
 type link struct {
-	s   *stream
-	out chan *query
+	s      *stream
+	number int // from 1
+	out    chan *query
 
 	// Guarded by the stream's smu.
 	closed  bool
@@ -61,11 +63,12 @@ func (s *stream) push(q *query) {
 	s.smu.Lock()
 	defer s.smu.Unlock()
 	if s.now == nil || s.now.closed {
-		s.now = &link{s: s, out: make(chan *query, streamQueue)}
+		s.links++
+		s.now = &link{s: s, number: s.links, out: make(chan *query, streamQueue)}
 		go s.now.run()
 	}
 	s.mu.Lock()
-	q.link = s.now
+	q.link = s.now.number
 	s.mu.Unlock()
 	select {
 	case s.now.out <- q:
@@ -128,7 +131,7 @@ func (l *link) run() {
 		}
 		return
 	}
-	for _, q := range s.take(func(q *query) bool { return q.link == l }) {
+	for _, q := range s.take(func(q *query) bool { return q.link == l.number }) {
 		s.deliver(q, failed(err))
 	}
 }
@@ -138,7 +141,7 @@ func (s *stream) left(l *link) (left []*query) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, q := range s.queries {
-		if q.link == l {
+		if q.link == l.number {
 			left = append(left, q)
 		}
 	}

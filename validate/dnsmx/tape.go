@@ -67,7 +67,6 @@ func (r *recorder) close(t trust) error {
 type Tape struct {
 	replies map[question][]reply
 	trust   trust
-	stats   Stats
 }
 
 // OpenTape reads a recording. name is for its errors.
@@ -125,14 +124,8 @@ func (t *Tape) add(q question, n int, r reply) {
 
 // Resolve implements validate.Resolver.
 func (t *Tape) Resolve(ctx context.Context, domains <-chan string, each func(validate.Answer)) error {
-	return t.stats.fromMemory(ctx, domains, each, t.answer)
+	return fromMemory(ctx, domains, each, t.answer)
 }
-
-// Stats returns the figures of the last call of Resolve, once it has returned.
-func (t *Tape) Stats() Stats { return t.stats }
-
-// Asked is Resolver.Asked.
-func (t *Tape) Asked() (queries, cached int64, resolvers []string) { return t.stats.asked() }
 
 func (t *Tape) answer(domain string) validate.Answer {
 	look := func(q question) []reply {

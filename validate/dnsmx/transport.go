@@ -6,30 +6,12 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
-	"syscall"
 	"time"
 )
-
-// query is one message on its way to a resolver.
-type query struct {
-	q       question
-	via     via
-	edns    bool
-	timeout time.Duration
-	owner   any // whose it is
-
-	msg  []byte   // set before the connection knows of it
-	wait *waiting // nil: a goroutine of its own waits for the reply, and for it to be late
-
-	// Guarded by wait.
-	bad  bool  // a message came that was no reply
-	link *link // the connection it went over
-}
 
 // exchanger answers a query in the place of a network, in tests.
 type exchanger func(ctx context.Context, server string, way via, msg []byte) ([]byte, error)
@@ -172,23 +154,6 @@ func (t *transport) alone(q *query, exchange func(context.Context, *query) reply
 		}
 		t.deliver(q, exchange(ctx, q))
 	}()
-}
-
-var errBadReply = errors.New("not a reply to the query")
-
-func failed(err error) reply {
-	r := reply{fail: failTimeout, ede: -1}
-	var cert *tls.CertificateVerificationError
-	var rec tls.RecordHeaderError
-	switch {
-	case errors.As(err, &cert), errors.As(err, &rec):
-		r.fail = failTLS
-	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH):
-		r.fail = failUnreachable
-	case errors.Is(err, errBadReply):
-		r.fail = failBad
-	}
-	return r
 }
 
 func (t *transport) exchangeTest(ctx context.Context, q *query) reply {

@@ -10,6 +10,20 @@ import (
 	"time"
 )
 
+// Kind says which list a domain is on.
+type Kind uint8
+
+// The kinds of lists, in order of precedence: a domain that is on several
+// counts as what the first of them says.
+const (
+	none       Kind = iota
+	Provider        // providers.txt: mailbox providers and access providers
+	Alias           // aliases.txt: privacy aliases and relays
+	Disposable      // disposable.txt
+	Free            // free.txt: further domains that give mailboxes away
+	known           // known.txt: real domains that look like a slip of the hand
+)
+
 // A List is text as it lies in a file: a head of # lines ("# name: value"), then
 // one entry a line, sorted, key and columns parted by tabs. Nothing is parsed
 // until an entry is asked for.

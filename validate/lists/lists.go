@@ -25,20 +25,8 @@ var (
 	rolesText string
 	//go:embed mx.txt
 	mxText string
-)
-
-// Kind says which list a domain is on.
-type Kind uint8
-
-// The kinds of lists, in order of precedence: a domain that is on several
-// counts as what the first of them says.
-const (
-	none       Kind = iota
-	Provider        // providers.txt: mailbox providers and access providers
-	Alias           // aliases.txt: privacy aliases and relays
-	Disposable      // disposable.txt
-	Free            // free.txt: further domains that give mailboxes away
-	known           // known.txt: real domains that look like a slip of the hand
+	//go:embed targets.txt
+	targetsText string
 )
 
 // Entry is what a list says of a domain.

@@ -1,7 +1,6 @@
 package lists
 
 import (
-	_ "embed"
 	"math/bits"
 	"strings"
 	"sync"
@@ -10,9 +9,6 @@ import (
 	"golang.org/x/net/publicsuffix"
 	"golang.org/x/text/unicode/norm"
 )
-
-//go:embed targets.txt
-var targetsText string
 
 // A target is a provider that people mean when they mistype a domain.
 type target struct {

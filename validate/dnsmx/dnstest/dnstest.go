@@ -85,6 +85,7 @@ type Server struct {
 	mu      sync.Mutex
 	tcpOnly bool
 	zone    *zone
+	rules   []rule
 	queries []string
 	times   []time.Time
 	counts  map[string]int
@@ -154,13 +155,30 @@ func (s *Server) Close() {
 
 // Load replaces what the server holds by the zone text.
 func (s *Server) Load(text string) error {
-	z, err := parseZone(text)
+	var records strings.Builder
+	var rules []rule
+	n := 0
+	for line := range strings.Lines(text) {
+		n++
+		script, ok := strings.CutPrefix(line, "!")
+		if !ok {
+			records.WriteString(line)
+			continue
+		}
+		records.WriteByte('\n') // keep the line numbers of the parser's errors
+		r, err := parseRule(strings.Fields(script))
+		if err != nil {
+			return fmt.Errorf("dnstest: line %d: %v", n, err)
+		}
+		rules = append(rules, r)
+	}
+	z, err := parseZone(records.String())
 	if err != nil {
 		return fmt.Errorf("dnstest: %v", err)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.zone = z
+	s.zone, s.rules = z, rules
 	return nil
 }
 
@@ -231,8 +249,7 @@ func (s *Server) Exchange(q *dns.Msg, udp bool) (reply []byte, hangUp bool) {
 	}
 	s.queries = append(s.queries, key)
 	s.times = append(s.times, time.Now())
-	c := cast{zone: s.zone, q: q, name: name, typ: typ, udp: udp}
-	c.rule = s.zone.rule(name, typ, s.rng)
+	c := cast{zone: s.zone, rule: choose(s.rules, name, typ, s.rng), q: q, name: name, typ: typ, udp: udp}
 	cut := s.tcpOnly && udp
 	s.mu.Unlock()
 	c.m = c.zone.answer(q, name, typ)

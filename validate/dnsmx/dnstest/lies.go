@@ -2,12 +2,111 @@ package dnstest
 
 import (
 	"encoding/binary"
+	"fmt"
+	"math/rand/v2"
 	"net/netip"
+	"strconv"
 	"strings"
 
 	"github.com/miekg/dns"
 	"golang.org/x/net/publicsuffix"
 )
+
+// rule is a line that scripts how questions are answered.
+type rule struct {
+	name  string // "*" for all; with a dot in front: that name and all below
+	typ   uint16 // 0 for all
+	what  string
+	arg   string
+	ede   int // -1: none
+	ttl   int // -1: as it is
+	flaky int // percent
+	spent *bool
+}
+
+var truth = rule{what: "truth", ede: -1, ttl: -1}
+
+func parseRule(f []string) (rule, error) {
+	r := rule{ede: -1, ttl: -1, flaky: 100, spent: new(bool)}
+	if len(f) < 3 {
+		return r, fmt.Errorf("want: ! name type behaviour")
+	}
+	switch below, wild := strings.CutPrefix(f[0], "*."); {
+	case wild:
+		r.name = "." + strings.ToLower(dns.Fqdn(below))
+	case f[0] == "*":
+		r.name = "*"
+	default:
+		r.name = strings.ToLower(dns.Fqdn(f[0]))
+	}
+	if f[1] != "*" {
+		t, ok := dns.StringToType[strings.ToUpper(f[1])]
+		if !ok {
+			return r, fmt.Errorf("no such type: %s", f[1])
+		}
+		r.typ = t
+	}
+	for _, w := range f[2:] {
+		key, val, has := strings.Cut(w, "=")
+		var err error
+		switch {
+		case key == "ede" && has:
+			r.ede, err = strconv.Atoi(val)
+		case key == "ttl" && has:
+			r.ttl, err = strconv.Atoi(val)
+		case key == "flaky" && has:
+			r.flaky, err = strconv.Atoi(val)
+		case r.what == "":
+			r.what, r.arg = key, val
+			err = checkBehaviour(key, val, has)
+		default:
+			err = fmt.Errorf("unexpected: %s", w)
+		}
+		if err != nil {
+			return r, err
+		}
+	}
+	return r, nil
+}
+
+func checkBehaviour(what, arg string, has bool) (err error) {
+	switch what {
+	case "a", "nx", "host":
+		_, err = netip.ParseAddr(arg)
+		return err
+	case "mx":
+		return nil
+	case "once":
+		return checkBehaviour(arg, "", false)
+	case "truth":
+		return nil
+	}
+	if lies[what] == nil || has {
+		return fmt.Errorf("no such behaviour: %s", what)
+	}
+	return nil
+}
+
+// choose returns how a question is to be answered. The caller holds the server's lock.
+func choose(rules []rule, name string, typ uint16, rng *rand.Rand) rule {
+	for _, r := range rules {
+		if !(r.name == "*" || r.name == name || r.name[0] == '.' && (name == r.name[1:] || strings.HasSuffix(name, r.name))) || r.typ != 0 && r.typ != typ {
+			continue
+		}
+		if r.flaky < 100 && rng.IntN(100) >= r.flaky {
+			continue
+		}
+		if r.what == "once" {
+			if *r.spent {
+				continue
+			}
+			*r.spent = true
+			r.what, r.arg = r.arg, ""
+		}
+		return r
+	}
+	return truth
+}
 
 // cast is a query with its true answer, to be turned into what is said.
 type cast struct {

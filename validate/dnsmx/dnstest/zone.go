@@ -1,11 +1,6 @@
 package dnstest
 
 import (
-	"bufio"
-	"fmt"
-	"math/rand/v2"
-	"net/netip"
-	"strconv"
 	"strings"
 
 	"github.com/miekg/dns"
@@ -30,42 +25,12 @@ mta5.am0.yahoodns.net.                   A 67.195.204.72
 type zone struct {
 	names   map[string]map[uint16][]dns.RR // lower case, with final dot
 	parents map[string]bool                // names that exist because something below them does
-	rules   []rule
 }
 
-// rule is a line that scripts how questions are answered.
-type rule struct {
-	name  string // "*" for all; with a dot in front: that name and all below
-	typ   uint16 // 0 for all
-	what  string
-	arg   string
-	ede   int // -1: none
-	ttl   int // -1: as it is
-	flaky int // percent
-	spent *bool
-}
-
-var truth = rule{what: "truth", ede: -1, ttl: -1}
-
+// parseZone reads a master file, and what every server knows besides.
 func parseZone(text string) (*zone, error) {
 	z := &zone{names: map[string]map[uint16][]dns.RR{}, parents: map[string]bool{".": true}}
-	var records strings.Builder
-	sc := bufio.NewScanner(strings.NewReader(text))
-	for n := 1; sc.Scan(); n++ {
-		line := sc.Text()
-		if !strings.HasPrefix(line, "!") {
-			records.WriteString(line)
-			records.WriteByte('\n')
-			continue
-		}
-		records.WriteByte('\n') // keep the line numbers of the parser's errors
-		r, err := parseRule(strings.Fields(line[1:]))
-		if err != nil {
-			return nil, fmt.Errorf("line %d: %v", n, err)
-		}
-		z.rules = append(z.rules, r)
-	}
-	if err := z.load(records.String(), nil); err != nil {
+	if err := z.load(text, nil); err != nil {
 		return nil, err
 	}
 	given := map[string]bool{}
@@ -93,88 +58,6 @@ func (z *zone) load(text string, given map[string]bool) error {
 		}
 	}
 	return zp.Err()
-}
-
-func parseRule(f []string) (rule, error) {
-	r := rule{ede: -1, ttl: -1, flaky: 100, spent: new(bool)}
-	if len(f) < 3 {
-		return r, fmt.Errorf("want: ! name type behaviour")
-	}
-	switch below, wild := strings.CutPrefix(f[0], "*."); {
-	case wild:
-		r.name = "." + strings.ToLower(dns.Fqdn(below))
-	case f[0] == "*":
-		r.name = "*"
-	default:
-		r.name = strings.ToLower(dns.Fqdn(f[0]))
-	}
-	if f[1] != "*" {
-		t, ok := dns.StringToType[strings.ToUpper(f[1])]
-		if !ok {
-			return r, fmt.Errorf("no such type: %s", f[1])
-		}
-		r.typ = t
-	}
-	for _, w := range f[2:] {
-		key, val, has := strings.Cut(w, "=")
-		var err error
-		switch {
-		case key == "ede" && has:
-			r.ede, err = strconv.Atoi(val)
-		case key == "ttl" && has:
-			r.ttl, err = strconv.Atoi(val)
-		case key == "flaky" && has:
-			r.flaky, err = strconv.Atoi(val)
-		case r.what == "":
-			r.what, r.arg = key, val
-			err = checkBehaviour(key, val, has)
-		default:
-			err = fmt.Errorf("unexpected: %s", w)
-		}
-		if err != nil {
-			return r, err
-		}
-	}
-	return r, nil
-}
-
-func checkBehaviour(what, arg string, has bool) (err error) {
-	switch what {
-	case "a", "nx", "host":
-		_, err = netip.ParseAddr(arg)
-		return err
-	case "mx":
-		return nil
-	case "once":
-		return checkBehaviour(arg, "", false)
-	case "truth":
-		return nil
-	}
-	if lies[what] == nil || has {
-		return fmt.Errorf("no such behaviour: %s", what)
-	}
-	return nil
-}
-
-// rule returns how a question is to be answered. The caller holds the server's lock.
-func (z *zone) rule(name string, typ uint16, rng *rand.Rand) rule {
-	for _, r := range z.rules {
-		if !(r.name == "*" || r.name == name || r.name[0] == '.' && (name == r.name[1:] || strings.HasSuffix(name, r.name))) || r.typ != 0 && r.typ != typ {
-			continue
-		}
-		if r.flaky < 100 && rng.IntN(100) >= r.flaky {
-			continue
-		}
-		if r.what == "once" {
-			if *r.spent {
-				continue
-			}
-			*r.spent = true
-			r.what, r.arg = r.arg, ""
-		}
-		return r
-	}
-	return truth
 }
 
 // find returns the records of a name, and whether it exists.

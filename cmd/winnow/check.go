@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
 	"time"
 
@@ -43,6 +44,12 @@ the octet (from 0) where it goes wrong.
             exists, and winnow never asks.
   action    what clean would do with the row: keep, review or suppress
   reason    one stable word to program with
+
+It is not for the user-defined functions of a database or another engine: they
+pass line ends, escapes and headers of their own, and one line too many gives
+every later row the verdict of its neighbour. Nor does it repair a cell as clean
+does. A first line that is a number, which such an engine sends before its rows,
+is refused.
 
 The exit code is 0 whatever the verdicts, 75 when the DNS could not be used.`,
 		Example: `  winnow check jane@gmial.com info@example.com
@@ -159,6 +166,9 @@ func (c *checker) run(ctx context.Context, e *env, args []string) error {
 	return c.unusable
 }
 
+// chunkHeader is what an engine sends before a block of rows: how many they are.
+var chunkHeader = regexp.MustCompile(`^[0-9]+$`)
+
 // input answers the addresses of r.
 func (c *checker) input(ctx context.Context, out *bufio.Writer, r io.Reader) error {
 	in := bufio.NewReaderSize(r, 1<<16)
@@ -167,6 +177,7 @@ func (c *checker) input(ctx context.Context, out *bufio.Writer, r io.Reader) err
 		end = 0
 	}
 	var batch []string
+	first := true
 	for {
 		s, more, err := readUntil(in, end)
 		if err != nil {
@@ -176,6 +187,11 @@ func (c *checker) input(ctx context.Context, out *bufio.Writer, r io.Reader) err
 			if !c.nul {
 				s = strings.TrimSuffix(s, "\r")
 			}
+			if first && chunkHeader.MatchString(s) {
+				return withHint(fmt.Errorf("standard input: line 1 is a number and no address, as a database sends it before its rows: check is not for its functions"),
+					"take the number away; see 'winnow check --help'")
+			}
+			first = false
 			batch = append(batch, s)
 		}
 		if !more || len(batch) == checkBatch || in.Buffered() == 0 {

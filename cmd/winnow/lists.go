@@ -3,16 +3,20 @@ package main
 import (
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/winnow-email/winnow/internal/files"
 	"github.com/winnow-email/winnow/internal/shown"
 	"github.com/winnow-email/winnow/validate"
 	"github.com/winnow-email/winnow/validate/lists"
@@ -49,16 +53,30 @@ func (o *listsOptions) validator() (validate.Validator, error) {
 	if err != nil || dir == "" {
 		return validate.Validator{}, err
 	}
-	if o.dir != "" {
-		if _, err := os.Stat(dir); err != nil {
-			return validate.Validator{}, withHint(err, "--lists-dir names a folder with lists like disposable.txt or known.txt; see 'winnow lists --help'")
-		}
+	switch _, err := os.Stat(dir); {
+	case err == nil:
+	case o.dir != "":
+		return validate.Validator{}, withHint(err, "--lists-dir names a folder with lists like disposable.txt or known.txt; see 'winnow lists --help'")
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR): // nobody's own lists
+		return validate.Validator{}, nil
+	default:
+		return validate.Validator{}, hiddenLists(dir, err)
 	}
 	set, err := lists.Load(os.DirFS(dir), dir)
+	if errors.Is(err, fs.ErrPermission) {
+		return validate.Validator{}, hiddenLists(dir, err)
+	}
 	if err != nil {
 		return validate.Validator{}, withHint(err, "correct the file, or move it out of %s", dir)
 	}
 	return validate.Validator{Lists: set}, nil
+}
+
+// hiddenLists says that there may be lists which cannot be read. To judge without them
+// would be to guess: what is in known.txt is condemned by no list.
+func hiddenLists(dir string, err error) error {
+	return withHint(fmt.Errorf("your own lists in %s cannot be looked at: %w", dir, files.Plain(err)),
+		"set HOME to a folder that this user may read, or name a folder with --lists-dir (an empty one for none)")
 }
 
 func newListsCmd(e *env) *cobra.Command {

@@ -22,7 +22,7 @@ var mayImport = map[string][]string{
 	"winnow/internal/known":         {"winnow/bounceimport", "winnow/validate", "winnow/internal/csvrows", "winnow/internal/files", "winnow/internal/keyset", "winnow/internal/shown"},
 	"winnow/internal/fault":         {"winnow/export/summary"},
 	"winnow/validate/lists":         {"golang.org/x/net", "golang.org/x/text"},
-	"winnow/validate/lists/update":  {"winnow/validate/lists", "winnow/internal/files"},
+	"winnow/validate/lists/update":  {"winnow/validate/lists", "winnow/internal/files", "winnow/internal/shown"},
 	"winnow/validate":               {"winnow/validate/lists", "golang.org/x/net", "golang.org/x/text"},
 	"winnow/validate/dnsmx":         {"winnow/validate", "winnow/validate/lists", "winnow/internal/files", "github.com/miekg/dns", "golang.org/x/net"},
 	"winnow/bounceimport":           {"winnow/validate", "winnow/internal/anytime", "winnow/internal/shown", "winnow/internal/stanza", "github.com/klauspost/compress"},

@@ -24,7 +24,7 @@ type bounceFlags struct {
 func (b *bounceFlags) add(f *pflag.FlagSet) {
 	f.StringVar(&b.rules, "rules", "", "a `FILE` of your own rules for bounces, which win over the built-in ones")
 	f.StringVar(&b.zone, "tz", "", "time `ZONE` of times in bounces that name none (default UTC)")
-	f.StringSliceVar(&b.senders, "sender", nil, "use bounce mails only when the returned message is from this `DOMAIN`:\nanyone can send a forged one")
+	listVar(f, &b.senders, "sender", "use bounce mails only when the returned message is from this `DOMAIN`:\nanyone can send a forged one")
 	f.StringVar(&b.sent, "sent-ids", "", "use bounce mails only when the returned message has a Message-ID of this `FILE`,\none a line")
 }
 

@@ -110,8 +110,8 @@ failed, 75 done but the DNS could not be used and what depends on it is unknown.
 func (o *cleanOptions) addFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.column, "column", "", "the address column, by name or number (default: found by header and content)")
 	o.evidenceOptions.addFlags(f)
-	f.StringSliceVar(&o.suppress, "suppress", nil, "files of addresses, @domains or hashes never to mail (may be repeated)")
-	f.StringSliceVar(&o.allow, "allow", nil, "files of addresses or @domains that no list or check may condemn (may be repeated)")
+	filesVar(f, &o.suppress, "suppress", "files of addresses, @domains or hashes never to mail (may be repeated)")
+	filesVar(f, &o.allow, "allow", "files of addresses or @domains that no list or check may condemn (may be repeated)")
 	f.StringVar(&o.hmacKeyFile, "hmac-key-file", "", "file with the key of HMAC-SHA-256 hashes in --suppress files")
 	f.StringVar(&o.policy, "policy", "marketing", "marketing, transactional or strict")
 	f.StringVar(&o.typos, "typos", "suppress", "rows with a likely typo of a domain: suppress, review or keep")

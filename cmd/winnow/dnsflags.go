@@ -34,12 +34,12 @@ type dnsOptions struct {
 
 // addDNSFlags adds the flags to a command.
 func addDNSFlags(fs *pflag.FlagSet, o *dnsOptions) {
-	fs.StringSliceVar(&o.servers, "resolver", nil, "IP[:PORT], tls://IP#NAME or https://NAME/PATH")
+	listVar(fs, &o.servers, "resolver", "IP[:PORT], tls://IP#NAME or https://NAME/PATH")
 	fs.IntVar(&o.concurrency, "concurrency", 0, "most queries in flight (default 500 near, 64 far)")
 	fs.Float64Var(&o.rate, "dns-rate", 0, "most queries a second (default 300 far, any near)")
 	fs.DurationVar(&o.timeout, "dns-timeout", 2*time.Second, "wait this long for a first reply")
 	fs.DurationVar(&o.budget, "dns-budget", 0, "stop asking after this time, for example 10m")
-	fs.StringSliceVar(&o.canaries, "dns-canary", nil, "domains that surely take mail, as a test")
+	listVar(fs, &o.canaries, "dns-canary", "domains that surely take mail, as a test")
 	o.cache = defaultCache()
 	addCacheFlag(fs, &o.cache)
 	fs.BoolVar(&o.persistent, "suppress-persistent", false, "condemn what failed on 5 days (see winnow domains)")

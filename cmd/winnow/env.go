@@ -11,6 +11,8 @@ import (
 	"os"
 	"strings"
 	"syscall"
+	"unicode"
+	"unicode/utf16"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -203,9 +205,34 @@ func (e *env) print(write func(io.Writer)) error {
 
 // jsonLines returns an encoder that writes one object a line.
 func jsonLines(w io.Writer) *json.Encoder {
-	enc := json.NewEncoder(w)
+	enc := json.NewEncoder(plainJSON{w})
 	enc.SetEscapeHTML(false)
 	return enc
+}
+
+// plainJSON writes what a terminal would obey as escapes of JSON, which mean the same
+// to a program. It gets whole values.
+type plainJSON struct{ to io.Writer }
+
+func (w plainJSON) Write(p []byte) (int, error) {
+	bad := func(r rune) bool { return r >= 0x7f && !unicode.IsGraphic(r) }
+	if !bytes.ContainsFunc(p, bad) {
+		return w.to.Write(p)
+	}
+	var b bytes.Buffer
+	for _, r := range string(p) {
+		if !bad(r) {
+			b.WriteRune(r)
+			continue
+		}
+		for _, u := range utf16.AppendRune(nil, r) { // RFC 8259 7
+			b.WriteString(fmt.Sprintf(`\u%04x`, u))
+		}
+	}
+	if _, err := w.to.Write(b.Bytes()); err != nil {
+		return 0, err
+	}
+	return len(p), nil
 }
 
 // printJSON prints one JSON value for people and programs.

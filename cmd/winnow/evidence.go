@@ -29,7 +29,7 @@ type evidenceOptions struct {
 
 // addFlags defines the flags that name evidence.
 func (o *evidenceOptions) addFlags(f *pflag.FlagSet) {
-	f.StringSliceVar(&o.bounces, "bounces", nil, "files or folders of bounces, complaints and unsubscribes, in any form (may be repeated); with --history they are imported there")
+	filesVar(f, &o.bounces, "bounces", "files or folders of bounces, complaints and unsubscribes, in any form (may be repeated); with --history they are imported there")
 	f.StringVar(&o.history, "history", "", "the database of 'winnow bounces import'")
 	o.read.add(f)
 }

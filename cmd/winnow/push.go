@@ -123,7 +123,7 @@ Targets, what --scope names there, and where the key is looked for:
 	f.StringVar(&o.include, "include", "", "let these leave too: soft, disposable, role, typo, stale")
 	f.Int64Var(&o.MaxNew, "max-new", 0, "send nothing when more than `N` entries are new (0: no limit)")
 	f.Float64Var(&o.MaxPercent, "max-percent", 25, "send nothing when more than `P` percent of the list is new (0: no limit)")
-	f.StringSliceVar(&o.Allow, "allow", nil, "allow what the target does beside: creates-contacts, destructive")
+	listVar(f, &o.Allow, "allow", "allow what the target does beside: creates-contacts, destructive")
 	f.BoolVar(&o.Verify, "verify", false, "ask for the list again afterwards, also where the answers are clear")
 	f.StringVar(&o.keyFile, "key-file", "", "read the keys from a private `FILE` instead of the environment")
 	f.StringVar(&o.BaseURL, "base-url", "", "the `URL` of the API, for other regions and your own servers")

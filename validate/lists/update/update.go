@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/winnow-email/winnow/internal/files"
+	"github.com/winnow-email/winnow/internal/shown"
 	"github.com/winnow-email/winnow/validate/lists"
 )
 
@@ -101,7 +102,12 @@ func (u *Updater) Update(ctx context.Context, from string) (*Report, error) {
 	old := current.Disposable()
 	rep.Before = len(old)
 	text, refused := lists.MergeDisposable(current, sources...)
-	rep.Refused = refused
+	for _, line := range refused {
+		if strings.Contains(line, "@") { // a list of people, named by mistake
+			line = shown.Mask(line)
+		}
+		rep.Refused = append(rep.Refused, line)
+	}
 	entries := map[string]bool{}
 	for line := range strings.Lines(text) {
 		if line[0] != '#' {

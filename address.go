@@ -18,7 +18,6 @@ type parsed struct {
 	addr validate.Address
 	err  error             // not nil: it is none
 	fix  *validate.Address // accepted, already in addr
-	was  *validate.Address // the address as it stands in the list, where fix is one for an address
 	hash uint64            // of its key
 	dom  *known.Domain     // nil: not met before
 }
@@ -66,10 +65,6 @@ func (p *parser) block(c *csvrows.Chunk, column, i0, i1 int) {
 			x.addr, x.err = validate.ParseAddress(p.addrs[k].Address)
 			if p.fixes.m != nil {
 				if x.fix = p.fixes.of(p.addrs[k].Address, x.addr, x.err); x.fix != nil {
-					if x.err == nil {
-						was := x.addr
-						x.was = &was
-					}
 					x.addr, x.err = *x.fix, nil
 				}
 			}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"strconv"
 	"strings"
 
@@ -30,6 +31,17 @@ func (t *fixTable) of(text string, a validate.Address, err error) *validate.Addr
 		return t.m["\x00"+text]
 	}
 	return t.m[a.Key()]
+}
+
+// addresses yields the addresses that are replaced, with what replaces them.
+func (t *fixTable) addresses() iter.Seq2[validate.Address, *validate.Address] {
+	return func(yield func(validate.Address, *validate.Address) bool) {
+		for key, to := range t.m {
+			if from, err := validate.ParseAddress(key); err == nil && !yield(from, to) {
+				return
+			}
+		}
+	}
 }
 
 // loadFixes reads a fixes.csv, unless path is "". Only rows whose column accept

@@ -108,11 +108,6 @@ func (w *collector) chunk(ctx context.Context, c *csvrows.Chunk, _ *csvrows.Turn
 			if err := w.keys.Add(x.hash); err != nil {
 				return err
 			}
-			if x.was != nil { // what is said of it counts as well
-				if err := w.keys.Add(w.known.Hash(w.p.keyOf(x.was))); err != nil {
-					return err
-				}
-			}
 			if x.dom == nil {
 				w.known.Domains.Meet(x.addr.Domain)
 			}
@@ -147,6 +142,16 @@ func (w *collector) logStatus(c *csvrows.Chunk, i0, i1 int) error {
 
 // settle begins when the lists are read.
 func (g *gatherer) settle(ctx context.Context, found *gathered) (err error) {
+	// Somebody may be named by the address that a fix replaces.
+	batch := g.keys.Batch()
+	for a := range g.fixes.addresses() {
+		if err := batch.Add(g.known.Hash(g.known.Key(nil, &a))); err != nil {
+			return err
+		}
+	}
+	if err := batch.Flush(); err != nil {
+		return err
+	}
 	j, addresses := g.job, g.keys.Count()
 	var onList *keyset.Filter
 	if len(g.in.own)+len(j.Evidence) > 0 {
@@ -172,6 +177,11 @@ func (g *gatherer) settle(ctx context.Context, found *gathered) (err error) {
 	if err := g.known.ReadEvidence(ctx, j.Evidence, j.now(), onList); err != nil {
 		return err
 	}
+	for from, to := range g.fixes.addresses() {
+		if err := g.known.Carry(&from, to); err != nil {
+			return err
+		}
+	}
 	if n := int64(found.twice.Len()) + g.known.Marks(); n > 0 {
 		found.marked = keyset.NewFilter(n)
 		found.twice.AddTo(found.marked)
@@ -182,6 +192,10 @@ func (g *gatherer) settle(ctx context.Context, found *gathered) (err error) {
 
 // again reads the lists once more, for their addresses.
 func (g *gatherer) again(ctx context.Context, newWorker func() func(*validate.Address)) error {
+	do := newWorker()
+	for a := range g.fixes.addresses() {
+		do(&a)
+	}
 	for _, l := range g.in.lists {
 		g.prog.Total.Add(max(0, l.Size()))
 	}
@@ -194,9 +208,6 @@ func (g *gatherer) again(ctx context.Context, newWorker func() func(*validate.Ad
 					for k := range p.list {
 						if x := &p.list[k]; x.err == nil {
 							do(&x.addr)
-							if x.was != nil {
-								do(x.was)
-							}
 						}
 					}
 				}

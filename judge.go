@@ -4,7 +4,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/winnow-email/winnow/bounceimport"
 	"github.com/winnow-email/winnow/decide"
 	"github.com/winnow-email/winnow/internal/csvrows"
 	"github.com/winnow-email/winnow/internal/keyset"
@@ -160,15 +159,7 @@ func (w *judgeWorker) address(rw *row, cell *validate.CellAddress, x *parsed, us
 	if user.Block == "" {
 		user.Block, user.Allow, user.Source = blockReasons[said.Block], said.Allow, said.Source
 	}
-	rw.wish = rw.wish || said.Block != known.NoBlock || wished(rec)
-	if x.was != nil && user.Block == "" {
-		if err := w.original(rw, x, &user, &rec); err != nil {
-			return err
-		}
-		if marked { // the key that was looked up last is another
-			key = w.p.keyOf(&x.addr)
-		}
-	}
+	rw.wish = rw.wish || said.Block != known.NoBlock || rec != nil && known.Wish(rec)
 
 	// What the address and its domain are.
 	facts := *dom.Facts
@@ -203,38 +194,6 @@ func (w *judgeWorker) broken(cell *validate.CellAddress, x *parsed, user decide.
 	if d.Suggestion != "" {
 		w.rows.fixes = append(w.rows.fixes, foundFix{address: strings.Clone(cell.Address), suggestion: strings.Clone(d.Suggestion), why: d.Detail})
 	}
-}
-
-// original looks up the address as it stands in the list, in place of which an
-// accepted fix is judged: who is on a suppression list under it, or complained, is
-// the same person under the other.
-func (w *judgeWorker) original(rw *row, x *parsed, user *decide.User, rec **bounceimport.Record) error {
-	dom := w.known.Domains.Find(x.was.Domain)
-	if dom == nil {
-		dom = &known.Domain{Name: x.was.Domain}
-	}
-	key := w.p.keyOf(x.was)
-	said, other, _, err := w.reader.Other(x.was, dom, w.known.Hash(key), key)
-	if err != nil {
-		return err
-	}
-	if said.Block != known.NoBlock {
-		user.Block, user.Source = blockReasons[said.Block], said.Source
-	}
-	if wished(other) {
-		*rec = other
-	}
-	rw.wish = rw.wish || said.Block != known.NoBlock || wished(other)
-	return nil
-}
-
-// wished reports whether a record says that the person does not want the mail.
-func wished(rec *bounceimport.Record) bool {
-	if rec == nil || rec.Action != bounceimport.SuppressNow || rec.Held != "" {
-		return false
-	}
-	c, _ := bounceimport.LookupCategory(rec.Category)
-	return c.Wish
 }
 
 // candidate notes an address of the next row that may occur more than once.

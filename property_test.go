@@ -192,17 +192,13 @@ func (g *genList) check(t *testing.T, got map[string]string) bool {
 
 // Every record is in exactly one list, kept bytes are unchanged, the order is
 // kept, and the bytes do not depend on the number of processors.
-// WINNOW_FILES sets the number of generated files.
 func TestConservation(t *testing.T) {
-	n := 200
+	n := 40
 	if testing.Short() {
 		n = 15
 	}
-	if s := os.Getenv("WINNOW_FILES"); s != "" {
-		var err error
-		if n, err = strconv.Atoi(s); err != nil {
-			t.Fatal(err)
-		}
+	if os.Getenv("WINNOW_LONG") != "" {
+		n = 400
 	}
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
 	dir := memoryDir(t)
@@ -218,9 +214,9 @@ func TestConservation(t *testing.T) {
 // The same over several chunks, and with so little memory that everything that
 // can be on disk is.
 func TestConservationLarge(t *testing.T) {
-	n := 60_000
-	if testing.Short() {
-		n = 30_000
+	n := 30_000 // a few chunks
+	if os.Getenv("WINNOW_LONG") != "" {
+		n = 60_000
 	}
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
 	r := rand.New(rand.NewPCG(1, 2))

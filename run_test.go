@@ -9,11 +9,13 @@ import (
 	"crypto/sha256"
 	"encoding/csv"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -692,4 +694,48 @@ func (m meddling) Resolve(ctx context.Context, domains <-chan string, each func(
 	}
 	m()
 	return nil
+}
+
+// The same list gives the same account, whichever worker comes first: also of what
+// is no address, and of a column with more values than are counted apart.
+func TestSameAccount(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
+	runtime.GOMAXPROCS(4)
+	var list strings.Builder
+	list.WriteString("Email,Source\n")
+	for i := range 30_000 {
+		address := fmt.Sprintf("person%d@firm%d.org", i%9000, i%700)
+		if i%5 == 0 {
+			address = fmt.Sprintf("broken%d@@firm", i)
+		}
+		fmt.Fprintf(&list, "%s,source %d and some more text so that there are several chunks of it\n", address, i%4000)
+	}
+	dir := memoryDir(t)
+	path := write(t, filepath.Join(dir, "list.csv"), list.String())
+	rounds := 20
+	if testing.Short() {
+		rounds = 5
+	}
+	var first string
+	for range rounds {
+		s, err := Run(context.Background(), &Job{Lists: []string{path}, By: "Source", Out: filepath.Join(dir, "out")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Started, s.Finished, s.Seconds, s.Checksum = time.Time{}, time.Time{}, 0, ""
+		b, err := json.MarshalIndent(s, "", " ")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if first == "" {
+			first = string(b)
+			continue
+		}
+		if string(b) != first {
+			t.Fatalf("the account of the same list differs:\n%s\nand\n%s", first, b)
+		}
+	}
+	if !strings.Contains(first, `"records": 24000`) {
+		t.Errorf("what is no address is counted under a provider:\n%.3000s", first)
+	}
 }

@@ -6,6 +6,7 @@ import (
 	"go/parser"
 	"go/token"
 	"os"
+	"os/exec"
 	"slices"
 	"strconv"
 	"strings"
@@ -251,6 +252,25 @@ func TestDecideKnowsNothing(t *testing.T) {
 	} {
 		if d := Decide(c.u, c.r, c.b, c.p); d.Action != c.action || d.Reason != c.reason || d.Detail == "" || d.Verdict == "" {
 			t.Errorf("%s: %+v", c.what, d)
+		}
+	}
+}
+
+// Who wants nothing but a decision gets no reader of files, mails, archives and
+// code pages with it.
+func TestDecideIsLight(t *testing.T) {
+	if testing.Short() {
+		t.Skip("skipped: asks the go command for every package")
+	}
+	out, err := exec.Command("go", "list", "-deps", ".").Output()
+	if err != nil {
+		t.Skipf("skipped: no go command: %v", err)
+	}
+	for _, p := range strings.Fields(string(out)) {
+		for _, heavy := range []string{"golang.org/x/text/encoding", "net/mail", "archive/", "encoding/csv", "database/sql", "html/template", "github.com/miekg/", "github.com/gocarina/", "zombiezen.com/", "modernc.org/"} {
+			if p == heavy || strings.HasPrefix(p, strings.TrimSuffix(heavy, "/")+"/") {
+				t.Errorf("Decide needs %s", p)
+			}
 		}
 	}
 }

@@ -339,6 +339,9 @@ type File struct {
 
 // Write appends p to the file.
 func (f *File) Write(p []byte) (int, error) {
+	if f.buf == nil {
+		return 0, f.dir.writeError(f.name, fs.ErrClosed)
+	}
 	n, err := f.buf.Write(p)
 	if err != nil {
 		return n, f.dir.writeError(f.name, err)
@@ -361,7 +364,7 @@ func (f *File) Close() error {
 	if cerr := f.f.Close(); err == nil {
 		err = cerr
 	}
-	f.f = nil
+	f.f, f.buf = nil, nil // a run may have thousands of files
 	if err != nil {
 		return f.dir.writeError(f.name, err)
 	}

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"archive/zip"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -69,6 +71,7 @@ func TestScripts(t *testing.T) {
 			"empty":     empty,
 			"dnsserver": dnsServer,
 			"fault":     setFault,
+			"zip":       zipFiles,
 		},
 		Condition: func(cond string) (bool, error) {
 			if cond == "root" { // who may read and write everything
@@ -131,6 +134,24 @@ func setFault(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: fault NAME")
 	}
 	ts.Setenv("FAULT", args[0])
+}
+
+// zipFiles makes an archive: zip ARCHIVE FILE [FILE...].
+func zipFiles(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: zip ARCHIVE FILE [FILE...]")
+	}
+	f, err := os.Create(ts.MkAbs(args[0]))
+	ts.Check(err)
+	defer f.Close()
+	z := zip.NewWriter(f)
+	for _, name := range args[1:] {
+		w, err := z.Create(name)
+		ts.Check(err)
+		_, err = io.WriteString(w, ts.ReadFile(name))
+		ts.Check(err)
+	}
+	ts.Check(errors.Join(z.Close(), f.Close()))
 }
 
 // private checks that a folder and all in it can be read by its owner only.

@@ -271,9 +271,9 @@ func generate(r *rand.Rand) generated {
 
 // Every list of a known writer comes back whole: all bytes, all records, all addresses.
 func TestGenerated(t *testing.T) {
-	n := 1000
-	if testing.Short() {
-		n = 300
+	n := 300
+	if os.Getenv("WINNOW_LONG") != "" {
+		n = 1000
 	}
 	dir := t.TempDir()
 	for seed := range n {

@@ -352,22 +352,7 @@ func (f *format) read(buf []byte, start int, eof bool) (r record, ok bool) {
 		if buf[e] == '\n' || f.cr || r.problem != 0 {
 			break
 		}
-		// CR in a file with LF: part of the line end, or alone?
-		c := e
-		for c < len(buf) && buf[c] == '\r' {
-			c++
-		}
-		if c == len(buf) && !eof {
-			return r, false
-		}
-		if c == len(buf) || buf[c] == '\n' {
-			break
-		}
-		if alone++; alone > 100 {
-			i = e + 1
-			continue
-		}
-		ends, known := f.loneCR(buf, start, e, eof)
+		ends, known := f.crEnds(buf, start, e, eof, &alone)
 		if !known {
 			return r, false
 		}
@@ -462,6 +447,26 @@ func (f *format) lineEnds(b []byte, eof bool) (ends, n int, ok bool) {
 		n = c
 	}
 	return ends, n, eof
+}
+
+// crEnds decides on a CR at e, in a file that has LFs, whether it is part of a
+// line end, or alone and ends the record. alone counts those that were looked at in
+// this record: beyond a hundred they are bytes of it.
+func (f *format) crEnds(buf []byte, start, e int, eof bool, alone *int) (ends, known bool) {
+	c := e
+	for c < len(buf) && buf[c] == '\r' {
+		c++
+	}
+	switch {
+	case c == len(buf) && !eof:
+		return false, false
+	case c == len(buf) || buf[c] == '\n':
+		return true, true
+	}
+	if *alone++; *alone > 100 {
+		return false, true
+	}
+	return f.loneCR(buf, start, e, eof)
 }
 
 // loneCR decides on a CR at e that no LF follows, in a file that has LFs: it

@@ -91,7 +91,7 @@ func (s *source) Close() error { return s.file.close() }
 
 // limit returns a bound of the bytes that come out of s, for the size of a buffer.
 func (s *source) limit() int64 {
-	if s.packing == plain {
+	if s.packing == plain || s.packing == zipped && s.size > 0 {
 		return s.size
 	}
 	return sampleSize

@@ -45,6 +45,8 @@ type Store struct {
 	held  atomic.Int64
 	pool  pool
 	spill spillFile
+	mu    sync.Mutex
+	idle  []*Batch
 }
 
 // NewStore returns an empty store that holds up to limit bytes in memory, and
@@ -125,7 +127,16 @@ type Batch struct {
 }
 
 // Batch returns a way into s.
-func (s *Store) Batch() *Batch { return &Batch{store: s} }
+func (s *Store) Batch() *Batch {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if n := len(s.idle); n > 0 {
+		b := s.idle[n-1]
+		s.idle = s.idle[:n-1]
+		return b
+	}
+	return &Batch{store: s}
+}
 
 // Add adds the hash of a key, at the latest when Flush is called.
 func (b *Batch) Add(h uint64) error {
@@ -139,7 +150,8 @@ func (b *Batch) Add(h uint64) error {
 	return nil
 }
 
-// Flush adds what is still pending.
+// Flush adds what is still pending. It ends the batch, which is a quarter of a
+// MiB: another goroutine may have it next.
 func (b *Batch) Flush() error {
 	for p := range b.n {
 		if err := b.store.add(p, b.pend[p][:b.n[p]]); err != nil {
@@ -147,6 +159,9 @@ func (b *Batch) Flush() error {
 		}
 		b.n[p] = 0
 	}
+	b.store.mu.Lock()
+	defer b.store.mu.Unlock()
+	b.store.idle = append(b.store.idle, b)
 	return nil
 }
 
@@ -192,6 +207,7 @@ func (s *Store) Settle(ctx context.Context, all *Filter) (*Twice, error) {
 		})
 	}
 	err := g.Wait()
+	s.idle = nil
 	s.pool.free()
 	if err != nil {
 		return nil, err

@@ -1,6 +1,7 @@
 package known
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"math"
@@ -77,20 +78,10 @@ type Reader struct {
 	digester digester
 	key, buf []byte
 	own      bounceimport.Record
-	other    *Reader
 }
 
 // Reader returns a reader of k, which must not be filled any more.
 func (k *Known) Reader() *Reader { return &Reader{k: k} }
-
-// Other is Look for an address beside the one that was looked up last, whose
-// record stays valid.
-func (r *Reader) Other(a *validate.Address, d *Domain, h uint64, key []byte) (said Said, rec *bounceimport.Record, onList bool, err error) {
-	if r.other == nil {
-		r.other = r.k.Reader()
-	}
-	return r.other.Look(a, d, true, h, key)
-}
 
 // Look returns what the user says of an address and the record of earlier mail
 // that decides, nil when there is none; onList says that it is of the address and
@@ -140,6 +131,52 @@ func (r *Reader) Look(a *validate.Address, d *Domain, marked bool, h uint64, key
 	return k.said(f), rec, onList, nil
 }
 
+// Carry makes an order about one address hold for another, which an accepted fix
+// puts in its place: who is on a suppression list under the one, or complained, is
+// the same person under the other.
+func (k *Known) Carry(from, to *validate.Address) error {
+	r := k.Reader()
+	key := k.Key(nil, from)
+	var notes [][]byte
+	err := k.facts.Each(k.Hash(key), key, &r.buf, func(note []byte) {
+		var rec bounceimport.Record
+		if note[0] == noteRecord {
+			k.texts.readRecord(note[1:], &rec)
+		}
+		if note[0] == noteBlock || Wish(&rec) {
+			notes = append(notes, bytes.Clone(note))
+		}
+	})
+	if err != nil {
+		return err
+	}
+	source, err := r.digested(from)
+	if err != nil {
+		return err
+	}
+	key = k.Key(key[:0], to)
+	if source > 0 {
+		if err := k.putBlock(k.Hash(key), key, Suppressed, source); err != nil {
+			return err
+		}
+	}
+	for _, note := range notes {
+		if err := k.facts.Put(k.Hash(key), key, note, nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Wish reports whether a record says that the person does not want the mail.
+func Wish(rec *bounceimport.Record) bool {
+	if rec.Action != bounceimport.SuppressNow || rec.Held != "" {
+		return false
+	}
+	c, _ := bounceimport.LookupCategory(rec.Category)
+	return c.Wish
+}
+
 // heavier reports whether a decides before b: what suppresses before what only
 // informs, then the later, then by content, so that the order in which sources
 // are asked does not matter.
@@ -166,7 +203,7 @@ func weight(r *bounceimport.Record) int {
 		return 0
 	case r.Held != "":
 		return 2
-	case r.Action == bounceimport.SuppressNow && c.Wish:
+	case Wish(r):
 		return 5
 	case r.Action == bounceimport.SuppressNow && c.Action == bounceimport.SuppressNow:
 		return 4

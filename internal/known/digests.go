@@ -25,6 +25,7 @@ const (
 	sha256Digest
 	hmacDigest // HMAC-SHA-256 under Options.Secret
 	digestKinds
+	eitherDigest = digestKinds // SHA-256 or, where there is a secret, HMAC-SHA-256: nothing tells which
 )
 
 // digest is a kind of hash that stands in a suppression list.
@@ -70,10 +71,9 @@ func digestKey(dst []byte, k digestKind, sum []byte) []byte {
 func digestHash(sum []byte) uint64 { return binary.BigEndian.Uint64(sum) | 1 }
 
 // digestOf reads a hash: by its width, or as its name says, like "sha256:" and
-// hexadecimal digits. With a secret, what is a SHA-256 by its width may be an
-// HMAC as well; what is called one is nothing else.
+// hexadecimal digits. What has a name is nothing else.
 func digestOf(sum []byte, text []byte) (k digestKind, n int, ok bool) {
-	named := digestKinds
+	named, hasName := digestKind(0), false
 	if at := bytes.IndexAny(text, ":="); at > 0 && at < len("{hmac-sha256}")+1 {
 		switch name := string(bytes.ToLower(bytes.Trim(text[:at], "{} \t"))); name {
 		case "md5":
@@ -87,6 +87,7 @@ func digestOf(sum []byte, text []byte) (k digestKind, n int, ok bool) {
 		default:
 			return 0, 0, false
 		}
+		hasName = true
 		text = bytes.TrimSpace(text[at+1:])
 	}
 	switch len(text) {
@@ -95,18 +96,32 @@ func digestOf(sum []byte, text []byte) (k digestKind, n int, ok bool) {
 	case 2 * sha1.Size:
 		k = sha1Digest
 	case 2 * sha256.Size:
-		k = sha256Digest
+		k = eitherDigest
 	default:
 		return 0, 0, false
 	}
-	if named == hmacDigest && k == sha256Digest {
-		k = hmacDigest
-	}
-	if named != digestKinds && named != k {
+	if hasName && named != k && !(k == eitherDigest && (named == sha256Digest || named == hmacDigest)) {
 		return 0, 0, false
+	}
+	if hasName {
+		k = named
 	}
 	n, err := hex.Decode(sum, text)
 	return k, n, err == nil
+}
+
+// kinds returns what a hash may be. A keyed one is nothing without the key.
+func (k *Known) kinds(kind digestKind) []digestKind {
+	keyed := len(k.opt.Secret) > 0
+	switch {
+	case kind == eitherDigest && keyed:
+		return []digestKind{sha256Digest, hmacDigest}
+	case kind == eitherDigest:
+		return []digestKind{sha256Digest}
+	case kind == hmacDigest && !keyed:
+		return nil
+	}
+	return []digestKind{kind}
 }
 
 // fill puts the digests of all addresses on the list into the filters of the kinds

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/md5"
 	"crypto/sha256"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -25,9 +26,18 @@ type listReader struct {
 	Reading
 	second bool // the hashes alone, which are noted in seen at first
 	seen   [digestKinds]atomic.Bool
+	kinds  [digestKinds + 1][]digestKind // what a hash may be, by what it is called
 
 	mu       sync.Mutex // of suffixes
 	suffixes map[string]fact
+}
+
+func newListReader(k *Known, r Reading) *listReader {
+	rd := &listReader{k: k, Reading: r, suffixes: map[string]fact{}}
+	for kind := range rd.kinds {
+		rd.kinds[kind] = k.kinds(digestKind(kind))
+	}
+	return rd
 }
 
 // read reads one list.
@@ -216,22 +226,20 @@ func (w *listWorker) entry(text []byte, bareDomain bool) (bool, error) {
 // digest takes a hash. In the first reading it is counted.
 func (w *listWorker) digest(kind digestKind, sum []byte) (bool, error) {
 	k := w.k
-	switch {
-	case w.list.Allow:
+	kinds := w.kinds[kind]
+	if w.list.Allow || len(kinds) == 0 {
 		return false, nil // a hash cannot allow: it is not known what it is
-	case kind == hmacDigest && len(k.opt.Secret) == 0:
-		return false, nil
-	case !w.second:
+	}
+	if !w.second {
 		w.list.hashes.Add(1)
-		w.seen[kind].Store(true)
-		if kind == sha256Digest && len(k.opt.Secret) > 0 {
-			w.seen[hmacDigest].Store(true)
+		for _, kind := range kinds {
+			w.seen[kind].Store(true)
 		}
 		return true, nil
 	}
 	for i := range k.digests {
 		d := &k.digests[i]
-		if d.kind != kind && !(d.kind == hmacDigest && kind == sha256Digest) || !d.filter.Has(digestHash(sum)) {
+		if !slices.Contains(kinds, d.kind) || !d.filter.Has(digestHash(sum)) {
 			continue
 		}
 		w.key = digestKey(w.key[:0], d.kind, sum)
@@ -284,12 +292,13 @@ func patternOf(text []byte) (p pattern, ok bool) {
 	} else if rest, cut := bytes.CutPrefix(s, []byte("@")); cut {
 		s, ok = rest, true
 	}
+	top := false // it may be a top-level domain
 	if rest, cut := bytes.CutPrefix(s, []byte("*.")); cut {
-		s, ok, p.below = rest, true, true
+		s, ok, p.below, top = rest, true, true, true
 	} else if rest, cut := bytes.CutPrefix(s, []byte(".")); cut {
 		s, ok, p.below = rest, true, true
 	}
-	if !ok || len(s) < 2 || s[0] == '.' || !p.below && bytes.IndexByte(s, '.') < 0 || bytes.ContainsAny(s, "@*, \t;") {
+	if !ok || len(s) < 2 || s[0] == '.' || !top && bytes.IndexByte(s, '.') < 0 || bytes.ContainsAny(s, "@*, \t;") {
 		return pattern{}, false
 	}
 	p.domain = string(s)

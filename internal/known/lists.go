@@ -231,7 +231,7 @@ func (k *Known) ReadLists(ctx context.Context, lists []*List, r Reading) error {
 	}
 	// Hashes are looked for in a second reading, when it is known which kinds
 	// there are: for those alone the mailing list is hashed.
-	rd := &listReader{k: k, Reading: r, suffixes: map[string]fact{}}
+	rd := newListReader(k, r)
 	for _, l := range lists {
 		if err := rd.read(ctx, l); err != nil {
 			return err

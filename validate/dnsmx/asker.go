@@ -19,7 +19,7 @@ type ask struct {
 	want    *upstream  // nil: any
 	tcp     bool       // the next attempt goes over TCP
 	noEDNS  *upstream  // the one that did not understand the question with EDNS
-	overUDP bool       // there is no TCP to be had
+	spare   bool       // one more try was made, over UDP
 	confirm bool       // asked again because a condemning verdict rests on it
 	again   int        // replies before that
 	turned  bool       // which did not stand
@@ -248,7 +248,7 @@ func (k *asker) landed(f *flight, r reply, now time.Time) {
 		k.queue = append(k.queue, a)
 	}
 	switch {
-	case r.fail == failTruncated && f.via == udp && !a.overUDP:
+	case r.fail == failTruncated && f.via == udp && !a.spare:
 		again(u, true)
 	case f.edns && (r.rcode == dns.RcodeFormatError || r.rcode == dns.RcodeNotImplemented || r.rcode == dns.RcodeBadVers):
 		// RFC 6891 section 7: perhaps it does not know EDNS.
@@ -271,8 +271,8 @@ func (k *asker) landed(f *flight, r reply, now time.Time) {
 		}
 	case a.pass < passes:
 		k.putOff(a, u, r, now)
-	case a.confirm && f.via == tcp && !a.overUDP:
-		a.overUDP = true // a resolver that does not speak TCP
+	case a.confirm && !a.spare:
+		a.spare = true // TCP may not be spoken
 		again(u, false)
 	default:
 		k.settle(a, r)

@@ -25,7 +25,7 @@ import (
 const (
 	cacheMagic   = "winnow dns cache 1\n"
 	cacheHeader  = 64
-	tableVersion = 1 // of the decision table: a new one asks everything anew
+	tableVersion = 2 // of the decision table: a new one asks everything anew
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)

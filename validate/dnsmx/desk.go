@@ -185,7 +185,7 @@ func (d *desk) confirm(j *job) {
 // nobody interferes, and in one attempt.
 func (d *desk) askAgain(j *job, a *ask, u *upstream) {
 	a.again = len(a.replies)
-	a.confirm, a.settled, a.want, a.pass, a.tries, a.tcp, a.overUDP, a.noEDNS = true, false, u, passes, 0, true, false, nil
+	a.confirm, a.settled, a.want, a.pass, a.tries, a.tcp, a.spare, a.noEDNS = true, false, u, passes, 0, true, false, nil
 	d.await(j, a)
 }
 

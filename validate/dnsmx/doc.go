@@ -28,8 +28,9 @@
 // or for one and the null MX of example.com), and denies random names with proof.
 // A zone can deny what is below its apex; of the apex, which exists, it can say only
 // that it has no such records. The root can deny only top-level domains that it does
-// not have. A zone below a registry's must show its SOA record to who asks for it:
-// a filter that makes up the proof denies that too. What bears the mark of a filter
+// not have, a registry only what it has not delegated. A zone below a registry's must
+// show its SOA record to who asks for it: a filter that makes up the proof denies that
+// too. What bears the mark of a filter
 // (AdGuard's SOA record, a policy zone, 0.0.0.0 or :: for an address, 127.0.0.1 with
 // a TTL of seconds) proves nothing.
 //
@@ -39,9 +40,9 @@
 // and NXDOMAIN, timeouts, replies that do not fit, resolvers that contradict each
 // other, more than 20 mail hosts of which the first 20 have no address.
 //
-// A resolver that does not stand by what it told against domains is flapping: with as
-// many of them as are likely to have been denied twice by chance (one in twenty runs)
-// nothing of what it denies is believed (dns_anomaly). Few domains are asked for more
+// A resolver that does not stand by what it told against domains is flapping: when so
+// many did not stand that others are likely to have been denied twice by chance (one in
+// fifty runs, or in a million domains) nothing that it denies is believed (dns_anomaly). Few domains are asked for more
 // often, up to five times, and up to eight times where another resolver was caught.
 // When more than 15% of 200 or more domains are condemned, one that does not stand a
 // second look leaves all of them Unknown. So it is when their share is more than three

@@ -91,38 +91,71 @@ func (j *judging) believe() {
 	}
 }
 
-// zones checks the zones whose SOA records prove the denials: a zone that denies
-// names exists, and shows its SOA record to who asks for it. A filter that makes
-// up the proof for a name it blocks denies that too. Registries are not asked.
+// zones checks the zones whose SOA records prove the denials, against what a filter
+// makes up for a name that it blocks:
+//
+//   - A zone that denies names exists, and shows its SOA record to who asks for it.
+//   - A registry can deny what it has not delegated: not a name below a domain that
+//     shows an SOA record of its own.
+//   - The apex of a zone is no alias (RFC 1034 section 3.6.2), and nobody's mail is
+//     where the name of an alias is a special-use one.
 func (j *judging) zones() {
 	used, rests, ttl := j.used, j.rests, j.ttl
 	for _, q := range rests {
 		f := merge(q, j.look(q), j.distrust)
-		if f.state != nodata && f.state != nxdomain || !strings.Contains(f.r.soa, ".") || f.r.soa == "." {
-			continue
-		}
-		zone := j.find(f.r.soa, dns.TypeSOA)
 		switch {
-		case zone.state == unasked, zone.code == "dns_not_recorded":
+		case f.state != nodata && f.state != nxdomain:
 			continue
-		case j.distrust[zone.r.server] != "":
-			j.code = j.distrust[zone.r.server]
-			continue
-		case zone.state == found:
-			continue
-		case zone.state == soft:
-			j.code = zone.code
-			continue
-		}
-		// Some servers of a world of their own show no SOA record at all: from them
-		// nothing follows.
-		switch tld := j.find(f.r.soa[strings.LastIndexByte(f.r.soa, '.')+1:], dns.TypeSOA); {
-		case tld.state == unasked, tld.state.denies() && j.distrust[tld.r.server] == "", tld.code == "dns_not_recorded":
+		case len(f.r.chain) > 0 && specialName(f.r.last(q)):
+			j.code = "dns_filtered"
+		case f.r.soa == ".":
+		case !isRegistry(f.r.soa):
+			j.shown(f.r.soa)
 		default:
-			j.code = "dns_negative_unproven"
+			if name := labelBelow(f.r.last(q), f.r.soa); name != f.r.last(q) {
+				j.notShown(name)
+			}
+		}
+		if len(f.r.chain) > 0 && q.name == registered(q.name) {
+			j.notShown(q.name)
 		}
 	}
 	j.used, j.rests, j.ttl = used, rests, ttl
+}
+
+// shown leaves the verdict unknown unless the zone shows its SOA record.
+func (j *judging) shown(apex string) {
+	zone := j.find(apex, dns.TypeSOA)
+	switch {
+	case zone.state == unasked, zone.code == "dns_not_recorded":
+		return
+	case j.distrust[zone.r.server] != "":
+		j.code = j.distrust[zone.r.server]
+		return
+	case zone.state == found:
+		return
+	case zone.state == soft:
+		j.code = zone.code
+		return
+	}
+	// Some servers of a world of their own show no SOA record at all: from them
+	// nothing follows.
+	switch tld := j.find(apex[strings.LastIndexByte(apex, '.')+1:], dns.TypeSOA); {
+	case tld.state == unasked, tld.state.denies() && j.distrust[tld.r.server] == "", tld.code == "dns_not_recorded":
+	default:
+		j.code = "dns_negative_unproven"
+	}
+}
+
+// notShown leaves the verdict unknown unless a domain has no SOA record of its own.
+func (j *judging) notShown(domain string) {
+	switch zone := j.find(domain, dns.TypeSOA); {
+	case zone.state == unasked, zone.state.denies(), zone.code == "dns_not_recorded":
+	case zone.state == soft:
+		j.code = zone.code
+	case len(zone.r.chain) == 0:
+		j.code = "dns_negative_unproven"
+	}
 }
 
 // find returns the finding on a question; one not asked yet becomes a need.

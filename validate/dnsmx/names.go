@@ -78,6 +78,28 @@ func isTopLevel(label string) bool {
 	return icann
 }
 
+// isRegistry says whether names below a zone are registered by anybody: a top-level
+// domain, or another public suffix of a registry.
+func isRegistry(zone string) bool {
+	suffix, icann := publicsuffix.PublicSuffix(zone)
+	return strings.IndexByte(zone, '.') < 0 || icann && suffix == zone
+}
+
+// registered returns the domain below a registry that a name is in, "" for a registry.
+func registered(name string) string {
+	d, _ := publicsuffix.EffectiveTLDPlusOne(name)
+	return d
+}
+
+// labelBelow returns the name one label below zone that name is, or is below.
+func labelBelow(name, zone string) string {
+	if name == zone {
+		return name
+	}
+	rest := strings.TrimSuffix(name, "."+zone)
+	return name[strings.LastIndexByte(rest, '.')+1:]
+}
+
 // secondLevel returns where in domain its last two labels start.
 func secondLevel(domain string) int {
 	i := strings.LastIndexByte(domain, '.')

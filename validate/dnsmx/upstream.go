@@ -69,8 +69,9 @@ func (u *upstream) saw(s state, code string, r *reply, late bool, now time.Time)
 // trusted says whether it may condemn.
 func (u *upstream) trusted() bool { return !u.open && !u.probing && u.ok && !u.lied && !u.flaps() }
 
-// chance is how many wrong condemnations are put up with, as an expectation.
-const chance = 0.05
+// chance is how many wrong condemnations are put up with, as an expectation: one in
+// fifty runs, or of a million domains that are alive.
+func chance(alive int64) float64 { return 0.02 + float64(alive)/1e6 }
 
 // flaps says whether so much that it told against domains did not stand a second
 // asking that some which did is likely to be wrong too: when it denies what there is
@@ -81,7 +82,7 @@ func (u *upstream) flaps() bool {
 		return false
 	}
 	wrong := float64(u.turns + 1)
-	return u.inBadCompany || wrong*wrong/float64(u.finds+u.turns+2) > chance
+	return u.inBadCompany || wrong*wrong/float64(u.finds+u.turns+2) > chance(u.finds)
 }
 
 // closedWorld is what Stats says of a resolver that passes without the canaries.

@@ -51,6 +51,7 @@
 //	rpz           NXDOMAIN with the SOA record of a policy zone, which is not above the name
 //	nullmx        MX 0 . for MX, the truth for the rest
 //	mx=HOST       MX 10 HOST for MX, the truth for the rest
+//	alias=NAME    an alias of NAME, with the true answer for that
 //	host=ADDRESS  the address for A or AAAA, the truth for the rest
 //	zero          0.0.0.0 for A, :: for AAAA, the truth for the rest
 //	a=ADDRESS     the address for A (or AAAA), an empty answer for the rest

@@ -74,7 +74,7 @@ func checkBehaviour(what, arg string, has bool) (err error) {
 	case "a", "nx", "host":
 		_, err = netip.ParseAddr(arg)
 		return err
-	case "mx":
+	case "mx", "alias":
 		return nil
 	case "once":
 		return checkBehaviour(arg, "", false)
@@ -190,6 +190,13 @@ var lies = map[string]func(c *cast){
 		if c.typ == dns.TypeMX {
 			c.mx(10, dns.Fqdn(c.rule.arg))
 		}
+	},
+	"alias": func(c *cast) {
+		to := dns.Fqdn(c.rule.arg)
+		h := c.header()
+		h.Rrtype = dns.TypeCNAME
+		c.m = c.zone.answer(c.q, to, c.typ)
+		c.m.Answer = append([]dns.RR{&dns.CNAME{Hdr: h, Target: to}}, c.m.Answer...)
 	},
 	"host": func(c *cast) { c.address(c.rule.arg) },
 	"zero": func(c *cast) { c.address("0.0.0.0"); c.address("::") },

@@ -96,7 +96,7 @@ func (z *zone) answer(q *dns.Msg, name string, typ uint16) *dns.Msg {
 			m.Answer = append(m.Answer, own(rrs)...)
 			return m
 		}
-		if typ == dns.TypeSOA && exists {
+		if typ == dns.TypeSOA && exists && sets[dns.TypeCNAME] == nil {
 			if rr := z.soa(name); rr.Header().Name == name { // the apex of a zone that the text does not spell out
 				m.Answer = append(m.Answer, rr)
 				return m

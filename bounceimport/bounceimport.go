@@ -19,7 +19,7 @@ const (
 // Action says what one event of a category does to its address.
 type Action string
 
-// The actions of taxonomy.tsv.
+// The actions of taxonomy.txt.
 const (
 	SuppressNow Action = "suppress_now" // one event is enough
 	Count       Action = "count"        // suppress for a time, once a threshold is reached

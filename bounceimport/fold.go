@@ -6,8 +6,6 @@ import (
 	"time"
 )
 
-const day = 24 * time.Hour
-
 // DayEvent is what the events of one address (or domain) of one category on one
 // day come to. However many there are, a day counts once: a sender that retries
 // ten times an hour must not use up ten chances of a mailbox.

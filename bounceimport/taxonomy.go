@@ -40,6 +40,8 @@ type Category struct {
 	rank int // of a suppression: the higher is told where there are several
 }
 
+const day = 24 * time.Hour
+
 // Threshold says when counted events lead to a suppression.
 type Threshold struct {
 	Days   int           // on how many different days

@@ -11,7 +11,7 @@ func (d *reading) answer(b *bounce, line int64) error {
 	subject, _ := headerField(head, "subject")
 	subject = strings.ToLower(strings.TrimSpace(decodeWords(subject)))
 	if !looksLikeAddress(sender) {
-		d.ignored("mail that is no bounce")
+		d.noBounce(b, line, subject)
 		return nil
 	}
 	if subject == "unsubscribe" || strings.HasPrefix(subject, "unsubscribe ") { // RFC 2369 3.2: List-Unsubscribe: <mailto:…?subject=unsubscribe>
@@ -26,8 +26,18 @@ func (d *reading) answer(b *bounce, line int64) error {
 	case strings.HasPrefix(auto, "auto-replied"), autoreply, autorespond, strings.EqualFold(precedence, "auto_reply"), autoSubject(subject):
 		return d.mailed(line, b, report{rcpt: sender, reply: firstLines(b.body)}, "auto_reply", "auto_reply", "automatic answer")
 	}
-	d.ignored("mail that is no bounce")
+	d.noBounce(b, line, subject)
 	return nil
+}
+
+// noBounce counts a mail that says nothing of an address. One that is a bounce by its
+// subject is a bounce that could not be read.
+func (d *reading) noBounce(b *bounce, line int64, subject string) {
+	if b.bounced && bounceSubject(subject) {
+		d.malformed(line, "a bounce that names no recipient")
+		return
+	}
+	d.ignored("mail that is no bounce")
 }
 
 func firstLines(s string) string {

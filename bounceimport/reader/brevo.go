@@ -16,7 +16,7 @@ func brevoEvent(d *reading, r *jsonRecord, e *bounceimport.Event) outcome {
 	event := r.get("event")
 	e.Recipient, e.Time, e.MessageID = r.get("email"), d.time(r.get("ts_event", "ts_epoch", "ts", "date")), strings.Trim(r.get("message-id", "messageid"), "<>")
 	e.Reply, e.Verdict = r.get("reason"), event
-	switch event {
+	switch strings.ToLower(event) { // webhooks write hard_bounce, the events API hardBounces
 	case "hard_bounce", "hardbounce", "hardbounces", "hard_bounces":
 		e.Hint = "esp_suppressed"
 	case "invalid_email", "invalid", "invalid_parameter":

@@ -25,6 +25,7 @@ func (b *bounce) reports() []report {
 		if !b.looksBounced(failed) {
 			return nil
 		}
+		b.bounced = true
 	} else {
 		b.format = "dsn"
 	}

@@ -19,7 +19,7 @@ type bounce struct {
 	arrival  string
 	format   string
 	bounced  bool // it looks like a bounce, though nothing in it may say whose
-	left     int // recipients that were not read: there are too many
+	left     int  // recipients that were not read: there are too many
 
 	fields map[string]string // of the returned message, once looked for
 	sent   string            // the Date of the bounce

@@ -61,19 +61,7 @@ func (d *reading) generic(t *table) error {
 	// with further columns, none of which says what happened, may be anything:
 	// better nothing than the suppression of a whole list.
 	m.plain = !m.evidence() && (len(t.folded) == 1 || len(t.folded) == 2 && m.at[colTime] >= 0)
-	for {
-		cells, line, err := t.next()
-		if err == io.EOF {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		e := d.event("csv")
-		if err := d.row(line, m.row(d, cells, e)); err != nil {
-			return err
-		}
-	}
+	return t.each(func(cells []string, line int64) error { return d.row(line, m.row(d, cells, d.event("csv"))) })
 }
 
 // headerless reads rows of cells by what they look like: an address, a word
@@ -81,14 +69,7 @@ func (d *reading) generic(t *table) error {
 // time, a text.
 func (d *reading) headerless(t *table) error {
 	d.format("csv_headerless")
-	for {
-		cells, line, err := t.next()
-		if err == io.EOF {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
+	return t.each(func(cells []string, line int64) error {
 		e := d.event("csv_headerless")
 		if len(cells) == 1 {
 			e.Recipient, e.Hint, e.Verdict = cells[0], "esp_suppressed", "listed"
@@ -123,8 +104,6 @@ func (d *reading) headerless(t *table) error {
 				o = unmapped("no cell says what happened")
 			}
 		}
-		if err := d.row(line, o); err != nil {
-			return err
-		}
-	}
+		return d.row(line, o)
+	})
 }

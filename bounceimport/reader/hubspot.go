@@ -1,7 +1,6 @@
 package reader
 
 import (
-	"io"
 	"strings"
 )
 
@@ -21,14 +20,7 @@ func (d *reading) hubspot(t *table) error {
 	if email < 0 {
 		return noColumn(d.name, t.header)
 	}
-	for {
-		cells, line, err := t.next()
-		if err == io.EOF {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
+	return t.each(func(cells []string, line int64) error {
 		n := 0
 		for i, h := range t.folded {
 			v := cell(cells, i)
@@ -65,5 +57,6 @@ func (d *reading) hubspot(t *table) error {
 		default:
 			d.ignored("nothing recorded but subscriptions")
 		}
-	}
+		return nil
+	})
 }

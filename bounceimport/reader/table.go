@@ -59,6 +59,22 @@ func (t *table) addressColumn() int {
 	return best
 }
 
+// each calls do for every row with its line.
+func (t *table) each(do func(cells []string, line int64) error) error {
+	for {
+		cells, line, err := t.next()
+		if err == io.EOF {
+			return nil
+		}
+		if err == nil {
+			err = do(cells, line)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
 // next returns the cells of the next row, which are valid until the one after
 // it, and its line. Rows that cannot be read are counted on the way.
 func (t *table) next() ([]string, int64, error) {

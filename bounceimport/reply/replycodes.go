@@ -12,7 +12,7 @@ func Codes(s string) (code int, status string) {
 		}
 		switch {
 		case s[i+1] == '.' && status == "":
-			if n := statusLen(s[i:]); n > 0 {
+			if n := statusAt(s, i); n > 0 {
 				status = s[i : i+n]
 				i += n
 			}
@@ -51,38 +51,11 @@ func codeMayFollow(before string) bool {
 		return true
 	}
 	// An enhanced code before the basic one, as in "5.1.1 550 No such user".
-	return statusLen(w) == len(w) && len(w) > 0
-}
-
-// statusLen returns the length of the enhanced status code at the start of s, or 0.
-func statusLen(s string) int {
-	if len(s) < 5 || s[0] != '2' && s[0] != '4' && s[0] != '5' || s[1] != '.' {
-		return 0
-	}
-	i := 2
-	for part := 0; part < 2; part++ {
-		j := i
-		for i < len(s) && isDigit(s[i]) {
-			i++
-		}
-		if i == j || i-j > 3 {
-			return 0
-		}
-		if part == 0 {
-			if i == len(s) || s[i] != '.' {
-				return 0
-			}
-			i++
-		}
-	}
-	if i < len(s) && (isWordByte(s[i]) || s[i] == '.' && i+1 < len(s) && isDigit(s[i+1])) {
-		return 0 // an IP address or a version
-	}
-	return i
+	return w != "" && Status(w) == w
 }
 
 // Status returns the enhanced status code that s begins with, or "".
-func Status(s string) string { return s[:statusLen(s)] }
+func Status(s string) string { return s[:statusAt(s, 0)] }
 
 func isDigit(c byte) bool { return c >= '0' && c <= '9' }
 

@@ -53,12 +53,13 @@ func (c *cache) open(path string, servers []server) {
 // on says whether a cache is used.
 func (c *cache) on() bool { return c.old != nil }
 
-// get returns the answer for a domain if there is one that is still good.
-func (c *cache) get(domain string) (validate.Answer, bool) {
+// get returns the answer for a domain if there is one that is still good at a time
+// (Unix seconds).
+func (c *cache) get(domain string, now int64) (validate.Answer, bool) {
 	if c.old == nil || c.old.end == 0 {
 		return validate.Answer{}, false
 	}
-	return c.old.get(domain, c.now().Unix())
+	return c.old.get(domain, now)
 }
 
 // keep writes an answer to the new cache. An answer ends a streak, also one that

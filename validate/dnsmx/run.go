@@ -76,6 +76,7 @@ func (e *run) feed(ctx context.Context, domains <-chan string) {
 	defer close(e.misses)
 	var hits batch
 	defer func() { e.tally.count(hits.flush) }()
+	now := e.kept.now().Unix()
 	for {
 		select {
 		case <-ctx.Done():
@@ -84,9 +85,10 @@ func (e *run) feed(ctx context.Context, domains <-chan string) {
 			if !ok {
 				return
 			}
-			if a, good := e.kept.get(d); good {
+			if a, good := e.kept.get(d, now); good {
 				if hits.add(a) {
 					e.tally.count(hits.flush)
+					now = e.kept.now().Unix()
 				}
 				e.each(a)
 				continue
@@ -96,6 +98,7 @@ func (e *run) feed(ctx context.Context, domains <-chan string) {
 			case <-ctx.Done():
 				return
 			}
+			now = e.kept.now().Unix()
 		}
 	}
 }

@@ -98,6 +98,7 @@ func testCache(t *testing.T) {
 // TestCacheDamaged mutates a cache file everywhere: either it is found damaged,
 // or it says the same.
 func TestCacheDamaged(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "dns")
 	w, err := newCacheWriter(path, 7, false)
 	if err != nil {

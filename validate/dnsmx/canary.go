@@ -21,6 +21,7 @@ type want uint8
 const (
 	wantHosts   want = iota // mail hosts
 	wantNull                // a null MX
+	wantZone                // the SOA record of a zone
 	wantNothing             // a denial with proof
 	wantNobody              // a denial, for which nobody has to be asked
 )
@@ -34,6 +35,7 @@ func newRound(domains []string) (cs []canary) {
 	// no one's way (RFC 6761 section 6.5), and where nobody has to answer (section 6.4).
 	return append(cs,
 		canary{question{"example.com", dns.TypeMX}, wantNull},
+		canary{question{"example.com", dns.TypeSOA}, wantZone},
 		canary{question{randomLabel() + ".example.com", dns.TypeA}, wantNothing},
 		canary{question{randomLabel() + ".example.com", dns.TypeMX}, wantNothing},
 		canary{question{randomLabel() + ".invalid", dns.TypeA}, wantNobody})
@@ -55,6 +57,7 @@ type sighting struct {
 	big     int // canaries that have mail hosts
 	denied  []string
 	null    bool // example.com has its null MX
+	zone    bool // and its SOA record
 	proved  bool // a name that does not exist was denied, with proof
 	root    bool // or by a root of the resolver's own
 	bare    bool // or without proof
@@ -98,6 +101,8 @@ func (s *sighting) add(c canary, f finding) {
 		case null:
 			s.null = true
 		}
+	case wantZone:
+		s.zone = f.state == found
 	default:
 		switch {
 		case f.state == found && c.q.typ == dns.TypeA:
@@ -128,6 +133,7 @@ type credit struct {
 	wasOK  bool            // one did
 	lied   bool            // it invented an answer, once is enough
 	closed bool            // all rounds: it proves that none of the canaries exists
+	zones  bool            // it showed the SOA record of a zone, once
 	why    string          // it is not ok
 	seen   map[string]bool // canary: it had mail hosts (true) or was denied (false)
 }
@@ -143,6 +149,7 @@ func (c *credit) judge(cs []canary, found []finding, domains []string) (told boo
 		s.lies("denies at one time that " + name + " has the MX records which it gives at another")
 	}
 	c.rounds++
+	c.zones = c.zones || s.zone
 	sees := len(domains) == 0 || 3*s.big >= 2*len(domains) || s.null && s.big > 0
 	c.ok = sees && s.proved && s.lie == "" && !c.lied
 	c.closed = (c.rounds == 1 || c.closed) && !sees && (s.proved || s.root) && s.lie == "" && len(s.denied) == len(domains)

@@ -17,7 +17,7 @@ type desk struct {
 	kept  *cache
 	tally *tally
 	each  func(validate.Answer)
-	lost  distrust
+	trust trust
 
 	asks   map[question]*ask // of mail hosts, zones and probes
 	cuts   map[string]*held  // second-level domains that their registry denies
@@ -105,7 +105,7 @@ func (d *desk) judge(j *job) {
 		return
 	}
 	look := d.look(j)
-	v := judge(j.domain, look, d.lost)
+	v := judge(j.domain, look, d.trust)
 	for len(v.need) > 0 {
 		if d.waits(j, func() {
 			for _, q := range v.need {
@@ -121,14 +121,14 @@ func (d *desk) judge(j *job) {
 		}) {
 			return
 		}
-		v = judge(j.domain, look, d.lost)
+		v = judge(j.domain, look, d.trust)
 	}
 	j.verdict = v
 	switch {
 	case verdictOf(v.code) == validate.DoesNotAccept && len(v.used) > 0:
 		d.confirm(j)
-	case v.itself, d.tape.on():
-		d.hold(j) // an inventor of addresses may come to light
+	case v.itself, v.doubted, d.tape.on():
+		d.hold(j) // resolvers may come to light that invent, or that show no zones
 	case d.kept.on() && failing[v.code]:
 		d.live--
 		d.doubt = append(d.doubt, d.pack(j))
@@ -238,7 +238,8 @@ func (d *desk) pack(j *job) *held {
 			b = appendReply(b, q, n+1, &r)
 		}
 	}
-	return &held{domain: j.domain, text: string(b), proved: verdictOf(j.verdict.code) == validate.DoesNotAccept && len(j.verdict.rests) > 0}
+	return &held{domain: j.domain, text: string(b),
+		proved: verdictOf(j.verdict.code) == validate.DoesNotAccept && len(j.verdict.rests) > 0 || j.verdict.doubted}
 }
 
 // hold keeps a verdict until the end.
@@ -249,7 +250,7 @@ func (d *desk) hold(j *job) {
 	if j.verdict.code == "domain_not_found" && secondLevel(j.domain) == 0 {
 		// Only a registry's denial is taken as one for all below: servers that deny
 		// a name and answer for one below it exist, registries among them do not.
-		if r := merge(j.mx.q, j.mx.replies, d.lost).r; !strings.Contains(r.soa, ".") {
+		if r := merge(j.mx.q, j.mx.replies, d.trust.lost).r; !strings.Contains(r.soa, ".") {
 			d.cuts[j.domain] = h
 		}
 	}
@@ -269,7 +270,7 @@ func (h *held) replies() map[question][]reply {
 
 // emit hands out the answer on a domain.
 func (d *desk) emit(domain string, v *judgement, look func(question) []reply) {
-	a := v.answer(domain, look, d.lost)
+	a := v.answer(domain, look, d.trust.lost)
 	d.kept.keep(a, v.ttl)
 	d.hand(a)
 }

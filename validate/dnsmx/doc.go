@@ -29,8 +29,8 @@
 // A zone can deny what is below its apex; of the apex, which exists, it can say only
 // that it has no such records. The root can deny only top-level domains that it does
 // not have, a registry only what it has not delegated. A zone below a registry's must
-// show its SOA record to who asks for it: a filter that makes up the proof denies that
-// too. What bears the mark of a filter
+// show its SOA record to who asks for it, if the resolver shows any: a filter that makes
+// up the proof denies that too. What bears the mark of a filter
 // (AdGuard's SOA record, a policy zone, 0.0.0.0 or :: for an address, 127.0.0.1 with
 // a TTL of seconds) proves nothing.
 //

@@ -29,8 +29,7 @@ type ending struct {
 	probe *prober
 
 	phase    phase
-	patience int // rounds started at the end because the last one had failed
-	trust    trust
+	patience int     // rounds started at the end because the last one had failed
 	gate     bool    // so many are condemned that one error more would be one too many
 	look2    []*held // condemned, and still to be looked at once more
 	looked   int     // how many times all of them were taken up
@@ -153,21 +152,20 @@ func (e *ending) believeClosed() {
 
 // distrust notes which resolvers are not believed.
 func (e *ending) distrust() {
-	for n := -1; n < len(e.lost); { // who is caught makes the others suspect
-		n = len(e.lost)
+	for n := -1; n < len(e.trust.lost); { // who is caught makes the others suspect
+		n = len(e.trust.lost)
 		for _, u := range e.asker.ups {
 			u.inBadCompany = e.caught()
 			switch {
 			case u.lied:
-				e.lost[u.t.server.name] = "dns_resolver_hijack"
+				e.trust.lost[u.t.server.name] = "dns_resolver_hijack"
 			case !u.ok:
-				e.lost[u.t.server.name] = "dns_negative_unproven"
+				e.trust.lost[u.t.server.name] = "dns_negative_unproven"
 			case u.flaps():
-				e.lost[u.t.server.name] = "dns_anomaly"
+				e.trust.lost[u.t.server.name] = "dns_anomaly"
 			}
 		}
 	}
-	e.trust.lost = e.lost
 	if e.gate && e.turned > 0 {
 		e.trust.anomaly = true
 	}
@@ -178,7 +176,7 @@ func (e *ending) distrust() {
 
 // caught says whether a resolver was found to lie, or to turn.
 func (e *ending) caught() bool {
-	for _, why := range e.lost {
+	for _, why := range e.trust.lost {
 		if why != "dns_negative_unproven" {
 			return true
 		}
@@ -269,7 +267,7 @@ func (e *ending) relook(h *held) bool {
 			a = &ask{q: q, settled: true, replies: replies[q]}
 			e.asks[q] = a
 		}
-		if !a.settled || h.sampled || told(q, a.replies, e.lost) < e.need {
+		if !a.settled || h.sampled || told(q, a.replies, e.trust.lost) < e.need {
 			due = append(due, a)
 		}
 	}
@@ -284,7 +282,7 @@ func (e *ending) relook(h *held) bool {
 				continue
 			}
 			e.askAgain(j, a, e.witness(a))
-			a.more = max(e.need-told(a.q, a.replies, e.lost)-1, 0)
+			a.more = max(e.need-told(a.q, a.replies, e.trust.lost)-1, 0)
 			e.asker.put(a)
 		}
 	}) {
@@ -350,7 +348,7 @@ func (e *ending) releaseDoubt() {
 			continue
 		}
 		// And not into the cache as an answer: it is none of the DNS.
-		e.hand(e.kept.failed(v.answer(h.domain, look, e.lost)))
+		e.hand(e.kept.failed(v.answer(h.domain, look, e.trust.lost)))
 	}
 	e.doubt = nil
 }
@@ -365,7 +363,7 @@ func (e *ending) ownFault(v *judgement, look func(question) []reply) bool {
 	sound := false
 	for _, q := range v.looked {
 		replies := look(q)
-		f := merge(q, replies, e.lost)
+		f := merge(q, replies, e.trust.lost)
 		if f.state != soft {
 			continue
 		}

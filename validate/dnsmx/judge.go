@@ -13,22 +13,23 @@ import (
 
 // judgement is what can be said of a domain so far.
 type judgement struct {
-	need   []question // not empty: ask these first, nothing else is set
-	code   string
-	mx     []string
-	notes  []string   // warning codes
-	rests  []question // what a condemning verdict rests on, to be asked once more
-	used   []question // the questions that the verdict is drawn from, in order
-	looked []question // all questions that were looked at
-	ttl    uint32     // seconds
-	itself bool       // rests on an address of the domain itself, which an inventor could have made up
+	need    []question // not empty: ask these first, nothing else is set
+	code    string
+	mx      []string
+	notes   []string   // warning codes
+	rests   []question // what a condemning verdict rests on, to be asked once more
+	used    []question // the questions that the verdict is drawn from, in order
+	looked  []question // all questions that were looked at
+	ttl     uint32     // seconds
+	itself  bool       // rests on an address of the domain itself, which an inventor could have made up
+	doubted bool       // would condemn, but for a zone that does not show itself
 }
 
 // judge says what the replies to the questions about a domain amount to. It is
 // a pure function of what look returns: the replies to a question in the order
 // they came, none when it was not asked.
-func judge(domain string, look func(question) []reply, d distrust) judgement {
-	j := &judging{domain: domain, look: look, distrust: d}
+func judge(domain string, look func(question) []reply, t trust) judgement {
+	j := &judging{domain: domain, look: look, distrust: t.lost, blind: t.blind}
 	j.ttl = 1 << 31
 	if code := precheck(domain); code != "" {
 		j.code = code
@@ -61,7 +62,7 @@ func judgeRecorded(domain string, look func(question) []reply, t trust) judgemen
 			return r
 		}
 		return []reply{{fail: failUnrecorded, ede: -1}}
-	}, t.lost)
+	}, t)
 	switch {
 	case len(v.rests) == 0:
 	case t.anomaly:
@@ -77,6 +78,7 @@ type judging struct {
 	domain   string
 	look     func(question) []reply
 	distrust distrust
+	blind    map[string]bool
 	within   bool // addresses that are no use from outside were seen by a private resolver only
 }
 
@@ -110,47 +112,41 @@ func (j *judging) zones() {
 			j.code = "dns_filtered"
 		case f.r.soa == ".":
 		case !isRegistry(f.r.soa):
-			j.shown(f.r.soa)
+			j.shown(f.r.soa, f.r.server)
 		default:
 			if name := labelBelow(f.r.last(q), f.r.soa); name != f.r.last(q) {
-				j.notShown(name)
+				j.notShown(name, f.r.server)
 			}
 		}
 		if len(f.r.chain) > 0 && q.name == registered(q.name) {
-			j.notShown(q.name)
+			j.notShown(q.name, f.r.server)
 		}
 	}
 	j.used, j.rests, j.ttl = used, rests, ttl
+	j.doubted = verdictOf(j.code) != validate.DoesNotAccept
 }
 
-// shown leaves the verdict unknown unless the zone shows its SOA record.
-func (j *judging) shown(apex string) {
+// shown leaves the verdict unknown unless the zone by which a server denies shows
+// its SOA record.
+func (j *judging) shown(apex, server string) {
 	zone := j.find(apex, dns.TypeSOA)
 	switch {
-	case zone.state == unasked, zone.code == "dns_not_recorded":
-		return
+	case zone.state == unasked, j.blind[server], zone.code == "dns_not_recorded":
 	case j.distrust[zone.r.server] != "":
 		j.code = j.distrust[zone.r.server]
-		return
 	case zone.state == found:
-		return
 	case zone.state == soft:
 		j.code = zone.code
-		return
-	}
-	// Some servers of a world of their own show no SOA record at all: from them
-	// nothing follows.
-	switch tld := j.find(apex[strings.LastIndexByte(apex, '.')+1:], dns.TypeSOA); {
-	case tld.state == unasked, tld.state.denies() && j.distrust[tld.r.server] == "", tld.code == "dns_not_recorded":
 	default:
 		j.code = "dns_negative_unproven"
 	}
 }
 
-// notShown leaves the verdict unknown unless a domain has no SOA record of its own.
-func (j *judging) notShown(domain string) {
+// notShown leaves the verdict unknown unless a domain, of which a server denies
+// something, has no SOA record of its own.
+func (j *judging) notShown(domain, server string) {
 	switch zone := j.find(domain, dns.TypeSOA); {
-	case zone.state == unasked, zone.state.denies(), zone.code == "dns_not_recorded":
+	case zone.state == unasked, j.blind[server], zone.state.denies(), zone.code == "dns_not_recorded":
 	case zone.state == soft:
 		j.code = zone.code
 	case len(zone.r.chain) == 0:

@@ -33,6 +33,7 @@ func recorded(t *testing.T, servers int) (tape *Tape, domains []string) {
 // TestErrorsOnlyMakeUnknown is property P1: any single response that becomes an
 // error moves verdicts to unknown, never to the opposite.
 func TestErrorsOnlyMakeUnknown(t *testing.T) {
+	t.Parallel()
 	errs := []reply{
 		{fail: failTimeout, ede: -1}, {fail: failBad, ede: -1}, {fail: failTruncated, ede: -1},
 		{rcode: dns.RcodeServerFailure, ra: true, ede: -1}, {rcode: dns.RcodeRefused, ede: -1}, {rcode: dns.RcodeFormatError, ede: -1},
@@ -124,7 +125,7 @@ func TestPublicResolver(t *testing.T) {
 		{"tls://9.9.9.9:853#dns.quad9.net", "mx.com", "mx_not_global"},
 		{"https://dns.quad9.net/dns-query", "only.com", "domain_not_global"},
 	} {
-		if v := judge(tt.domain, look(tt.server), nil); v.code != tt.want {
+		if v := judge(tt.domain, look(tt.server), trust{}); v.code != tt.want {
 			t.Errorf("%s at %s: %s, want %s", tt.domain, tt.server, v.code, tt.want)
 		}
 	}
@@ -269,7 +270,7 @@ func FuzzReply(f *testing.F) {
 		// A recording keeps everything that judging looks at.
 		r.server, r.when = "127.0.0.1:53", 1
 		line := appendReply(nil, q, 1, &r)
-		tape := &Tape{replies: map[question][]reply{}, trust: trust{lost: distrust{}}}
+		tape := &Tape{replies: map[question][]reply{}, trust: trust{lost: distrust{}, blind: map[string]bool{}}}
 		if err := tape.line(strings.TrimSpace(string(line)), interner{}); err != nil {
 			if strings.ContainsFunc(string(line), func(c rune) bool { return c < ' ' && c != '\n' || c > '~' }) {
 				return

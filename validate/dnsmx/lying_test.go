@@ -43,6 +43,7 @@ func living(n int) (domains []string, zone string) {
 // them is condemned, neither by it alone nor beside an honest one. To the canaries
 // it lies like to the rest, or it tells them the truth, as a filter does.
 func TestLyingResolvers(t *testing.T) {
+	t.Parallel()
 	domains, truth := living(20)
 	for _, mode := range append(lyingModes, flawless...) {
 		var listed strings.Builder
@@ -71,6 +72,7 @@ func TestLyingResolvers(t *testing.T) {
 // proof there is, and answers them at another time. Beside the living there are dead
 // domains: where it is sound again they are condemned.
 func TestFlappingDenial(t *testing.T) {
+	t.Parallel()
 	rounds := 3
 	if longRounds {
 		rounds = 30
@@ -149,9 +151,25 @@ func TestDeniedTwice(t *testing.T) {
 	})
 }
 
+// TestShowsNoZones: a resolver that has no SOA records to show, as small servers of
+// a world of their own are, still proves what it denies.
+func TestShowsNoZones(t *testing.T) {
+	for _, rule := range []string{"! * SOA gone\n", "! * SOA selfempty\n", "! * SOA selfdeny\n", "! * SOA refused\n", "! * SOA timeout\n"} {
+		bubble(t, func(t *testing.T) {
+			got, _ := resolve(t, offline(t, new(Resolver), rule+"none.com. TXT here\nnohost.com. MX 1 mx.nohost.com.\nmx.nohost.com. TXT here\n"), "none.com", "nohost.com", "gone.com")
+			for d, want := range map[string]string{"none.com": "domain_no_mail_host", "nohost.com": "mx_unresolvable", "gone.com": "domain_not_found"} {
+				if got[d].Reason != want {
+					t.Errorf("%q: %s is %s, want %s: %v", rule, d, got[d].Reason, want, got[d].Evidence)
+				}
+			}
+		})
+	}
+}
+
 // TestBrokenResolver is property P2: whatever a resolver does to every query,
 // nothing is condemned by what it says.
 func TestBrokenResolver(t *testing.T) {
+	t.Parallel()
 	all, zone, domains := scenarios(t)
 	asked := slices.DeleteFunc(slices.Clone(domains), func(d string) bool { return precheck(d) != "" })
 	broken := slices.DeleteFunc(slices.Clone(lyingModes), func(mode string) bool { return mode == "truncated" }) // which it is not
@@ -181,6 +199,7 @@ func TestBrokenResolver(t *testing.T) {
 // TestFlapping lets a resolver fail more and more of its queries: verdicts may
 // become unknown, never wrong.
 func TestFlapping(t *testing.T) {
+	t.Parallel()
 	all, zone, domains := scenarios(t)
 	for _, mode := range []string{"servfail", "refused", "timeout", "empty", "nxdomain", "wrongid", "wrongname", "referral"} {
 		for percent := 10; percent <= 100; percent += 30 {
@@ -201,6 +220,7 @@ func TestFlapping(t *testing.T) {
 // TestManyHosts: a domain with thousands of mail hosts costs a few questions and is
 // told of in a few words, and sixty of them do not keep a run from ending.
 func TestManyHosts(t *testing.T) {
+	t.Parallel()
 	var zone strings.Builder
 	var domains []string
 	for i := range 60 {

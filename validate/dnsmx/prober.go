@@ -8,6 +8,7 @@ type prober struct {
 	asker       *asker
 	domains     []string // that take mail
 	mayBeClosed bool     // a resolver on this machine may see a world of its own
+	blind       map[string]bool
 }
 
 // start starts a round.
@@ -30,6 +31,7 @@ func (p *prober) start(u *upstream, now time.Time) {
 func (p *prober) end(u *upstream, cs []canary, found []finding) {
 	u.probed, u.since = false, u.queries
 	told := u.credit.judge(cs, found, p.domains)
+	p.blind[u.t.server.name] = !u.zones
 	u.breaker.tested(told, p.asker.timeout, time.Now())
 }
 

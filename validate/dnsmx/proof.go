@@ -150,8 +150,9 @@ func (r *reply) differs(o *reply, q question) bool {
 // trust is what is believed when all is asked.
 type trust struct {
 	lost    distrust
-	anomaly bool   // nothing that condemns
-	once    string // not "": nor what was told once only, and the code of the reason
+	blind   map[string]bool // resolvers that show no SOA record of any zone: that one is not shown means nothing
+	anomaly bool            // nothing that condemns
+	once    string          // not "": nor what was told once only, and the code of the reason
 }
 
 // told returns how many times resolvers that are believed told anything.

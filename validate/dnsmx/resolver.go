@@ -140,9 +140,9 @@ func (r *Resolver) run(ctx context.Context, servers []server, each func(validate
 		kept.open(r.Cache, servers)
 	}
 	d := &desk{asker: e.asker, tape: newRecorder(r.Record), kept: kept, tally: &r.tally, each: each,
-		lost: distrust{}, asks: map[question]*ask{}, cuts: map[string]*held{}}
+		trust: trust{lost: distrust{}, blind: map[string]bool{}}, asks: map[question]*ask{}, cuts: map[string]*held{}}
 	e.asker.heard, e.asker.settled = d.heard, d.settled
-	p := &prober{asker: e.asker, domains: r.Canaries, mayBeClosed: r.Canaries == nil && len(r.Servers) > 0}
+	p := &prober{asker: e.asker, blind: d.trust.blind, domains: r.Canaries, mayBeClosed: r.Canaries == nil && len(r.Servers) > 0}
 	if r.Canaries == nil {
 		p.domains = defaultCanaries
 	}

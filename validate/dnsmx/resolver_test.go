@@ -65,6 +65,7 @@ func TestPolite(t *testing.T) {
 // TestRate: in no second are there more queries than the rate allows, with all that
 // is sent: canaries, retries, and over TCP.
 func TestRate(t *testing.T) {
+	t.Parallel()
 	for _, rate := range []float64{0.5, 1, 7, 50, 300} {
 		for _, zone := range []string{"", "! * * flaky=20 timeout\n", "! * * flaky=30 truncated\n", "! * * flaky=50 formerr\n"} {
 			domains, truth := living(min(200, int(rate)*8+3))

@@ -60,6 +60,7 @@ func TestScenarios(t *testing.T) {
 // TestScenariosAlone asks for each scenario in a run of its own, at several
 // settings of concurrency, and in reverse order (property P3).
 func TestScenariosAlone(t *testing.T) {
+	t.Parallel()
 	all, zone, domains := scenarios(t)
 	for _, sc := range all {
 		bubble(t, func(t *testing.T) {

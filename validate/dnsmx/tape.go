@@ -32,6 +32,9 @@ func newRecorder(w io.Writer) *recorder {
 // on says whether anything is recorded.
 func (r *recorder) on() bool { return r != nil }
 
+// noZones says on a tape that a resolver shows no SOA records.
+const noZones = "shows-no-zones"
+
 // add writes reply n of a question.
 func (r *recorder) add(q question, n int, rep *reply) {
 	if r != nil && r.err == nil {
@@ -46,6 +49,11 @@ func (r *recorder) close(t trust) error {
 	}
 	for _, server := range slices.Sorted(maps.Keys(t.lost)) {
 		fmt.Fprintf(r.w, "! %s %s\n", server, t.lost[server])
+	}
+	for _, server := range slices.Sorted(maps.Keys(t.blind)) {
+		if t.blind[server] {
+			fmt.Fprintf(r.w, "! %s %s\n", server, noZones)
+		}
 	}
 	if t.anomaly {
 		fmt.Fprintf(r.w, "! * dns_anomaly\n")
@@ -71,7 +79,7 @@ type Tape struct {
 
 // OpenTape reads a recording. name is for its errors.
 func OpenTape(r io.Reader, name string) (*Tape, error) {
-	t := &Tape{replies: map[question][]reply{}, trust: trust{lost: distrust{}}}
+	t := &Tape{replies: map[question][]reply{}, trust: trust{lost: distrust{}, blind: map[string]bool{}}}
 	sc := bufio.NewScanner(r)
 	sc.Buffer(nil, 1<<20)
 	names := interner{}
@@ -97,6 +105,8 @@ func (t *Tape) line(line string, names interner) error {
 			t.trust.anomaly = true
 		case len(w) == 3 && w[1] == "*" && (w[2] == "dns_budget" || w[2] == "dns_resolver_down"):
 			t.trust.once = w[2]
+		case len(w) == 3 && w[2] == noZones:
+			t.trust.blind[w[1]] = true
 		case len(w) == 3 && distrusts[w[2]]:
 			t.trust.lost[w[1]] = w[2]
 		default:

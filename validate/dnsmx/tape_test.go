@@ -11,6 +11,7 @@ import (
 // TestTapeRepeats is property P4: a recording gives the answers of the run it
 // was made in, to the byte, also when its lines are sorted.
 func TestTapeRepeats(t *testing.T) {
+	t.Parallel()
 	_, zone, domains := scenarios(t)
 	for n := 1; n <= 2; n++ {
 		for _, first := range []string{"", "! * * nx=198.41.0.4\n", "! * * servfail\n", "! * * flaky=30 servfail\n", "! * * flaky=10 gone\n", "! * MX flaky=50 nullmx\n"} {

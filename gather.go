@@ -5,6 +5,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/winnow-email/winnow/internal/columns"
 	"github.com/winnow-email/winnow/internal/csvrows"
 	"github.com/winnow-email/winnow/internal/keyset"
 	"github.com/winnow-email/winnow/internal/known"
@@ -75,7 +76,7 @@ func (g *gatherer) gather(ctx context.Context) (*gathered, error) {
 // collect reads one list.
 func (g *gatherer) collect(ctx context.Context, l *list) (err error) {
 	pass := csvrows.Pass{Read: g.prog.read, Worker: func() csvrows.Worker {
-		c := &collector{gatherer: g, list: l, p: newParser(g.known, g.fixes), keys: g.keys.Batch(), buf: make([]byte, 0, 512)}
+		c := &collector{gatherer: g, list: l, p: newParser(g.known, g.fixes), keys: g.keys.Batch(), status: columns.NewJudge(l.Status, false), buf: make([]byte, 0, 512)}
 		return csvrows.Worker{Chunk: c.chunk, End: c.keys.Flush}
 	}}
 	l.records, err = pass.Run(ctx, l.List)
@@ -85,10 +86,11 @@ func (g *gatherer) collect(ctx context.Context, l *list) (err error) {
 // collector is one worker of the first reading.
 type collector struct {
 	*gatherer
-	list *list
-	p    *parser
-	keys *keyset.Batch
-	buf  []byte
+	list   *list
+	p      *parser
+	keys   *keyset.Batch
+	status *columns.Judge
+	buf    []byte
 }
 
 func (w *collector) chunk(ctx context.Context, c *csvrows.Chunk, _ *csvrows.Turns) error {
@@ -123,7 +125,7 @@ func (w *collector) logStatus(c *csvrows.Chunk, i0, i1 int) error {
 		if from == to {
 			continue
 		}
-		block, column := w.list.blocked(c, i, w.buf)
+		block, column := w.list.blocked(w.status, c, i, w.buf)
 		if block == known.NoBlock {
 			continue
 		}

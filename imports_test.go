@@ -17,7 +17,8 @@ var mayImport = map[string][]string{
 	"winnow/internal/stanza":        {},
 	"winnow/internal/files":         {"github.com/gofrs/flock"},
 	"winnow/internal/api":           {"winnow/internal/files", "winnow/internal/shown"},
-	"winnow/internal/csvrows":       {"winnow/internal/files", "winnow/internal/shown", "github.com/klauspost/compress", "golang.org/x/sync", "golang.org/x/text", "golang.org/x/sys"},
+	"winnow/internal/columns":       {"winnow/internal/stanza", "golang.org/x/text"},
+	"winnow/internal/csvrows":       {"winnow/internal/columns", "winnow/internal/files", "winnow/internal/shown", "github.com/klauspost/compress", "golang.org/x/sync", "golang.org/x/sys"},
 	"winnow/internal/keyset":        {"golang.org/x/sync"},
 	"winnow/internal/known":         {"winnow/bounceimport", "winnow/validate", "winnow/internal/csvrows", "winnow/internal/files", "winnow/internal/keyset", "winnow/internal/shown"},
 	"winnow/internal/fault":         {"winnow/export/summary"},
@@ -37,7 +38,7 @@ var mayImport = map[string][]string{
 	"winnow/export/waves":           {"winnow/export", "winnow/export/summary", "winnow/validate", "winnow/internal/anytime", "winnow/internal/csvrows"},
 	"winnow/export/report":          {"winnow/bounceimport", "winnow/bounceimport/diagnosis", "winnow/export", "winnow/export/summary", "winnow/export/rundir", "winnow/export/waves", "winnow/internal/shown"},
 	"winnow/export/esp":             {"winnow/bounceimport", "winnow/export", "winnow/export/rundir", "winnow/export/summary", "winnow/validate", "winnow/internal/api", "winnow/internal/csvrows", "winnow/internal/files", "winnow/internal/shown", "github.com/gocarina/gocsv"},
-	"winnow":                        {"winnow/validate", "winnow/validate/lists", "winnow/bounceimport", "winnow/decide", "winnow/export", "winnow/export/report", "winnow/export/summary", "winnow/internal/csvrows", "winnow/internal/fault", "winnow/internal/files", "winnow/internal/keyset", "winnow/internal/known", "winnow/internal/shown", "golang.org/x/sync"},
+	"winnow":                        {"winnow/validate", "winnow/validate/lists", "winnow/bounceimport", "winnow/decide", "winnow/export", "winnow/export/report", "winnow/export/summary", "winnow/internal/columns", "winnow/internal/csvrows", "winnow/internal/fault", "winnow/internal/files", "winnow/internal/keyset", "winnow/internal/known", "winnow/internal/shown", "golang.org/x/sync"},
 }
 
 func TestImports(t *testing.T) {

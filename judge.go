@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/winnow-email/winnow/decide"
+	"github.com/winnow-email/winnow/internal/columns"
 	"github.com/winnow-email/winnow/internal/csvrows"
 	"github.com/winnow-email/winnow/internal/keyset"
 	"github.com/winnow-email/winnow/internal/known"
@@ -24,7 +25,7 @@ type judge struct {
 
 // worker returns one goroutine's judge of the records of a list.
 func (j *judge) worker(l *list) *judgeWorker {
-	return &judgeWorker{judge: j, list: l, p: newParser(j.known, j.fixes), reader: j.known.Reader(), buf: make([]byte, 0, 512)}
+	return &judgeWorker{judge: j, list: l, p: newParser(j.known, j.fixes), reader: j.known.Reader(), status: columns.NewJudge(l.Status, true), buf: make([]byte, 0, 512)}
 }
 
 type judgeWorker struct {
@@ -32,6 +33,7 @@ type judgeWorker struct {
 	list    *list
 	p       *parser
 	reader  *known.Reader
+	status  *columns.Judge
 	rows    *rows // of the chunk that is judged
 	buf     []byte
 	dkey    []byte
@@ -72,9 +74,9 @@ func (w *judgeWorker) record(c *csvrows.Chunk, i int, text []byte, cell []valida
 	rw := row{dec: -1, count: int32(len(found))}
 	var user decide.User
 	if w.list.hasStatus() {
-		if b, at := w.list.blocked(c, i, w.buf); b != known.NoBlock {
+		if b, at := w.list.blocked(w.status, c, i, w.buf); b != known.NoBlock {
 			user = decide.User{Block: blockReasons[b], Source: w.known.Source(w.list.sources + uint32(at))}
-			rw.status, rw.wish = uint16(at)+1, true
+			rw.whole, rw.wish = at == len(w.list.Status), true
 		}
 	}
 	if len(found) > 0 && found[0].dom != nil {

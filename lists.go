@@ -14,6 +14,7 @@ import (
 	"unicode"
 
 	"github.com/winnow-email/winnow/export/summary"
+	"github.com/winnow-email/winnow/internal/columns"
 	"github.com/winnow-email/winnow/internal/csvrows"
 	"github.com/winnow-email/winnow/internal/files"
 	"github.com/winnow-email/winnow/internal/known"
@@ -281,36 +282,34 @@ func (l *list) changedError() error {
 // hasStatus reports whether blocked can say anything.
 func (l *list) hasStatus() bool { return len(l.Status) > 0 || l.Whole != "" }
 
-// blocked returns what the status columns of the exporting ESP say of record i,
-// and the place in Status of the column that says it.
-func (l *list) blocked(c *csvrows.Chunk, i int, buf []byte) (known.Block, int) {
-	best, at := known.NoBlock, 0
-	if l.Whole != "" { // a file of people who must not be mailed
-		best, at = blockOf(l.Whole), len(l.Status)
-	}
+// blocked returns what the status columns of record i say, and the place in Status
+// of the column that says it.
+func (l *list) blocked(j *columns.Judge, c *csvrows.Chunk, i int, buf []byte) (known.Block, int) {
 	for k := range l.Status {
-		st := &l.Status[k]
-		kind := st.Hit(c.Cell(i, st.Column, buf))
-		if kind == "" {
-			continue
-		}
-		if b := blockOf(kind); best == known.NoBlock || b < best {
-			best, at = b, k
+		j.Cell(k, c.Cell(i, l.Status[k].Column, buf))
+	}
+	kind, at := j.Row()
+	best := blockOf(kind)
+	if l.Whole != "" { // a file of people who must not be mailed
+		if whole := blockOf(l.Whole); best == known.NoBlock || whole < best {
+			return whole, len(l.Status)
 		}
 	}
 	return best, at
 }
 
-func blockOf(kind string) known.Block {
+func blockOf(kind columns.Kind) known.Block {
 	switch kind {
-	case csvrows.KindComplaint:
+	case columns.KindComplaint:
 		return known.Complained
-	case csvrows.KindUnsubscribe:
+	case columns.KindUnsubscribe:
 		return known.Unsubscribed
-	case csvrows.KindBounce:
+	case columns.KindBounce:
 		return known.Bounced
+	case columns.KindBlocked:
+		return known.Blocked
 	}
-	return known.Blocked
+	return known.NoBlock
 }
 
 // statusSources names what blocked says, by place.

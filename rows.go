@@ -29,7 +29,7 @@ type row struct {
 	verdict  uint8             // in verdicts, 0: none
 	wish     bool              // the person complained or unsubscribed, or the user's lists forbid it
 	provider uint16            // of dom, beside it because dom may have left the cache
-	status   uint16            // 1 + the place of the status column that blocks it, 0: none does
+	whole    bool              // as all of its file
 	dec      int32             // in decs, -1: none is needed
 	count    int32             // addresses in the cell
 	firstIn  uint32            // list of the first copy

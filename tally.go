@@ -8,6 +8,7 @@ import (
 
 	"github.com/winnow-email/winnow/decide"
 	"github.com/winnow-email/winnow/export/summary"
+	"github.com/winnow-email/winnow/internal/columns"
 	"github.com/winnow-email/winnow/internal/csvrows"
 	"github.com/winnow-email/winnow/internal/known"
 	"github.com/winnow-email/winnow/internal/shown"
@@ -24,7 +25,8 @@ type tally struct {
 	verdicts [len(verdicts)]int64
 	flags    map[string]int64
 	repairs  map[string]int64
-	status   map[[2]int]int64 // list, place in Status
+	whole    map[int]int64           // records of a file of people who must not be mailed, by list
+	status   map[int][]columns.Count // by list, then the place in Status
 	domains  map[domainReason]int64
 	typos    map[[2]string]int64
 	segments map[string]*[fates]int64 // by the value of Job.By
@@ -44,7 +46,7 @@ type domainReason struct{ domain, reason string }
 func newTally(providers int) *tally {
 	return &tally{
 		reasons: map[reasonKey]int64{}, flags: map[string]int64{}, repairs: map[string]int64{},
-		status: map[[2]int]int64{}, domains: map[domainReason]int64{}, typos: map[[2]string]int64{}, segments: map[string]*[fates]int64{}, provs: make([][fates]int64, providers),
+		whole: map[int]int64{}, status: map[int][]columns.Count{}, domains: map[domainReason]int64{}, typos: map[[2]string]int64{}, segments: map[string]*[fates]int64{}, provs: make([][fates]int64, providers),
 	}
 }
 
@@ -53,8 +55,8 @@ func (t *tally) count(rs *rows) {
 	for i := range rs.all {
 		rw := &rs.all[i]
 		t.row(rw)
-		if rw.status > 0 {
-			t.status[[2]int{rs.list, int(rw.status) - 1}]++
+		if rw.whole {
+			t.whole[rs.list]++
 		}
 	}
 	for _, f := range rs.flags {
@@ -158,7 +160,7 @@ func (t *tally) add(o *tally) {
 	addAll(t.reasons, o.reasons)
 	addAll(t.flags, o.flags)
 	addAll(t.repairs, o.repairs)
-	addAll(t.status, o.status)
+	addAll(t.whole, o.whole)
 	addAll(t.domains, o.domains)
 	addAll(t.typos, o.typos)
 	for i := range o.provs {
@@ -169,6 +171,16 @@ func (t *tally) add(o *tally) {
 	t.onList += o.onList
 	t.fixed += o.fixed
 	t.wishes += o.wishes
+}
+
+// addStatus adds what one worker counted in the status columns of a list.
+func (t *tally) addStatus(l *list, counts []columns.Count) {
+	if t.status[l.index] == nil {
+		t.status[l.index] = make([]columns.Count, len(counts))
+	}
+	for i := range counts {
+		t.status[l.index][i].Add(&counts[i])
+	}
 }
 
 func addAll[K comparable](to, from map[K]int64) {
@@ -327,7 +339,7 @@ func (t *tally) account(s *Summary, in *inputs, w *writer) error {
 			return fmt.Errorf("%s holds %d records and %d were written: this is a fault of winnow; nothing was changed", l.Name, l.records, sum)
 		}
 		s.Records += l.records
-		s.Inputs = append(s.Inputs, l.describe(t.status))
+		s.Inputs = append(s.Inputs, l.describe(t.status[l.index], t.whole[l.index]))
 	}
 	if written != t.records {
 		return fmt.Errorf("%v records were judged and %v written: this is a fault of winnow; nothing was changed", t.records, written)
@@ -345,9 +357,9 @@ func (t *tally) account(s *Summary, in *inputs, w *writer) error {
 	return nil
 }
 
-// describe says what a list is. status counts the records that its status columns
-// block.
-func (l *list) describe(status map[[2]int]int64) summary.InputFile {
+// describe says what a list is. counts are of its status columns, whole of the
+// records that are blocked as all of the file.
+func (l *list) describe(counts []columns.Count, whole int64) summary.InputFile {
 	in := summary.InputFile{
 		Name: l.Name, Role: "list", Bytes: max(0, l.Size()), SHA256: l.sum, Records: l.records,
 		Folder: l.folder, ColumnNo: l.Column + 1, ColumnWhy: l.Why, Delimiter: string(rune(l.Comma)), Charset: l.Charset,
@@ -360,11 +372,29 @@ func (l *list) describe(status map[[2]int]int64) summary.InputFile {
 	if l.Column < len(l.Header) {
 		in.Column = l.Header[l.Column]
 	}
-	for i, st := range l.Status {
-		in.StatusCols = append(in.StatusCols, summary.StatusColumn{Name: st.Name, Kind: st.Kind, Rows: status[[2]int{l.index, i}]})
+	for i := range l.Status {
+		st, n := &l.Status[i], &columns.Count{}
+		if i < len(counts) {
+			n = &counts[i]
+		}
+		if n.Rows+n.Held > 0 || st.Sure && !st.Held { // else nothing in it could be a no
+			in.StatusCols = append(in.StatusCols, describeStatus(st, n))
+		}
 	}
 	if l.Whole != "" {
-		in.StatusCols = append(in.StatusCols, summary.StatusColumn{Name: "every record of the file", Kind: l.Whole, Rows: status[[2]int{l.index, len(l.Status)}]})
+		in.StatusCols = append(in.StatusCols, summary.StatusColumn{Name: "every record of the file", Kind: string(l.Whole), Rows: whole, Why: "by the name of the file"})
 	}
 	return in
+}
+
+// describeStatus says how often a status column said what.
+func describeStatus(st *columns.Status, n *columns.Count) summary.StatusColumn {
+	c := summary.StatusColumn{Name: st.Name, Kind: string(st.Kind), Why: st.Why, Held: st.Held, Rows: n.Rows, HeldRows: n.Held, Dates: n.Dates, Texts: n.Texts}
+	for _, v := range n.Values {
+		c.Values = append(c.Values, summary.StatusValue{Value: v.Value, Kind: string(v.Kind), Rows: v.Rows})
+	}
+	slices.SortFunc(c.Values, func(a, b summary.StatusValue) int {
+		return cmp.Or(cmp.Compare(b.Rows, a.Rows), cmp.Compare(a.Value, b.Value), cmp.Compare(a.Kind, b.Kind))
+	})
+	return c
 }

@@ -214,6 +214,7 @@ func (c *cleaner) clean(ctx context.Context, l *list) error {
 				c.mu.Lock()
 				defer c.mu.Unlock()
 				c.tally.add(tally)
+				c.tally.addStatus(l, judge.status.Counts())
 				return nil
 			},
 		}

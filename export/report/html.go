@@ -83,6 +83,8 @@ type page struct {
 	Lists       []summary.InputFile
 	Onset       string
 	Unknown     int64
+	SaysNo      []saysNo // columns of the lists
+	SaysHeld    []string // about columns that may
 }
 
 type listRow struct {
@@ -139,7 +141,7 @@ const (
 )
 
 func newPage(s *summary.Summary, opt PageOptions) *page {
-	p := &page{Summary: s}
+	p := &page{Summary: s, SaysNo: obeyedColumns(s), SaysHeld: heldColumns(s)}
 	for _, in := range s.Inputs {
 		if in.Role == "list" {
 			p.Lists = append(p.Lists, in)

@@ -37,6 +37,9 @@ func Terminal(w io.Writer, s *summary.Summary, opt TerminalOptions) error {
 	t.head(s)
 	t.answer(s)
 	t.sources(s)
+	if parts := obeyedLine(s); len(parts) > 0 {
+		t.wrap("  obeyed ", "", "  ", 9, parts...)
+	}
 	for _, row := range []struct{ label, list, color string }{
 		{"keep", export.Cleaned, green},
 		{"review", export.Review, yellow},
@@ -303,7 +306,7 @@ func (t *terminal) warnings(s *summary.Summary) {
 				in.From.UTC().Format("Jan 2 15:04"), in.To.UTC().Format("Jan 2 15:04")))
 		}
 	}
-	all = append(all, s.Notes...)
+	all = append(append(all, heldColumns(s)...), s.Notes...)
 	room := maxLines - reserved - strings.Count(t.b.String(), "\n")
 	if room <= 0 { // only after numbers that fill lines of their own
 		return

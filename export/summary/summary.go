@@ -147,11 +147,24 @@ type InputFile struct {
 	StatusCols []StatusColumn `json:"status_columns,omitempty"`        // by which the exporting service says who must not be mailed
 }
 
-// StatusColumn is a column of an ESP's export that was obeyed.
+// StatusColumn is a column of the input that says, or may say, who must not be mailed.
 type StatusColumn struct {
-	Name string `json:"name"` // header
-	Kind string `json:"kind"` // what it states: unsubscribe, complaint, bounce, blocked
-	Rows int64  `json:"rows"` // how many rows it suppressed
+	Name     string        `json:"name"`                // header
+	Kind     string        `json:"kind"`                // unsubscribe, complaint, bounce, blocked: what a yes in it means
+	Rows     int64         `json:"rows"`                // in which it says that the person must not be mailed
+	Held     bool          `json:"held,omitempty"`      // it is named only: nothing but plain words in it were obeyed
+	HeldRows int64         `json:"held_rows,omitempty"` // in which it may say so, and which it did not suppress
+	Why      string        `json:"why,omitempty"`       // it is obeyed, or held
+	Dates    int64         `json:"dates,omitempty"`     // rows in which it says so by a date
+	Texts    int64         `json:"texts,omitempty"`     // rows in which it does, or may, by a text of the user's own
+	Values   []StatusValue `json:"values,omitempty"`    // its words and codes, at most 64
+}
+
+// StatusValue is a word or a code in a status column.
+type StatusValue struct {
+	Value string `json:"value"`          // in small letters
+	Kind  string `json:"kind,omitempty"` // what it was obeyed as; "" when it was held
+	Rows  int64  `json:"rows"`           // that have it
 }
 
 // OutputFile is one file of the run folder.

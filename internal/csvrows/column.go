@@ -4,12 +4,14 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/winnow-email/winnow/internal/columns"
 )
 
 // column is what the sample says of one column.
 type column struct {
 	index     int
-	role      Role
+	role      columns.Role
 	bare      bool // the name says "e-mail" or "e-mail address" and no more
 	filled    int  // cells that are not blank
 	addresses int  // cells that hold an address
@@ -52,13 +54,13 @@ func (l *List) chooseColumn(d *dialect, want string) error {
 	if want != "" {
 		return l.takeColumn(want)
 	}
-	columns := make([]column, l.width)
-	for i := range columns {
-		c := &columns[i]
+	all := make([]column, l.width)
+	for i := range all {
+		c := &all[i]
 		c.index = i
 		if i < len(l.Header) {
-			c.role = d.words.role(l.Header[i])
-			c.bare = d.words.bare(l.Header[i])
+			c.role = columns.RoleOf(l.Header[i])
+			c.bare = columns.Bare(l.Header[i])
 		}
 		seen := make(map[string]bool)
 		for _, row := range d.rows {
@@ -77,16 +79,18 @@ func (l *List) chooseColumn(d *dialect, want string) error {
 		fits func(*column) bool
 		why  string
 	}{
-		{func(c *column) bool { return c.role == Primary && c.addresses > 0 && c.share() >= 0.3 }, "by its name"},
-		{func(c *column) bool { return c.role == Likely && c.addresses > 0 && c.share() >= 0.3 && c.own() }, "by its name and content"},
-		{func(c *column) bool { return c.role == Unnamed && c.share() >= 0.5 && c.own() }, "by its content"},
-		{func(c *column) bool { return c.role == Secondary && c.share() >= 0.3 && c.own() }, "as the only column of addresses"},
-		{func(c *column) bool { return c.role == Primary }, "by its name"},
-		{func(c *column) bool { return c.role == Likely && len(d.rows) == 0 }, "by its name"},
+		{func(c *column) bool { return c.role == columns.Primary && c.addresses > 0 && c.share() >= 0.3 }, "by its name"},
+		{func(c *column) bool {
+			return c.role == columns.Likely && c.addresses > 0 && c.share() >= 0.3 && c.own()
+		}, "by its name and content"},
+		{func(c *column) bool { return c.role == columns.Unnamed && c.share() >= 0.5 && c.own() }, "by its content"},
+		{func(c *column) bool { return c.role == columns.Secondary && c.share() >= 0.3 && c.own() }, "as the only column of addresses"},
+		{func(c *column) bool { return c.role == columns.Primary }, "by its name"},
+		{func(c *column) bool { return c.role == columns.Likely && len(d.rows) == 0 }, "by its name"},
 	} {
 		var best, next *column
-		for i := range columns {
-			c := &columns[i]
+		for i := range all {
+			c := &all[i]
 			switch {
 			case !step.fits(c):
 			case best == nil || c.weight() > best.weight():
@@ -107,8 +111,8 @@ func (l *List) chooseColumn(d *dialect, want string) error {
 	}
 	e := &Error{Name: l.Name, Line: l.lines, What: "no column holds the contacts' e-mail addresses; the columns are: " + l.labels()}
 	e.Next = "name the column with --column NAME or --column NUMBER; if the export has none, choose the e-mail field when exporting"
-	for i := range columns {
-		if c := &columns[i]; c.share() >= 0.5 {
+	for i := range all {
+		if c := &all[i]; c.share() >= 0.5 {
 			e.What = fmt.Sprintf("the addresses in %s are not the contacts' own, by its name or because they repeat; the columns are: %s", l.label(i), l.labels())
 		}
 	}
@@ -117,7 +121,7 @@ func (l *List) chooseColumn(d *dialect, want string) error {
 
 // takeColumn takes the column that the user named, by name or by number from 1.
 func (l *List) takeColumn(want string) error {
-	fold := func(s string) string { return strings.Join(foldWords(s), " ") }
+	fold := func(s string) string { return strings.Join(columns.Words(s), " ") }
 	for _, same := range []func(string) bool{
 		func(h string) bool { return h == want },
 		func(h string) bool { return strings.EqualFold(strings.TrimSpace(h), strings.TrimSpace(want)) },

@@ -22,17 +22,19 @@ import (
 	"sync/atomic"
 	"unicode/utf8"
 
+	"github.com/winnow-email/winnow/internal/columns"
 	"github.com/winnow-email/winnow/internal/shown"
 )
 
 // Options tell Open what the user knows better than detection does. The zero
 // value detects everything.
 type Options struct {
-	Comma   byte            // 0: detect
-	Column  string          // header name or 1-based number of the address column; "": detect
-	TempDir string          // where a stream that can be read only once is spooled; "": os.TempDir
-	Stdin   io.Reader       // what "-" means; nil: os.Stdin
-	Done    <-chan struct{} // closed to give up waiting for a stream; nil: never
+	Comma   byte             // 0: detect
+	Column  string           // header name or 1-based number of the address column; "": detect
+	Status  []columns.Choice // what the user says of status columns
+	TempDir string           // where a stream that can be read only once is spooled; "": os.TempDir
+	Stdin   io.Reader        // what "-" means; nil: os.Stdin
+	Done    <-chan struct{}  // closed to give up waiting for a stream; nil: never
 }
 
 // The values of List.Charset.
@@ -47,12 +49,12 @@ const (
 // List is one list opened for reading, from a file or from a stream spooled to
 // a private temporary file, so that Scan can be called more than once.
 type List struct {
-	Name    string   // as the user named it
-	Header  []string // decoded header cells; nil when the list has none
-	Column  int      // the address column, from 0
-	Why     string   // how the column was chosen, for a person
-	Status  []Status // columns that carry suppressions of the exporting ESP
-	Whole   string   // kind (Status.Kind) that holds for every record: a file of unsubscribed or cleaned contacts; "" for none
+	Name    string           // as the user named it
+	Header  []string         // decoded header cells; nil when the list has none
+	Column  int              // the address column, from 0
+	Why     string           // how the column was chosen, for a person
+	Status  []columns.Status // columns that say, or may say, who must not be mailed
+	Whole   columns.Kind     // that holds for every record: a file of unsubscribed or cleaned contacts; "" for none
 	Comma   byte
 	Charset string // "UTF-8", "UTF-16LE", "UTF-16BE" or "8-bit" (opaque)
 	Newline string // "\n", "\r\n" or "\r"
@@ -147,7 +149,6 @@ func OpenAll(path string, opt Options) (lists []*List, note string, err error) {
 			}
 			return nil, "", err
 		}
-		l.Whole = m.whole
 		lists = append(lists, l)
 	}
 	if len(lists) == 0 {
@@ -183,7 +184,8 @@ func open(src *source, opt Options) (*List, error) {
 		return nil, err
 	}
 	l.emails = 1 + l.Column
-	l.Status = findStatus(l.Header, d.rows, l.Column)
+	l.Whole = columns.WholeFile(src.name)
+	l.Status = columns.Statuses(l.Header, l.Column, l.width, d.rows, opt.Status)
 	return l, nil
 }
 

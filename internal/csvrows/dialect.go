@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/winnow-email/winnow/internal/columns"
 )
 
 const (
@@ -28,7 +30,6 @@ type dialect struct {
 	lines    int64  // lines of the preamble
 	header   []string
 	rows     [][]string // the first data records
-	words    vocabulary
 }
 
 // detect finds the dialect from the first bytes of a list; eof says that these
@@ -43,7 +44,7 @@ func detect(name string, sample []byte, eof bool, opt Options) (*dialect, error)
 			return nil, &Error{Name: name, What: "is in a 7-bit encoding of the ISO-2022 family, which cannot be read as a list", Next: "save it as UTF-8"}
 		}
 	}
-	d := &dialect{newline: "\n", words: newVocabulary()}
+	d := &dialect{newline: "\n"}
 	d.charset, d.bom = charsetOf(sample)
 	text := sample[d.bom:]
 	switch d.charset {
@@ -168,7 +169,7 @@ func (d *dialect) chooseComma(text []byte, eof bool, only byte) [][]string {
 		if len(sample) == 0 || f.slash && broken > 0 {
 			continue // a cell may well end with a backslash
 		}
-		score, width := f.score(sample, broken, d.words)
+		score, width := f.score(sample, broken)
 		if score > best {
 			best, rows = score, sample
 			f.width = width
@@ -237,7 +238,7 @@ func (f *format) row(content []byte) []string {
 }
 
 // score says how well a format fits the first records, and returns their usual width.
-func (f *format) score(rows [][]string, broken int, words vocabulary) (score float64, width int) {
+func (f *format) score(rows [][]string, broken int) (score float64, width int) {
 	widths := make(map[int]int)
 	addresses, named := 0, 0.0
 	for i, row := range rows {
@@ -247,7 +248,7 @@ func (f *format) score(rows [][]string, broken int, words vocabulary) (score flo
 				addresses++
 				break
 			}
-			if i < titleRows && named == 0 && (i < 4 || utf8.ValidString(cell)) && words.named(cell) {
+			if i < titleRows && named == 0 && (i < 4 || utf8.ValidString(cell)) && columns.Named(cell) {
 				named = 1
 			}
 		}
@@ -359,7 +360,7 @@ func meansAddress(row []string) bool {
 // namesAddress reports whether a row holds the name of an address column.
 func (d *dialect) namesAddress(row []string) bool {
 	for _, cell := range row {
-		if d.words.named(cell) {
+		if columns.Named(cell) {
 			return true
 		}
 	}

@@ -45,7 +45,6 @@ type source struct {
 	member  *zip.File // nil: the whole file
 	packing packing
 	size    int64
-	whole   string // List.Whole
 }
 
 // file is an open file that one or more lists share.

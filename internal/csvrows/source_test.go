@@ -140,7 +140,7 @@ func TestMailchimpZip(t *testing.T) {
 	}
 	var got []string
 	for _, l := range lists {
-		got = append(got, filepath.Base(l.Name)+" "+l.Whole+" "+strings.Join(readAll(t, l).addresses, " "))
+		got = append(got, filepath.Base(l.Name)+" "+string(l.Whole)+" "+strings.Join(readAll(t, l).addresses, " "))
 		if err := l.Close(); err != nil {
 			t.Error(err)
 		}

@@ -55,13 +55,6 @@ func openArchive(s *source) (*archive, error) {
 		if m.member.Flags&1 != 0 {
 			return nil, &Error{Name: s.name, What: "is encrypted", Next: "unpack it with its password first"}
 		}
-		// Mailchimp: subscribed_…, nonsubscribed_…, unsubscribed_…, cleaned_….csv
-		switch prefix, _, _ := strings.Cut(strings.ToLower(path.Base(m.member.Name)), "_"); prefix {
-		case "unsubscribed", "nonsubscribed":
-			m.whole = KindUnsubscribe
-		case "cleaned":
-			m.whole = KindBounce
-		}
 	}
 	return a, nil
 }

@@ -1,4 +1,4 @@
-package csvrows
+package columns
 
 import (
 	"os"
@@ -14,7 +14,7 @@ import (
 )
 
 // The labelled headers of the development data.
-func TestHeaderRolesOfDevelopmentData(t *testing.T) {
+func TestRoleOfsOfDevelopmentData(t *testing.T) {
 	data, err := os.ReadFile("../../../shared/data/headers/headers_dev.tsv")
 	if err != nil {
 		t.Skip("skipped: no development data beside the project")
@@ -25,7 +25,7 @@ func TestHeaderRolesOfDevelopmentData(t *testing.T) {
 		if f[0] == "header" {
 			continue
 		}
-		got := HeaderRole(f[0])
+		got := RoleOf(f[0])
 		var ok bool
 		switch f[3] {
 		case "P":
@@ -47,7 +47,7 @@ func TestHeaderRolesOfDevelopmentData(t *testing.T) {
 	t.Logf("%d of %d right", right, total)
 }
 
-func TestHeaderRole(t *testing.T) {
+func TestRoleOf(t *testing.T) {
 	for role, names := range map[Role]string{
 		Primary: "E-Mail-Adresse|EMailAddress|Email_Address__c|Work Email|Contact: Email|Email (required)|What is your email address?|Correo-e|" +
 			"E-postadress|E-posta Adresi|電子メールアドレス|Eメール|Ｅメール|お客様メールアドレス|电子邮件地址|電子郵件|이메일 주소|Адрес электронной почты|Е-пошта|" +
@@ -58,23 +58,23 @@ func TestHeaderRole(t *testing.T) {
 		Likely: "Spouse Email|Guardian e-mail|Reunion email",
 		Secondary: "Email 2|Email2|E-posta adresi 2|Zweite E-Mail|Otro correo|備用電子郵件|サブメールアドレス|Дополнительный email|Diğer e-posta|Secundair e-mailadres|" +
 			"Toissijainen sähköposti|Dodatkowy adres e-mail|Másodlagos e-mail cím|İkincil e-posta|次电子邮件|보조 이메일|Email phụ|alt_email|secondaryEmail",
-		Other: "Emails Sent|Email Verified|md5_email|SHA256 Email|From|Reply-To Email|Organizer Email|Modified By Email|Email Preference|メールマガジン|邮件主题|E-Mail-Format|E-Mail des Besitzers|担当者メールアドレス|" +
+		Other: "Emails Sent|Email Verified|md5_email|SHA256 Email|From|Reply-To Email|Organizer Email|Modified By Email|邮件主题|E-Mail-Format|E-Mail des Besitzers|担当者メールアドレス|" +
 			"Nom complet de l'adresse de messagerie|Weergavenaam voor e-mail|Visningsnamn för e-postadress|Sähköpostin tyyppi|E-posta Görünen Adı|电子邮件显示名称|CC Email",
 		Unnamed:    "Name|Mailing Address|Adresse|住所|Phone|Shipping State|SMS_BLACKLISTED|Do Not Call|Accepts SMS Marketing|Subscribed at|Soft bounces|",
-		StatusLike: "Désinscription|Dado de baja|Descadastrado|Disiscritto|Uitgeschreven|Avprenumererad|Wypisany|Odhlášen|Leiratkozott|Dezabonat|Отписался|配信停止|退订|수신거부|Zgoda|同意|Gesperrt|Bloqué|Unsubscribe Date|HasOptedOutOfEmail|Email Opt-in|Do Not Email|Subscription status|Suppressed|Spam complaints|Email Marketing Consent|IsExcludedFromCampaigns",
+		StatusLike: "Email Preference|メールマガジン|Désinscription|Dado de baja|Descadastrado|Disiscritto|Uitgeschreven|Avprenumererad|Wypisany|Odhlášen|Leiratkozott|Dezabonat|Отписался|配信停止|退订|수신거부|Zgoda|同意|Gesperrt|Bloqué|Unsubscribe Date|HasOptedOutOfEmail|Email Opt-in|Do Not Email|Subscription status|Suppressed|Spam complaints|Email Marketing Consent|IsExcludedFromCampaigns",
 	} {
 		for name := range strings.SplitSeq(names, "|") {
-			if got := HeaderRole(name); got != role {
+			if got := RoleOf(name); got != role {
 				t.Errorf("%q: role %d, want %d", name, got, role)
 			}
 		}
 	}
 }
 
-// The words of headers.txt must be such as foldWords makes them, else they are never found.
+// The words of headers.txt must be such as Words makes them, else they are never found.
 func TestVocabularyIsFolded(t *testing.T) {
 	for word := range newVocabulary() {
-		if got := strings.Join(foldWords(word), " "); got != word {
+		if got := strings.Join(Words(word), " "); got != word {
 			t.Errorf("%q is folded to %q", word, got)
 		}
 	}
@@ -97,7 +97,7 @@ func TestLegacyHeaders(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := HeaderRole(coded); got != Primary {
+		if got := RoleOf(coded); got != Primary {
 			t.Errorf("%s in %v: role %d", name, page, got)
 		}
 	}

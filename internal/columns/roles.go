@@ -1,18 +1,11 @@
-package csvrows
+package columns
 
 import (
 	_ "embed"
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
-
-	"golang.org/x/text/encoding"
-	"golang.org/x/text/encoding/charmap"
-	"golang.org/x/text/encoding/japanese"
-	"golang.org/x/text/encoding/korean"
-	"golang.org/x/text/encoding/simplifiedchinese"
-	"golang.org/x/text/encoding/traditionalchinese"
-	"golang.org/x/text/unicode/norm"
 )
 
 // Role says what the name of a column promises about it.
@@ -46,9 +39,10 @@ const (
 //go:embed headers.txt
 var headersTxt string
 
-// vocabulary knows the words of headers.txt. It is made for one detection and
-// dropped after it.
+// vocabulary knows the words of headers.txt.
 type vocabulary map[string]class
+
+var headerWords = sync.OnceValue(newVocabulary)
 
 func newVocabulary() vocabulary {
 	v := make(vocabulary, 2500)
@@ -85,19 +79,16 @@ func newVocabulary() vocabulary {
 	return v
 }
 
-// HeaderRole classifies the name of a column by itself, in any of some forty
-// languages. What a column is used for also depends on its values.
-func HeaderRole(name string) Role { return newVocabulary().role(name) }
-
-func (v vocabulary) role(name string) Role {
+// RoleOf classifies the name of a column by itself, in any of some forty languages.
+// What a column is used for also depends on its values.
+func RoleOf(name string) Role {
 	if len(name) > 200 {
 		return Unnamed
 	}
 	best := Unnamed
 	for _, text := range readings(name) {
-		words := foldWords(text)
-		r := v.addressRole(words)
-		if st, _ := statusName(words); st != noStatus {
+		r := headerWords().addressRole(Words(text))
+		if s := theLexicon().nameSense(text); s.does != saysNothing && (r != Primary || s.does != saysHeld && s.does != saysYes) {
 			r = StatusLike
 		}
 		if r == Primary {
@@ -110,38 +101,19 @@ func (v vocabulary) role(name string) Role {
 	return best
 }
 
-// readings returns what a name can say: itself, or, when it is not UTF-8, what it
-// is in the codepages that exports still come in. The wrong ones give words that
-// nobody knows.
-func readings(name string) []string {
-	if utf8.ValidString(name) {
-		return []string{name}
-	}
-	var all []string
-	for _, page := range []encoding.Encoding{
-		charmap.Windows1252, charmap.Windows1250, charmap.Windows1251, charmap.Windows1253, charmap.Windows1254, charmap.Windows1255, charmap.Windows1256, charmap.KOI8R, charmap.Macintosh,
-		japanese.ShiftJIS, japanese.EUCJP, simplifiedchinese.GBK, traditionalchinese.Big5, korean.EUCKR,
-	} {
-		if text, err := page.NewDecoder().String(name); err == nil {
-			all = append(all, text)
-		}
-	}
-	return all
-}
-
-// bare reports whether a name has no words but those for e-mail and address.
-func (v vocabulary) bare(name string) bool {
-	for _, word := range foldWords(name) {
-		if c, ok := v.word(word); word != "e" && (!ok || c&(wordMail|wordAddr|wordPost|wordElec) == 0) {
+// Bare reports whether a name has no words but those for e-mail and address.
+func Bare(name string) bool {
+	for _, word := range Words(name) {
+		if c, ok := headerWords().word(word); word != "e" && (!ok || c&(wordMail|wordAddr|wordPost|wordElec) == 0) {
 			return false
 		}
 	}
 	return true
 }
 
-// named reports whether a cell of a first row is the name of a column of addresses.
-func (v vocabulary) named(cell string) bool {
-	return len(cell) > 2 && len(cell) < 100 && strings.IndexByte(cell, '@') < 0 && v.role(cell) == Primary
+// Named reports whether a cell of a first row is the name of a column of addresses.
+func Named(cell string) bool {
+	return len(cell) > 2 && len(cell) < 100 && strings.IndexByte(cell, '@') < 0 && RoleOf(cell) == Primary
 }
 
 // addressRole returns what the words of a name say of a column of addresses.
@@ -298,67 +270,4 @@ func isNumber(word string) bool {
 		}
 	}
 	return word != ""
-}
-
-// foldWords returns the words of a name in the form of headers.txt: compatibility
-// forms resolved, marks dropped after Latin and Greek letters (elsewhere they are
-// letters of their own), lower case, cut at punctuation, at digits and where a
-// capital follows a small letter.
-func foldWords(name string) []string {
-	var folded []rune
-	latin, lower := false, false // of the last letter
-	for _, r := range norm.NFKD.String(name) {
-		switch {
-		case unicode.Is(unicode.Mn, r):
-			if !latin {
-				folded = append(folded, r)
-			}
-			continue
-		case unicode.IsLetter(r), unicode.Is(unicode.M, r):
-			if lower && unicode.IsUpper(r) && !onlyOneLetter(folded) {
-				folded = append(folded, ' ')
-			}
-			latin = unicode.In(r, unicode.Latin, unicode.Greek)
-			lower = unicode.IsLower(r)
-			if n := len(folded); n > 0 && folded[n-1] >= '0' && folded[n-1] <= '9' {
-				folded = append(folded, ' ')
-			}
-			switch r = unicode.ToLower(r); r {
-			case 'ł':
-				r = 'l'
-			case 'đ':
-				r = 'd'
-			case 'ø':
-				r = 'o'
-			case 'æ':
-				folded, r = append(folded, 'a'), 'e'
-			case 'ß':
-				folded, r = append(folded, 's'), 's'
-			case 'ς':
-				r = 'σ'
-			}
-			folded = append(folded, r)
-			continue
-		case r >= '0' && r <= '9':
-			if n := len(folded); n > 0 && unicode.IsLetter(folded[n-1]) {
-				folded = append(folded, ' ')
-			}
-			folded = append(folded, r)
-		case r == '\'' || r == '’' || r == '"' || r == '״' || r == '\u200c' || r == '\u200b' || r == '\ufeff':
-			// within a word: d'email, דוא"ל
-			if r == '\'' || r == '’' {
-				folded = append(folded, ' ')
-			}
-		default:
-			folded = append(folded, ' ')
-		}
-		latin, lower = false, false
-	}
-	return strings.Fields(norm.NFKC.String(string(folded)))
-}
-
-// onlyOneLetter reports whether the current word is one letter: eMail is one word.
-func onlyOneLetter(folded []rune) bool {
-	n := len(folded)
-	return n == 1 || n > 1 && folded[n-2] == ' '
 }

@@ -31,7 +31,7 @@ func numberOrDate(s string) (m meaning, ok bool) {
 		if c != '-' && c != '+' && !unicode.IsLetter(r) {
 			return 0, false
 		}
-		if strings.IndexAny(s, "0123456789") < 0 {
+		if !strings.ContainsAny(s, "0123456789") {
 			return 0, false
 		}
 	}

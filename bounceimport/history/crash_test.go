@@ -158,7 +158,7 @@ func TestProcessesAtOnce(t *testing.T) {
 // were split and moved before.
 func TestForgottenIsGone(t *testing.T) {
 	ctx := context.Background()
-	for seed := range uint64(8) {
+	for seed := range rounds(3, 20) {
 		r := rand.New(rand.NewPCG(seed, 6))
 		s := create(t)
 		canary := fmt.Sprintf("canary%d", seed)

@@ -96,14 +96,11 @@ func TestDamage(t *testing.T) {
 		},
 		"the end is gone": func(b []byte) []byte { return b[:page*(1+r.IntN(len(b)/page-1))] },
 	}
-	rounds := 25
-	if os.Getenv("WINNOW_LONG") != "" {
-		rounds = 2000
-	}
 	path := filepath.Join(t.TempDir(), "damaged.db")
 	for name, harm := range kinds {
 		noticed := 0
-		for range rounds {
+		n := rounds(25, 2000)
+		for range n {
 			b := harm(bytes.Clone(whole))
 			for _, end := range []string{"", "-wal", "-shm"} {
 				os.Remove(path + end)
@@ -122,7 +119,7 @@ func TestDamage(t *testing.T) {
 				t.Errorf("%s: answers otherwise, and says nothing: %s", name, firstDifference(got, want))
 			}
 		}
-		t.Logf("%s: noticed %d of %d, the others do not matter", name, noticed, rounds)
+		t.Logf("%s: noticed %d of %d, the others do not matter", name, noticed, n)
 	}
 }
 

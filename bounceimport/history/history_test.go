@@ -33,6 +33,15 @@ func create(t testing.TB) *Store {
 	return s
 }
 
+// rounds is how often a test is repeated with other random numbers: few times while
+// one works, many with WINNOW_LONG.
+func rounds(few, many uint64) uint64 {
+	if os.Getenv("WINNOW_LONG") != "" {
+		return many
+	}
+	return few
+}
+
 func add(t testing.TB, s *Store, events ...bounceimport.Event) Counts {
 	t.Helper()
 	m := s.Begin(context.Background())
@@ -106,7 +115,7 @@ func someEvents(r *rand.Rand, n int) []bounceimport.Event {
 // However events are ordered, repeated, split over imports and batches: the
 // content is the same.
 func TestImportIsASetUnion(t *testing.T) {
-	for seed := range uint64(20) {
+	for seed := range rounds(8, 100) {
 		r := rand.New(rand.NewPCG(seed, 1))
 		events := someEvents(r, 400)
 		a := create(t)

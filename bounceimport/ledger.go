@@ -2,6 +2,7 @@ package bounceimport
 
 import (
 	"context"
+	"errors"
 	"math"
 	"slices"
 	"strconv"
@@ -24,7 +25,8 @@ type Ledger struct {
 	names   []string
 	heads   []int32 // first of the days of a key, an index into days
 	days    []ledgerDay
-	words   interner // categories, rules, providers, names of files
+	words   interner // categories, rules, providers: some hundreds
+	files   interner // names of files: a maildir has as many as mails
 	replies replyStore
 	keybuf  []byte
 
@@ -75,8 +77,8 @@ func sameDay(a, b int64) bool {
 
 var ledgerActions = [...]Action{"", SuppressNow, Count, Report, Ignore, Clear}
 
-// Add adds an event; it keeps no reference to e. Its error is always nil: the
-// signature is that of Read's yield.
+// Add adds an event; it keeps no reference to e. An error means that there are more
+// categories, rules and providers than any set of rules has.
 func (l *Ledger) Add(e *Event) error {
 	a, err := validate.ParseAddress(e.Recipient)
 	if err != nil {
@@ -95,6 +97,9 @@ func (l *Ledger) Add(e *Event) error {
 			action = Clear
 		}
 		l.add(e, c, action)
+	}
+	if len(l.words.list) > math.MaxUint16 {
+		return errors.New("more kinds of bounces than can be told apart")
 	}
 	return nil
 }
@@ -136,22 +141,22 @@ func (l *Ledger) add(e *Event, category string, action Action) {
 
 // say notes the words that stand for a day.
 func (l *Ledger) say(d *ledgerDay, e *Event) {
-	d.provider = uint16(min(l.words.id(l.providers.Of(e)), math.MaxUint16))
-	d.reply, d.rule = l.replies.put(cutReply(e.Reply)), uint16(min(l.words.id(e.Rule), math.MaxUint16))
+	d.provider = uint16(l.words.id(l.providers.Of(e)))
+	d.reply, d.rule = l.replies.put(cutReply(e.Reply)), uint16(l.words.id(e.Rule))
 	file, line := e.Source, 0
 	if i := strings.LastIndexByte(file, ':'); i >= 0 {
 		if n, ok := anytime.Digits(file[i+1:]); ok && n > 0 && file[i+1] != '0' {
 			file, line = file[:i], n
 		}
 	}
-	d.file, d.line = uint32(l.words.id(file)), int32(line)
+	d.file, d.line = uint32(l.files.id(file)), int32(line)
 }
 
 func (l *Ledger) source(d *ledgerDay) string {
 	if d.line == 0 {
-		return l.words.list[d.file]
+		return l.files.list[d.file]
 	}
-	return l.words.list[d.file] + ":" + strconv.Itoa(int(d.line))
+	return l.files.list[d.file] + ":" + strconv.Itoa(int(d.line))
 }
 
 // Incidents returns the windows in which a provider's answers are not believed:

@@ -49,6 +49,31 @@ func TestLedger(t *testing.T) {
 	}
 }
 
+// A maildir has a file a mail: their names must not crowd out the words that decide.
+func TestLedgerOfManyFiles(t *testing.T) {
+	var l Ledger
+	add := func(to, category string, n int) {
+		e := Event{Recipient: to, Time: now, Source: fmt.Sprintf("cur/%d.eml:1", n), Class: Class{Category: category, Action: SuppressNow, Rule: "rule-" + category}}
+		if err := l.Add(&e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for n := range 70_000 {
+		add(fmt.Sprintf("u%d@example.org", n%100), "user_unknown", n)
+	}
+	add("angry@example.org", "complaint", 70_000)
+	n := 0
+	err := l.Records(t.Context(), now, func(key string) bool { return key == "angry@example.org" }, func(key string, r Record) error {
+		if n++; r.Category != "complaint" || r.Rule != "rule-complaint" || r.Source != "cur/70000.eml:1" || r.Action != SuppressNow {
+			t.Errorf("%s: %+v", key, r)
+		}
+		return nil
+	})
+	if err != nil || n != 1 {
+		t.Error(n, err)
+	}
+}
+
 // BenchmarkLedger adds events of distinct addresses and folds them.
 func BenchmarkLedger(b *testing.B) {
 	b.ReportAllocs()

@@ -223,3 +223,72 @@ func TestOwnFault(t *testing.T) {
 	}()
 	Read(t.Context(), strings.NewReader(oneBounce), "x", Options{}, func(*bounceimport.Event) error { panic("mine") })
 }
+
+// With the senders or the Message-IDs of our own mail, nothing that anyone can mail
+// counts for what we did not send: not a notification in JSON, a report of
+// Outlook.com, a receipt.
+func TestForgedByMail(t *testing.T) {
+	head := "From: someone@anywhere.example\nTo: bounces@ours.example\nSubject: notification\n"
+	forged := map[string]string{
+		"ses":     head + "\n{\"notificationType\":\"Bounce\",\"bounce\":{\"bounceType\":\"Permanent\",\"bounceSubType\":\"General\",\"bouncedRecipients\":[{\"emailAddress\":\"victim@example.org\"}]},\"mail\":{\"source\":\"%s\",\"commonHeaders\":{\"messageId\":\"<%s>\"}}}\n",
+		"sns":     head + "\n{\"Type\":\"Notification\",\"TopicArn\":\"a\",\"Message\":\"{\\\"notificationType\\\":\\\"Complaint\\\",\\\"complaint\\\":{\\\"complainedRecipients\\\":[{\\\"emailAddress\\\":\\\"victim@example.org\\\"}]},\\\"mail\\\":{\\\"source\\\":\\\"%s\\\",\\\"commonHeaders\\\":{\\\"messageId\\\":\\\"<%s>\\\"}}}\"}\n",
+		"jmrp":    head + "Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: message/rfc822\n\nX-HmXmrOriginalRecipient: victim@example.org\nFrom: %s\nMessage-ID: <%s>\n\nx\n--b--\n",
+		"receipt": head + "Content-Type: multipart/report; report-type=disposition-notification; boundary=b\n\n--b\nContent-Type: message/disposition-notification\n\nFinal-Recipient: rfc822; victim@example.org\nDisposition: manual-action/MDN-sent-manually; displayed\n--b\nContent-Type: text/rfc822-headers\n\nFrom: %s\nMessage-ID: <%s>\n--b--\n",
+	}
+	for name, mail := range forged {
+		for _, tc := range []struct {
+			from, id string
+			opt      Options
+			events   int64
+		}{
+			{"x@theirs.example", "theirs", Options{}, 1},
+			{"x@theirs.example", "theirs", Options{Senders: []string{"ours.example"}}, 0},
+			{"x@theirs.example", "theirs", Options{MessageID: func(id string) bool { return id == "ours" }}, 0},
+			{"News <x@mail.ours.example>", "ours", Options{Senders: []string{"ours.example"}, MessageID: func(id string) bool { return id == "ours" }}, 1},
+		} {
+			a, err := Read(t.Context(), strings.NewReader(fmt.Sprintf(mail, tc.from, tc.id)), name, tc.opt, func(*bounceimport.Event) error { return nil })
+			if err != nil || a.Events != tc.events || a.Read != 1 {
+				t.Errorf("%s from %s: %s, %v; want %d events", name, tc.from, a.String(), err, tc.events)
+			}
+			balanced(t, name, a)
+		}
+	}
+	a, err := Read(t.Context(), strings.NewReader(head+"\n{\"eventType\":1,\"email\":\"victim@example.org\",\"event\":\"bounce\"}\n"), "other", Options{Senders: []string{"ours.example"}}, func(*bounceimport.Event) error { return nil })
+	if err != nil || a.Events != 0 {
+		t.Errorf("%s, %v", a.String(), err)
+	}
+}
+
+// A clock that is wrong makes no proof of life that outlives all that comes, and no
+// bounce that never runs out: such a time is not known.
+func TestTimeToCome(t *testing.T) {
+	data := "email,event,date,reason\na@example.org,delivered,2099-01-01 00:00:00,\nb@example.org,bounce,2026-06-02 00:00:00,550 5.1.1 no such user\n"
+	got := map[string]time.Time{}
+	if _, err := Read(t.Context(), strings.NewReader(data), "x", Options{Now: testNow}, func(e *bounceimport.Event) error {
+		got[e.Recipient] = e.Time
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if !got["a@example.org"].IsZero() || got["b@example.org"].IsZero() {
+		t.Errorf("%v", got)
+	}
+}
+
+// A record that is too large costs no other, and where a damaged one takes others
+// along, that is said.
+func TestLargeAndDamagedRecords(t *testing.T) {
+	one := `{"email":"gone%d@example.org","reason":"550 5.1.1 no such user"}`
+	large := `{"email":"x@example.org","reason":"` + strings.Repeat("x", 5<<20) + `"}`
+	read := func(data string) (Account, error) {
+		return Read(t.Context(), strings.NewReader(data), "x", Options{}, func(*bounceimport.Event) error { return nil })
+	}
+	a, err := read("[" + fmt.Sprintf(one, 1) + "," + large + "," + fmt.Sprintf(one, 2) + "]")
+	if err != nil || a.Used != 2 || a.Malformed != 1 || a.Why[errJSONLarge.Error()] != 1 {
+		t.Errorf("large: %s, %v", a.String(), err)
+	}
+	a, err = read("[" + fmt.Sprintf(one, 1) + ",}," + fmt.Sprintf(one, 2) + "]\n[" + fmt.Sprintf(one, 3) + "]")
+	if err != nil || a.Used != 2 || a.Malformed != 1 || !strings.Contains(a.Problems[0], "what follows on its line was not read") {
+		t.Errorf("damaged: %s, %v, %q", a.String(), err, a.Problems)
+	}
+}

@@ -57,6 +57,10 @@ func (d *reading) jsonEvents(r *jsonRecord, line int64, depth int) error {
 		}
 		return d.sesEvents(r, line)
 	}
+	if d.byMail && d.guarded() {
+		d.ignored("a mailed notification that does not say what was sent")
+		return nil
+	}
 	for _, p := range [...]string{"events.", "events_by_user.events."} { // Unisender Go: events by user
 		if r.has(p + "event_data.email") {
 			return d.exploded(r, p, "event_data.email", line)

@@ -42,8 +42,13 @@ func (d *reading) json(r *bufio.Reader) error {
 				err = errors.New("JSON that ends too early")
 			}
 			d.acct.Read++
-			d.malformed(s.line, err.Error())
-			if !s.skipLine() {
+			line, why := s.line, err.Error()
+			more, rest := s.skipLine()
+			if rest {
+				why += "; what follows on its line was not read"
+			}
+			d.malformed(line, why)
+			if !more {
 				return nil
 			}
 		default:
@@ -131,15 +136,18 @@ func (s *jsonStream) next() (byte, error) {
 	}
 }
 
-func (s *jsonStream) skipLine() bool {
+// skipLine passes over the rest of a line. It says whether there may be more lines,
+// and whether it held another record.
+func (s *jsonStream) skipLine() (more, rest bool) {
 	for {
-		_, err := s.r.ReadSlice('\n')
+		b, err := s.r.ReadSlice('\n')
+		rest = rest || bytes.IndexByte(b, '{') >= 0
 		if err == nil {
 			s.line++
-			return true
+			return true, rest
 		}
 		if err != bufio.ErrBufferFull {
-			return false
+			return false, rest
 		}
 	}
 }
@@ -165,10 +173,16 @@ func (s *jsonStream) array(depth int) error {
 		case '{':
 			line := s.line
 			s.buf = s.buf[:0]
-			if err := s.value(); err != nil {
-				return err
+			err := s.value()
+			if err == errJSONLarge {
+				s.d.acct.Read++
+				s.d.malformed(line, err.Error())
+				continue
 			}
-			if err := s.record(s.buf, line); err != nil {
+			if err == nil {
+				err = s.record(s.buf, line)
+			}
+			if err != nil {
 				return err
 			}
 		case '[':
@@ -270,8 +284,14 @@ func (s *jsonStream) object() error {
 
 // value appends the next value to buf as it stands.
 func (s *jsonStream) value() error {
-	depth, quoted, escaped := 0, false, false
+	depth, quoted, escaped, large := 0, false, false, false
 	start := len(s.buf)
+	end := func(b []byte) error {
+		if s.take(b); large {
+			return errJSONLarge
+		}
+		return nil
+	}
 	for {
 		b, err := s.r.Peek(max(1, s.r.Buffered()))
 		if len(b) == 0 {
@@ -290,8 +310,7 @@ func (s *jsonStream) value() error {
 				case c == '"':
 					quoted = false
 					if depth == 0 {
-						s.take(b[:i+1])
-						return nil
+						return end(b[:i+1])
 					}
 				}
 				continue
@@ -306,23 +325,20 @@ func (s *jsonStream) value() error {
 					if i == 0 && len(s.buf) == start {
 						return errJSON
 					}
-					s.take(b[:i])
-					return nil
+					return end(b[:i])
 				}
 				if depth--; depth == 0 {
-					s.take(b[:i+1])
-					return nil
+					return end(b[:i+1])
 				}
 			case ',', ' ', '\n', '\t', '\r':
 				if depth == 0 && (i > 0 || len(s.buf) > start) {
-					s.take(b[:i])
-					return nil
+					return end(b[:i])
 				}
 			}
 		}
-		s.take(b)
-		if len(s.buf)-start > maxRecordBytes {
-			return errJSONLarge
+		if s.take(b); len(s.buf)-start > maxRecordBytes {
+			large = true
+			s.buf = append(s.buf[:start], ' ') // its end is looked for all the same: others follow
 		}
 	}
 }
@@ -358,5 +374,7 @@ func (d *reading) mailedJSON(b []byte, line int64) error {
 		d.malformed(line, err.Error())
 		return nil
 	}
+	d.byMail = true
+	defer func() { d.byMail = false }()
 	return d.jsonEvents(&s.rec, line, 0)
 }

@@ -46,7 +46,7 @@ func logStamp(s string, now time.Time, loc *time.Location) (t time.Time, rest st
 		// No year: the last time that this date was not in the future.
 		y := now.Year()
 		t = time.Date(y, time.Month(anytime.Month(s)), d, h, mi, se, 0, loc).UTC()
-		if t.After(now.Add(48 * time.Hour)) {
+		if t.After(now.Add(maxAhead)) {
 			t = time.Date(y-1, time.Month(anytime.Month(s)), d, h, mi, se, 0, loc).UTC()
 		}
 		return t, strings.TrimLeft(rest, " "), true

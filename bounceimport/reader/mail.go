@@ -2,8 +2,10 @@ package reader
 
 import (
 	"bufio"
+	"cmp"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/winnow-email/winnow/internal/shown"
@@ -40,11 +42,20 @@ func (d *reading) oneMail(raw []byte, line int64) error {
 		return d.mailedJSON([]byte(j), line)
 	}
 	if r := b.original("x-hmxmroriginalrecipient"); r != "" { // Outlook.com's JMRP reports are not ARF
+		if why := d.foreign(b); why != "" {
+			d.ignored(why)
+			return nil
+		}
 		return d.mailed(line, b, report{rcpt: r}, "arf", "complaint", "abuse")
 	}
 	if b.receipt != "" { // RFC 8098: the recipient's program says that the mail was shown
 		if f, _ := statusBlocks(b.receipt); len(f) > 0 && strings.Contains(strings.ToLower(f[0]["disposition"]), "displayed") {
 			if r := dsnReport(f[0]); looksLikeAddress(r.rcpt) {
+				// What it is about, it names itself (RFC 8098 3.2.5) or returns.
+				if why := d.foreignMessage(cmp.Or(b.original("message-id"), f[0]["original-message-id"]), b.original("from"), b.original("return-path")); why != "" {
+					d.ignored(why)
+					return nil
+				}
 				return d.mailed(line, b, report{rcpt: r.rcpt}, "read_receipt", "delivered", "displayed")
 			}
 		}
@@ -89,25 +100,33 @@ func (d *reading) oneMail(raw []byte, line int64) error {
 
 // foreign tells why a mail is about a message that is none of ours, or returns "".
 func (d *reading) foreign(b *bounce) string {
-	if len(d.opt.Senders) > 0 {
-		ours := false
-		for _, h := range []string{"return-path", "from", "sender"} {
-			a := cleanRecipient(decodeWords(b.original(h)))
-			at := strings.LastIndexByte(a, '@')
-			for _, s := range d.opt.Senders {
-				dom := strings.ToLower(a[at+1:])
-				s = strings.ToLower(strings.TrimPrefix(s, "@"))
-				ours = ours || at > 0 && (dom == s || strings.HasSuffix(dom, "."+s))
-			}
-		}
-		if !ours {
-			return "returned message from another sender"
-		}
+	return d.foreignMessage(b.original("message-id"), b.original("return-path"), b.original("from"), b.original("sender"))
+}
+
+// foreignMessage tells why a message with that Message-ID and those senders is none
+// of ours, or returns "".
+func (d *reading) foreignMessage(id string, from ...string) string {
+	if len(d.opt.Senders) > 0 && !slices.ContainsFunc(from, d.ours) {
+		return "returned message from another sender"
 	}
-	if d.opt.MessageID != nil && !d.opt.MessageID(strings.Trim(b.original("message-id"), "<> ")) {
+	if d.opt.MessageID != nil && !d.opt.MessageID(strings.Trim(id, "<> ")) {
 		return "returned message with an unknown Message-ID"
 	}
 	return ""
+}
+
+// guarded tells whether what comes by mail must be about a message of ours.
+func (d *reading) guarded() bool { return len(d.opt.Senders) > 0 || d.opt.MessageID != nil }
+
+// ours tells whether a header value names an address in one of our domains.
+func (d *reading) ours(value string) bool {
+	a := cleanRecipient(decodeWords(value))
+	at := strings.LastIndexByte(a, '@')
+	domain := strings.ToLower(a[at+1:])
+	return at > 0 && slices.ContainsFunc(d.opt.Senders, func(s string) bool {
+		s = strings.ToLower(strings.TrimPrefix(s, "@"))
+		return domain == s || strings.HasSuffix(domain, "."+s)
+	})
 }
 
 // named tells whether some report names its recipient.

@@ -26,6 +26,10 @@ type Options struct {
 	Classifier *reply.Classifier // nil: the embedded rules only
 }
 
+// maxAhead is how far in the future an event may lie: a zone that nobody named, a
+// clock that is a day ahead.
+const maxAhead = 48 * time.Hour
+
 // peekSize is how much of a file tells what it is.
 const peekSize = 64 << 10
 
@@ -41,6 +45,7 @@ type reading struct {
 	budget budget
 
 	yielding bool // the caller is at work
+	byMail   bool // the JSON that is read came by mail
 }
 
 // record counts a record that starts; it returns the context's error now and then.
@@ -119,6 +124,9 @@ func (d *reading) emit(line int64) error {
 	d.src = append(append(d.src[:0], d.name...), ':')
 	d.src = strconv.AppendInt(d.src, line, 10)
 	e.Source = string(d.src)
+	if e.Time.After(d.opt.Now.Add(maxAhead)) {
+		e.Time = time.Time{} // a clock that is wrong: in time to come it would outlive all proof
+	}
 	e.Reply = utf8Text(e.Reply)
 	e.Recipient = cleanRecipient(e.Recipient)
 	if e.Code == 0 || e.Status == "" {

@@ -12,6 +12,12 @@ var sesSuppressionList = jsonLayout{"ses_suppression", func(r *jsonRecord) bool 
 // about several recipients (docs.aws.amazon.com, notification-contents).
 func (d *reading) sesEvents(r *jsonRecord, line int64) error {
 	d.format("ses_event")
+	if d.byMail { // anyone can mail a notification
+		if why := d.foreignMessage(r.get("mail.commonheaders.messageid", "mail.messageid"), r.get("mail.source")); why != "" {
+			d.ignored(why)
+			return nil
+		}
+	}
 	kind := r.get("notificationtype", "eventtype")
 	verdict, hint, list, when := kind, "", "", ""
 	switch kind {

@@ -72,7 +72,7 @@ func (p *parser) block(c *csvrows.Chunk, column, i0, i1 int) {
 				continue // it has no domain
 			}
 			x.hash = p.known.Hash(p.keyOf(&x.addr))
-			p.refs[k].Name = x.addr.Domain
+			p.refs[k] = p.known.Domains.Ref(x.addr.Domain)
 		}
 	}
 	p.from[i1-i0] = int32(len(p.addrs))

@@ -75,7 +75,7 @@ func readAll(t testing.TB, l *List) seen {
 			out.lines = append(out.lines, c.Line(i))
 		}
 	}
-	out.blank = s.Blank()
+	out.blank = s.blank
 	return out
 }
 

@@ -37,7 +37,7 @@ func passOver(t *testing.T, d *dialect, data []byte, size int) (out seen) {
 			}
 		}
 	}
-	out.blank = s.Blank()
+	out.blank = s.blank
 	return out
 }
 

@@ -32,9 +32,9 @@ type Scanner struct {
 	eof     bool
 	line    int64 // of the next record
 	records int64
-	blank   int64
-	size    int // of the first try at a chunk
-	short   int // the same while records are short, else 0
+	blank   int64 // empty lines met: their bytes are part of the line end of the record before them
+	size    int   // of the first try at a chunk
+	short   int   // the same while records are short, else 0
 	err     error
 }
 
@@ -150,10 +150,6 @@ func (s *Scanner) fill(c *Chunk, target int) error {
 	}
 	return nil
 }
-
-// Blank returns how many empty lines the pass has met so far. They hold no
-// record; their bytes are part of the line end of the record before them.
-func (s *Scanner) Blank() int64 { return s.blank }
 
 // Read returns how many bytes of Size the scanner has read. It may be called
 // from another goroutine.

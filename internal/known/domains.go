@@ -67,12 +67,17 @@ func (t *Domains) Meet(name string) {
 	}
 }
 
-// Ref is a look-up of a domain by name.
+// Ref is a look-up of a domain by name; the zero value is of none.
 type Ref struct {
-	Name   string  // "": none
+	Name   string
 	Domain *Domain // nil: not met before
 	hash   uint64
 	slot   *domainSlot
+}
+
+// Ref returns a look-up of a domain, to be made by Fetch.
+func (t *Domains) Ref(name string) Ref {
+	return Ref{Name: name, hash: maphash.String(t.seed, name) | 1}
 }
 
 // Fetch looks up a block of domains. What costs most are the places of the table
@@ -87,7 +92,6 @@ func (t *Domains) Fetch(refs []Ref) (sink uint64) {
 		if r.Name == "" {
 			continue
 		}
-		r.hash = maphash.String(t.seed, r.Name) | 1
 		r.slot = &slots[r.hash>>1&mask]
 		sink += r.slot.hash.Load()
 	}

@@ -151,11 +151,18 @@ func appendFixed(dst []byte, record int64, from []byte, to *validate.Address) []
 	return append(append(dst, to.String()...), '\n')
 }
 
-// fixList collects typo suggestions in the order of the records.
+// fixList collects suggestions in the order of the records, as many as memory
+// holds.
 type fixList struct {
-	at   map[[2]string]int
-	list []foundFix
+	limit int64 // bytes
+	held  int64
+	at    map[[2]string]int
+	list  []foundFix
+	left  int64 // records whose suggestion had no room
 }
+
+// fixBytes is about what a suggestion takes beside its texts.
+const fixBytes = 256
 
 // addAll adds the fixes of a chunk. It is called for one chunk after the other.
 func (l *fixList) addAll(fixes []foundFix) {
@@ -171,11 +178,24 @@ func (l *fixList) add(f *foundFix) {
 	k := [2]string{f.address, f.suggestion}
 	i, ok := l.at[k]
 	if !ok {
+		if l.held >= l.limit {
+			l.left++
+			return
+		}
+		l.held += fixBytes + int64(len(f.address)+len(f.suggestion)+len(f.why))
 		i = len(l.list)
 		l.list = append(l.list, *f)
 		l.at[k] = i
 	}
 	l.list[i].rows++
+}
+
+// note says what did not fit, "" when everything did.
+func (l *fixList) note() string {
+	if l.left == 0 {
+		return ""
+	}
+	return fmt.Sprintf("fixes.csv holds the first %d suggestions; those for %d further records did not fit into memory: raise --memory, or accept these and clean again.", len(l.list), l.left)
 }
 
 // write writes fixes.csv for a person: who puts yes into the column accept and
@@ -189,10 +209,12 @@ func (l *fixList) write(out *export.Dir) error {
 		return err
 	}
 	w := csv.NewWriter(f)
-	rows := [][]string{{"address", "suggestion", "why", "rows", "accept"}}
-	for _, x := range l.list {
-		rows = append(rows, []string{x.address, x.suggestion, shown.Cell(x.why), strconv.FormatInt(x.rows, 10), ""})
+	err = w.Write([]string{"address", "suggestion", "why", "rows", "accept"})
+	for i := range l.list {
+		x := &l.list[i]
+		err = errors.Join(err, w.Write([]string{x.address, x.suggestion, shown.Cell(x.why), strconv.FormatInt(x.rows, 10), ""}))
 		f.Records++
 	}
-	return errors.Join(w.WriteAll(rows), w.Error())
+	w.Flush()
+	return errors.Join(err, w.Error())
 }

@@ -739,3 +739,43 @@ func TestSameAccount(t *testing.T) {
 		t.Errorf("what is no address is counted under a provider:\n%.3000s", first)
 	}
 }
+
+// Suggestions without end take memory with an end, and what did not fit is said.
+func TestManyFixes(t *testing.T) {
+	var list strings.Builder
+	list.WriteString("Email\n")
+	const n = 20_000
+	for i := range n {
+		fmt.Fprintf(&list, "annabel.%d@gmial.com\n", i)
+	}
+	got, s := clean(t, Job{Memory: 1}, list.String())
+	rows, err := csv.NewReader(strings.NewReader(got["fixes.csv"])).ReadAll()
+	if err != nil || len(rows) < 1000 || len(rows) > n || rows[1][0] != "annabel.0@gmial.com" {
+		t.Fatalf("%d fixes, %v", len(rows), err)
+	}
+	if want := fmt.Sprintf("fixes.csv holds the first %d suggestions; those for %d further records did not fit", len(rows)-1, n-len(rows)+1); len(s.Notes) != 1 || !strings.HasPrefix(s.Notes[0], want) {
+		t.Errorf("notes %q", s.Notes)
+	}
+	if s.Typos[0].N != n {
+		t.Errorf("%+v", s.Typos)
+	}
+}
+
+// A word that means nothing is an error, never another policy.
+func TestUnknownWords(t *testing.T) {
+	dir := t.TempDir()
+	list := write(t, filepath.Join(dir, "list.csv"), "Email\na@firm.org\n")
+	for want, j := range map[string]Job{
+		`policy "nice" is not known: use marketing, transactional or strict`: {Policy: decide.Policy{Kind: "nice"}},
+		`typos "fix" is not known: use suppress, review or keep`:             {Policy: decide.Policy{Typos: "fix"}},
+		`dedupe "all" is not known: use exact, key, provider or off`:         {Dedupe: "all"},
+	} {
+		j.Lists, j.Out = []string{list}, filepath.Join(dir, "out")
+		if _, err := Run(context.Background(), &j); err == nil || err.Error() != want {
+			t.Errorf("%v, want %s", err, want)
+		}
+	}
+	if es, err := os.ReadDir(dir); err != nil || len(es) != 1 {
+		t.Errorf("left behind: %v %v", es, err)
+	}
+}

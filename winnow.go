@@ -125,6 +125,7 @@ func run(ctx context.Context, j *Job, prog *Progress) (s *Summary, err error) {
 		judge:  &judge{job: j, known: know, fixes: fixes, twice: found.twice, marked: found.marked, asked: found.asked != nil},
 		copies: &copies{twice: found.twice},
 		writer: newWriter(dir, in.lists),
+		found:  fixList{limit: max(memory/8, 4<<20)},
 		tally:  newTally(len(providers)),
 	}
 	for _, l := range in.lists {
@@ -236,6 +237,9 @@ func (c *cleaner) clean(ctx context.Context, l *list) error {
 func (j *Job) finish(s *Summary, dir *export.Dir, c *cleaner) (err error) {
 	if err := c.found.write(dir); err != nil {
 		return err
+	}
+	if note := c.found.note(); note != "" {
+		s.Notes = append(s.Notes, note)
 	}
 	if j.SpreadsheetSafe {
 		if err := c.writer.safeCopies(); err != nil {

@@ -45,7 +45,7 @@ func (g *gatherer) gather(ctx context.Context) (*gathered, error) {
 	group, ctx := errgroup.WithContext(ctx)
 	if g.asker != nil {
 		group.Go(func() (err error) {
-			found.asked, err = g.asker.Ask(ctx, g.known.Domains)
+			found.asked, err = g.known.Domains.Ask(ctx)
 			return err
 		})
 	}

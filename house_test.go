@@ -93,6 +93,13 @@ func TestCommandsLookOneWay(t *testing.T) {
 	noCircle(t, arrows(t, "cmd/winnow"))
 }
 
+// So do the files of the rooms beneath the root.
+func TestRoomsLookOneWay(t *testing.T) {
+	for _, room := range []string{"decide", "internal/csvrows", "internal/keyset", "internal/known"} {
+		noCircle(t, arrows(t, room))
+	}
+}
+
 // noCircle reports the files that reach themselves.
 func noCircle(t *testing.T, uses map[string][]string) {
 	t.Helper()

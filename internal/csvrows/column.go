@@ -165,45 +165,6 @@ func (l *List) labels() string {
 	return strings.Join(names, ", ")
 }
 
-// cut shortens a text to at most n characters.
-func cut(s string, n int) string {
-	for i := range s {
-		if n--; n < 0 {
-			return s[:i] + "…"
-		}
-	}
-	return s
-}
-
-// looksLikeAddress reports whether a cell holds an address and little else. It
-// is a glance for detection, not a judgement.
-func looksLikeAddress(cell string) bool {
-	if len(cell) > 400 || strings.IndexByte(cell, '@') < 0 && !strings.Contains(cell, "＠") && !strings.Contains(cell, "&#") {
-		return false
-	}
-	for _, r := range [...][2]string{{"＠", "@"}, {"&#64;", "@"}, {"&#x40;", "@"}} {
-		cell = strings.Replace(cell, r[0], r[1], 1)
-	}
-	const blank = " \t\r\n\u00a0\u200b\u200c\u200d\ufeff'\".,;"
-	cell = strings.Trim(cell, blank)
-	if i := strings.LastIndexByte(cell, '<'); i >= 0 && strings.HasSuffix(cell, ">") {
-		cell = cell[i+1 : len(cell)-1]
-	} else if i := strings.Index(cell, " ("); i > 0 && strings.HasSuffix(cell, ")") {
-		cell = cell[:i]
-	} else if i := strings.IndexAny(cell, ",; "); i > 0 && strings.Count(cell, "@") > 1 {
-		cell = strings.Trim(cell[:i], blank) // several addresses: the first
-	}
-	if len(cell) > 7 && strings.EqualFold(cell[:7], "mailto:") {
-		cell = cell[7:]
-	}
-	at := strings.LastIndexByte(cell, '@')
-	if at <= 0 || len(cell) > 320 {
-		return false
-	}
-	dot := strings.LastIndexByte(cell, '.')
-	return dot > at+1 && dot < len(cell)-2 && !strings.ContainsAny(cell, " \t\r\n,;:/|\\\"<>()[]")
-}
-
 // ColumnOf returns the place of the column that is named by its header or its
 // number (from 1), -1 when there is none. Without a header every number is one.
 func ColumnOf(header []string, name string) int {

@@ -2,7 +2,6 @@ package csvrows
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -17,8 +16,6 @@ const (
 	scoreRows  = 200                   // records that the delimiter is chosen from
 	titleRows  = 20                    // lines above the header that may hold titles and notes
 )
-
-var errEmpty = errors.New("empty")
 
 // dialect is what detection finds out about a list.
 type dialect struct {

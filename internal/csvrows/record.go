@@ -361,14 +361,8 @@ func (f *format) read(buf []byte, start int, eof bool) (r record, ok bool) {
 		}
 		i = e + 1
 	}
-	if wrap > 0 {
-		tail := e // of the line on which the cell ends
-		if n := lineEnd(buf[wrapEnd:e]); n >= 0 {
-			tail = wrapEnd + n
-		}
-		if f.swallows(buf[wrap:tail], first) {
-			r.problem, e = openQuote, wrap
-		}
+	if wrap > 0 && f.swallows(buf[wrap:endOfLine(buf, wrapEnd, e)], first) {
+		r.problem, e = openQuote, wrap
 	}
 	r.content = e
 	r.lines = bytes.Count(buf[start:e], lf)
@@ -386,6 +380,14 @@ func (f *format) read(buf []byte, start int, eof bool) (r record, ok bool) {
 		r.problem = tooManyColumns
 	}
 	return r, true
+}
+
+// endOfLine returns where the line ends that holds from, at most to.
+func endOfLine(buf []byte, from, to int) int {
+	if n := lineEnd(buf[from:to]); n >= 0 {
+		return from + n
+	}
+	return to
 }
 
 // swallows reports whether the lines of a quoted cell, from its first line end to

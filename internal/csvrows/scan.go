@@ -4,13 +4,9 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"io"
 	"math/bits"
-	"slices"
 	"sync/atomic"
-	"unicode/utf16"
-	"unicode/utf8"
 )
 
 // A chunk is of about chunkSize bytes, and of maxRecords records at most: what is
@@ -106,14 +102,6 @@ func (s *Scanner) fit(c *Chunk, end int) {
 	}
 	if s.short = max(end+end/8, minChunk); s.short >= s.size {
 		s.short = 0
-	}
-}
-
-func tooLongError(name string, line int64) error {
-	return &Error{
-		Name: name, Line: line,
-		What: fmt.Sprintf("the record that starts here is longer than %d KiB, the limit of one record", maxRecord>>10),
-		Next: "check that the file is a delimited list with one contact a line, and that its line ends are intact",
 	}
 }
 
@@ -265,25 +253,6 @@ func (c *Chunk) mapRaw(charset string, last bool) {
 	c.starts = append(c.starts, uint32(at))
 }
 
-func units(text []byte) int {
-	n := 0
-	for len(text) > 0 {
-		if len(text) >= 8 && binary.LittleEndian.Uint64(text)&0x8080808080808080 == 0 {
-			n += 8
-			text = text[8:]
-			continue
-		}
-		if b := text[0]; b&0xc0 != 0x80 {
-			n++ // the first byte of a character
-			if b >= 0xf0 {
-				n++
-			}
-		}
-		text = text[1:]
-	}
-	return n
-}
-
 // next returns where record i ends in c.buf.
 func (c *Chunk) next(i int) int {
 	if i+1 < len(c.recs) {
@@ -388,58 +357,17 @@ func skipCommas(b []byte, comma byte, n int) int {
 	return -1
 }
 
-// appendUTF8 appends what UTF-16 src says to dst, as far as it is whole, and
-// returns how many bytes that were. A lone surrogate becomes U+FFFD. At eof only
-// half a unit is left over.
-func appendUTF8(dst, src []byte, charset string, eof bool) ([]byte, int) {
-	order := binary.ByteOrder(binary.LittleEndian)
-	ascii, shift := uint64(0xff80ff80ff80ff80), 0
-	if charset == utf16BE {
-		order, ascii, shift = binary.BigEndian, 0x80ff80ff80ff80ff, 8
+// Scan starts a pass over the data records. Passes may overlap.
+func (l *List) Scan() (*Scanner, error) {
+	s := &Scanner{list: l, read: new(atomic.Int64), size: int(min(chunkSize, l.src.limit()+1)), line: l.lines + 1}
+	in, err := l.src.open(s.read)
+	if err != nil {
+		return nil, err
 	}
-	dst = slices.Grow(dst, len(src)/2)
-	i := 0
-	for i+1 < len(src) {
-		if i+8 <= len(src) {
-			// Four ASCII characters at once.
-			if x := binary.LittleEndian.Uint64(src[i:]); x&ascii == 0 {
-				x >>= shift
-				dst = append(dst, byte(x), byte(x>>16), byte(x>>32), byte(x>>48))
-				i += 8
-				continue
-			}
-		}
-		r := rune(order.Uint16(src[i:]))
-		if utf16.IsSurrogate(r) {
-			if i+3 >= len(src) {
-				if r < 0xdc00 && !eof {
-					break // its other half may follow
-				}
-			} else if pair := utf16.DecodeRune(r, rune(order.Uint16(src[i+2:]))); pair != utf8.RuneError {
-				dst = utf8.AppendRune(dst, pair)
-				i += 4
-				continue
-			}
-			r = utf8.RuneError
-		}
-		dst = utf8.AppendRune(dst, r)
-		i += 2
+	s.in = in
+	if _, err := io.CopyN(io.Discard, in, int64(len(l.preamble))); err != nil {
+		in.Close()
+		return nil, readError(l.Name, err)
 	}
-	return dst, i
-}
-
-// appendUTF16 appends text in the given byte order to dst.
-func appendUTF16(dst []byte, text string, charset string) []byte {
-	order := binary.AppendByteOrder(binary.LittleEndian)
-	if charset == utf16BE {
-		order = binary.BigEndian
-	}
-	for _, r := range text {
-		if r1, r2 := utf16.EncodeRune(r); r1 != utf8.RuneError {
-			dst = order.AppendUint16(order.AppendUint16(dst, uint16(r1)), uint16(r2))
-		} else {
-			dst = order.AppendUint16(dst, uint16(r))
-		}
-	}
-	return dst
+	return s, nil
 }

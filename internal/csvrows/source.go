@@ -16,15 +16,8 @@ import (
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
-	"github.com/winnow-email/winnow/internal/files"
-)
 
-// A compressed input may not grow by more than maxRatio once ratioFrom bytes
-// have come out of it. Real lists compress by 3 to 30; gzip packs zeros 1030 to 1.
-const (
-	maxRatio  = 200
-	ratioFrom = 10 << 20
-	maxWindow = 32 << 20 // of zstd: what its frames may make us hold
+	"github.com/winnow-email/winnow/internal/files"
 )
 
 type packing uint8
@@ -314,47 +307,4 @@ func (u *unpacked) Read(p []byte) (int, error) {
 
 func (u *unpacked) Close() error {
 	return u.close.Close()
-}
-
-// waiting returns a context that ends with opt.Done, for what may wait for a stranger.
-func (opt Options) waiting() (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithCancel(context.Background())
-	go func() {
-		select {
-		case <-opt.Done:
-			cancel()
-		case <-ctx.Done():
-		}
-	}()
-	return ctx, cancel
-}
-
-func openError(path string, err error) error {
-	var ie *files.InputError
-	if errors.As(err, &ie) {
-		return &Error{Name: ie.Path, What: ie.What, Next: ie.Next, Err: ie.Err}
-	}
-	return readError(path, err)
-}
-
-func readError(name string, err error) error {
-	var e *Error
-	if errors.As(err, &e) || errors.Is(err, context.Canceled) {
-		return err
-	}
-	var pe *fs.PathError
-	if errors.As(err, &pe) {
-		err = pe.Err
-	}
-	e = &Error{Name: name, What: "cannot be read: " + err.Error(), Err: err}
-	if pe != nil && pe.Op == "write" {
-		e.What = "cannot be kept in a temporary file: " + err.Error()
-	}
-	if errors.Is(err, zstd.ErrWindowSizeExceeded) || errors.Is(err, zstd.ErrDecoderSizeExceeded) {
-		e.What, e.Next = fmt.Sprintf("was compressed with a window of more than %d MiB (zstd --long or --ultra)", maxWindow>>20), "decompress it first"
-	}
-	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, gzip.ErrChecksum) || errors.Is(err, gzip.ErrHeader) {
-		e.What, e.Next = "is compressed and damaged or cut off", "fetch or export it again"
-	}
-	return e
 }

@@ -2,7 +2,6 @@ package known
 
 import (
 	"bytes"
-	"context"
 	"crypto/hmac"
 	"crypto/md5"
 	"crypto/sha1"
@@ -12,7 +11,6 @@ import (
 	"hash"
 
 	"github.com/winnow-email/winnow/internal/keyset"
-	"github.com/winnow-email/winnow/validate"
 )
 
 // digestKind is a way in which suppression lists hide their addresses. What is
@@ -108,53 +106,4 @@ func digestOf(sum []byte, text []byte) (k digestKind, n int, ok bool) {
 	}
 	n, err := hex.Decode(sum, text)
 	return k, n, err == nil
-}
-
-// kinds returns what a hash may be. A keyed one is nothing without the key.
-func (k *Known) kinds(kind digestKind) []digestKind {
-	keyed := len(k.opt.Secret) > 0
-	switch {
-	case kind == eitherDigest && keyed:
-		return []digestKind{sha256Digest, hmacDigest}
-	case kind == eitherDigest:
-		return []digestKind{sha256Digest}
-	case kind == hmacDigest && !keyed:
-		return nil
-	}
-	return []digestKind{kind}
-}
-
-// fill puts the digests of all addresses on the list into the filters of the kinds
-// that were seen. again reads the list once more.
-func (k *Known) fill(ctx context.Context, kinds []digestKind, addresses int64, again Again) error {
-	for _, kind := range kinds {
-		k.digests = append(k.digests, digest{kind, keyset.NewFilter(addresses)})
-	}
-	return again(ctx, func() func(a *validate.Address) {
-		var d digester
-		return func(a *validate.Address) {
-			d.key = a.AppendKey(d.key[:0])
-			for j := range k.digests {
-				k.digests[j].filter.Add(digestHash(d.of(k.digests[j].kind, d.key, k.opt.Secret)))
-			}
-		}
-	})
-}
-
-// digested returns the source that lists a digest of an address, or 0.
-func (r *Reader) digested(a *validate.Address) (uint32, error) {
-	k := r.k
-	r.key = a.AppendKey(r.key[:0])
-	for _, d := range k.digests {
-		r.digester.key = digestKey(r.digester.key[:0], d.kind, r.digester.of(d.kind, r.key, k.opt.Secret))
-		var f fact
-		if err := k.facts.Each(k.Hash(r.digester.key), r.digester.key, &r.buf, f.merge); err != nil {
-			return 0, err
-		}
-		if f.block != NoBlock {
-			k.listOf[f.source].matched.Add(1)
-			return f.source, nil
-		}
-	}
-	return 0, nil
 }

@@ -1,10 +1,12 @@
 package known
 
 import (
+	"context"
 	"hash/maphash"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/winnow-email/winnow/bounceimport"
 	"github.com/winnow-email/winnow/validate"
@@ -276,4 +278,40 @@ func (t *Domains) suspectNeighbours() {
 			d.Facts = t.shareFacts(facts)
 		}
 	})
+}
+
+// Ask runs the resolver until Asker.End was called and all domains are asked. That
+// the resolver fails is no error: Asked says so.
+func (t *Domains) Ask(ctx context.Context) (*Asked, error) {
+	a := t.asker
+	sub, stop := context.WithCancel(ctx)
+	defer stop()
+	names := make(chan string, 256)
+	go a.feed(names, sub.Done())
+	start := time.Now()
+	err := a.Resolver.Resolve(ctx, names, func(answer validate.Answer) {
+		if d := t.Find(answer.Domain); d != nil {
+			t.judgeMX(d, &answer)
+			t.setAnswer(d, answer)
+			a.Answered.Add(1)
+			if answer.Verdict == validate.Unknown {
+				a.Unknown.Add(1)
+			}
+		}
+	})
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	t.suspectNeighbours()
+	asked := &Asked{Seconds: time.Since(start).Seconds()}
+	if err != nil {
+		asked.Unusable = err.Error()
+	}
+	// A resolver may say how much it asked, and whom.
+	if c, ok := a.Resolver.(interface {
+		Asked() (queries, cached int64, resolvers []string)
+	}); ok {
+		asked.Queries, asked.Cached, asked.Resolvers = c.Asked()
+	}
+	return asked, nil
 }

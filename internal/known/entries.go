@@ -5,12 +5,15 @@ import (
 	"context"
 	"crypto/md5"
 	"crypto/sha256"
+	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 
 	"github.com/winnow-email/winnow/internal/csvrows"
+	"github.com/winnow-email/winnow/internal/keyset"
 	"github.com/winnow-email/winnow/validate"
 )
 
@@ -277,34 +280,6 @@ func (w *listWorker) addresses(text []byte) (used bool, err error) {
 	return used, nil
 }
 
-// pattern is all addresses of a domain, or of it and of its subdomains.
-type pattern struct {
-	domain string
-	below  bool
-}
-
-// patternOf reads the ways in which lists write a domain: @domain and *@domain,
-// and with its subdomains *.domain, *@*.domain, @*.domain and .domain.
-func patternOf(text []byte) (p pattern, ok bool) {
-	s := text
-	if rest, cut := bytes.CutPrefix(s, []byte("*@")); cut {
-		s, ok = rest, true
-	} else if rest, cut := bytes.CutPrefix(s, []byte("@")); cut {
-		s, ok = rest, true
-	}
-	top := false // it may be a top-level domain
-	if rest, cut := bytes.CutPrefix(s, []byte("*.")); cut {
-		s, ok, p.below, top = rest, true, true, true
-	} else if rest, cut := bytes.CutPrefix(s, []byte(".")); cut {
-		s, ok, p.below = rest, true, true
-	}
-	if !ok || len(s) < 2 || s[0] == '.' || !top && bytes.IndexByte(s, '.') < 0 || bytes.ContainsAny(s, "@*, \t;") {
-		return pattern{}, false
-	}
-	p.domain = string(s)
-	return p, true
-}
-
 // domain takes a domain. It reports whether it is one.
 func (w *listWorker) domain(p pattern) bool {
 	a, err := validate.ParseAddress("x@" + p.domain)
@@ -359,4 +334,107 @@ func (rd *listReader) settleSuffixes() {
 			name = parent
 		}
 	})
+}
+
+// kinds returns what a hash may be. A keyed one is nothing without the key.
+func (k *Known) kinds(kind digestKind) []digestKind {
+	keyed := len(k.opt.Secret) > 0
+	switch {
+	case kind == eitherDigest && keyed:
+		return []digestKind{sha256Digest, hmacDigest}
+	case kind == eitherDigest:
+		return []digestKind{sha256Digest}
+	case kind == hmacDigest && !keyed:
+		return nil
+	}
+	return []digestKind{kind}
+}
+
+// fill puts the digests of all addresses on the list into the filters of the kinds
+// that were seen. again reads the list once more.
+func (k *Known) fill(ctx context.Context, kinds []digestKind, addresses int64, again Again) error {
+	for _, kind := range kinds {
+		k.digests = append(k.digests, digest{kind, keyset.NewFilter(addresses)})
+	}
+	return again(ctx, func() func(a *validate.Address) {
+		var d digester
+		return func(a *validate.Address) {
+			d.key = a.AppendKey(d.key[:0])
+			for j := range k.digests {
+				k.digests[j].filter.Add(digestHash(d.of(k.digests[j].kind, d.key, k.opt.Secret)))
+			}
+		}
+	})
+}
+
+// Again reads the mailing list once more: what newWorker makes is called, by one
+// goroutine each, with every address that is one.
+type Again func(ctx context.Context, newWorker func() func(a *validate.Address)) error
+
+// Reading is what reading the user's lists needs to know of the mailing list.
+type Reading struct {
+	OnList    *keyset.Filter             // of the keys of its addresses
+	Addresses int64                      // how many there are
+	Again     Again                      // reads it once more
+	Expect    func(bytes int64)          // is told when more is to be read than each list once
+	Read      func(bytes, records int64) // is told how far reading is; see csvrows.Pass
+}
+
+// ReadLists streams the user's lists past the keys of the mailing list and keeps
+// what speaks of its addresses.
+func (k *Known) ReadLists(ctx context.Context, lists []*List, r Reading) error {
+	for _, l := range lists {
+		l.source = k.source(filepath.Base(l.Path))
+		k.matched[l.source] = &l.matched
+	}
+	// Hashes are looked for in a second reading, when it is known which kinds
+	// there are: for those alone the mailing list is hashed.
+	rd := newListReader(k, r)
+	for _, l := range lists {
+		if err := rd.read(ctx, l); err != nil {
+			return err
+		}
+	}
+	for _, l := range lists {
+		// A list of the user's of which nothing is used is a mistake, and not let pass.
+		if n := l.unusable.Load(); n > 0 && l.used.Load() == 0 {
+			what := "an address, a domain or a hash"
+			if l.Allow {
+				what = "an address or a domain"
+			}
+			return fmt.Errorf("%s:%d: no line of the file is %s", l.Path, l.first.Load(), what)
+		}
+	}
+	rd.settleSuffixes()
+	var kinds []digestKind
+	for kind := range digestKinds {
+		if rd.seen[kind].Load() {
+			kinds = append(kinds, kind)
+		}
+	}
+	if len(kinds) == 0 {
+		return nil
+	}
+	for _, l := range lists {
+		if l.hashes.Load() > 0 {
+			r.Expect(l.Size())
+		}
+	}
+	if err := k.fill(ctx, kinds, r.Addresses, r.Again); err != nil {
+		return err
+	}
+	rd.second = true
+	for _, l := range lists {
+		if l.hashes.Load() == 0 {
+			continue
+		}
+		if err := rd.read(ctx, l); err != nil {
+			return err
+		}
+	}
+	for i := range k.digests {
+		k.digests[i].filter.Close()
+		k.digests[i].filter = nil
+	}
+	return nil
 }

@@ -8,10 +8,11 @@
 package known
 
 import (
-	"bytes"
+	"encoding/binary"
 	"hash/maphash"
-	"unsafe"
+	"sync/atomic"
 
+	"github.com/winnow-email/winnow/bounceimport"
 	"github.com/winnow-email/winnow/internal/keyset"
 	"github.com/winnow-email/winnow/validate"
 )
@@ -35,14 +36,14 @@ type Known struct {
 	texts   texts
 	sources []string // of what the user says; a fact names one by index + 1
 	digests []digest
-	listOf  map[uint32]*List // of a source
+	matched map[uint32]*atomic.Int64 // by source: addresses of the list with one of its hashes
 	hashed  []lookup
 }
 
 // New returns a Known of the domains, which knows nothing else yet.
 func New(domains *Domains, opt Options) *Known {
 	return &Known{
-		Domains: domains, opt: opt, seed: maphash.MakeSeed(), listOf: map[uint32]*List{},
+		Domains: domains, opt: opt, seed: maphash.MakeSeed(), matched: map[uint32]*atomic.Int64{},
 		facts: keyset.NewTable(opt.Memory, opt.Temp), log: keyset.NewLog(opt.Memory, opt.Temp),
 	}
 }
@@ -80,31 +81,6 @@ func (k *Known) identity(key []byte) []byte {
 // Hash returns the hash of a key. It is odd: 0 can mark a free slot.
 func (k *Known) Hash(key []byte) uint64 { return maphash.Bytes(k.seed, key) | 1 }
 
-// foldProvider folds a key at a provider that is known to deliver several
-// spellings to one mailbox: Gmail ignores dots and what follows a plus sign
-// (support.google.com/mail/answer/7436150). Domains hosted at Google follow
-// rules of their own and are not folded.
-func foldProvider(key []byte) []byte {
-	at := bytes.LastIndexByte(key, '@')
-	if at <= 0 || key[0] == '"' {
-		return key
-	}
-	if d := string(key[at+1:]); d != "gmail.com" && d != "googlemail.com" {
-		return key
-	}
-	n := 0
-	for _, c := range key[:at] {
-		if c == '+' && n > 0 {
-			break
-		}
-		if c != '.' {
-			key[n] = c
-			n++
-		}
-	}
-	return append(key[:n], "@gmail.com"...)
-}
-
 // Source returns what a source is called.
 func (k *Known) Source(number uint32) string { return k.sources[number-1] }
 
@@ -114,6 +90,69 @@ func (k *Known) source(name string) uint32 {
 	return uint32(len(k.sources))
 }
 
-// stringOf returns b as a string without copying it. b must not change while the
-// string is in use.
-func stringOf(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
+// said names the sources of f.
+func (k *Known) said(f fact) (s Said) {
+	if f.allow != 0 {
+		s.Allow, s.Source = true, k.sources[f.allow-1]
+	}
+	if f.block != NoBlock {
+		s.Block, s.Source = f.block, k.sources[f.source-1]
+	}
+	return s
+}
+
+// putBlock notes a block of a key. The same again, which is usual in suppression
+// lists, is not kept.
+func (k *Known) putBlock(h uint64, key []byte, b Block, source uint32) error {
+	return k.facts.Put(h, key, binary.AppendUvarint([]byte{noteBlock, byte(b)}, uint64(source)), func(have []byte) bool {
+		var f fact
+		f.merge(have)
+		return f.block != NoBlock && (f.block < b || f.block == b && f.source <= source)
+	})
+}
+
+func (k *Known) putAllow(h uint64, key []byte, source uint32) error {
+	return k.facts.Put(h, key, binary.AppendUvarint([]byte{noteAllow}, uint64(source)), func(have []byte) bool {
+		var f fact
+		f.merge(have)
+		return f.allow != 0 && f.allow <= source
+	})
+}
+
+// Columns makes the status columns of a list sources, by what they are called.
+// The first of them has the number that is returned, the next follow. The lists are
+// numbered in their order, so that nothing depends on which worker came first.
+func (k *Known) Columns(names []string) (first uint32) {
+	first = uint32(len(k.sources)) + 1
+	for _, name := range names {
+		k.source(name)
+	}
+	return first
+}
+
+// LogBlock notes that a record with this address is blocked by a status column.
+// It may be called from several goroutines.
+func (k *Known) LogBlock(h uint64, key []byte, b Block, source uint32) error {
+	var space [64]byte
+	e := append(binary.LittleEndian.AppendUint64(space[:0], h), byte(b))
+	e = binary.AppendUvarint(e, uint64(source))
+	return k.log.Add(append(e, key...))
+}
+
+// SettleLog makes facts of what was logged of addresses that occur in other
+// records too: those must be blocked as well. It empties the log.
+func (k *Known) SettleLog(twice func(h uint64) bool) error {
+	err := k.log.Each(func(e []byte) error {
+		h := binary.LittleEndian.Uint64(e)
+		source, n := binary.Uvarint(e[9:])
+		if !twice(h) {
+			return nil
+		}
+		return k.putBlock(h, e[9+n:], Block(e[8]), uint32(source))
+	})
+	k.log.Close()
+	return err
+}
+
+// lookup is a source that knows addresses by a keyed hash alone.
+type lookup func(key string) (bounceimport.Record, bool)

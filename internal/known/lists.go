@@ -13,9 +13,7 @@ import (
 
 	"github.com/winnow-email/winnow/internal/csvrows"
 	"github.com/winnow-email/winnow/internal/files"
-	"github.com/winnow-email/winnow/internal/keyset"
 	"github.com/winnow-email/winnow/internal/shown"
-	"github.com/winnow-email/winnow/validate"
 )
 
 // List is a list of the user's own: of whom never to mail, or of whom no list may
@@ -207,76 +205,4 @@ func (l *List) Notes() (notes []string) {
 		notes = append(notes, fmt.Sprintf("0 of %d hashes of %s matched an address of the list: the hash is taken of the address in lower case, without blanks.", n, name))
 	}
 	return notes
-}
-
-// Again reads the mailing list once more: what newWorker makes is called, by one
-// goroutine each, with every address that is one.
-type Again func(ctx context.Context, newWorker func() func(a *validate.Address)) error
-
-// Reading is what reading the user's lists needs to know of the mailing list.
-type Reading struct {
-	OnList    *keyset.Filter             // of the keys of its addresses
-	Addresses int64                      // how many there are
-	Again     Again                      // reads it once more
-	Expect    func(bytes int64)          // is told when more is to be read than each list once
-	Read      func(bytes, records int64) // is told how far reading is; see csvrows.Pass
-}
-
-// ReadLists streams the user's lists past the keys of the mailing list and keeps
-// what speaks of its addresses.
-func (k *Known) ReadLists(ctx context.Context, lists []*List, r Reading) error {
-	for _, l := range lists {
-		l.source = k.source(filepath.Base(l.Path))
-		k.listOf[l.source] = l
-	}
-	// Hashes are looked for in a second reading, when it is known which kinds
-	// there are: for those alone the mailing list is hashed.
-	rd := newListReader(k, r)
-	for _, l := range lists {
-		if err := rd.read(ctx, l); err != nil {
-			return err
-		}
-	}
-	for _, l := range lists {
-		// A list of the user's of which nothing is used is a mistake, and not let pass.
-		if n := l.unusable.Load(); n > 0 && l.used.Load() == 0 {
-			what := "an address, a domain or a hash"
-			if l.Allow {
-				what = "an address or a domain"
-			}
-			return fmt.Errorf("%s:%d: no line of the file is %s", l.Path, l.first.Load(), what)
-		}
-	}
-	rd.settleSuffixes()
-	var kinds []digestKind
-	for kind := range digestKinds {
-		if rd.seen[kind].Load() {
-			kinds = append(kinds, kind)
-		}
-	}
-	if len(kinds) == 0 {
-		return nil
-	}
-	for _, l := range lists {
-		if l.hashes.Load() > 0 {
-			r.Expect(l.Size())
-		}
-	}
-	if err := k.fill(ctx, kinds, r.Addresses, r.Again); err != nil {
-		return err
-	}
-	rd.second = true
-	for _, l := range lists {
-		if l.hashes.Load() == 0 {
-			continue
-		}
-		if err := rd.read(ctx, l); err != nil {
-			return err
-		}
-	}
-	for i := range k.digests {
-		k.digests[i].filter.Close()
-		k.digests[i].filter = nil
-	}
-	return nil
 }

@@ -456,3 +456,50 @@ func drain(path string) (int64, error) {
 		}
 	}
 }
+
+// Nor does a bomb in an archive go off, whether it is read as a list or only
+// looked at because it might be one.
+func TestZipBombs(t *testing.T) {
+	bomb := func(name, head, record string, size int) []byte {
+		var b bytes.Buffer
+		z := zip.NewWriter(&b)
+		w, err := z.Create(name)
+		if err == nil {
+			_, err = io.WriteString(w, head)
+		}
+		piece := strings.Repeat(record, (1<<20)/len(record))
+		for range size >> 20 {
+			if err == nil {
+				_, err = io.WriteString(w, piece)
+			}
+		}
+		if err == nil {
+			w, err = z.Create("a.csv")
+		}
+		if err == nil {
+			_, err = io.WriteString(w, small)
+		}
+		if err = errors.Join(err, z.Close()); err != nil {
+			t.Fatal(err)
+		}
+		return b.Bytes()
+	}
+	lists, note, err := OpenAll(write(t, bomb("rest", "", "\x00", 64<<20)), Options{})
+	if err != nil || len(lists) != 1 || !strings.Contains(note, "rest") {
+		t.Errorf("%d lists, %q, %v", len(lists), note, err)
+	}
+	for _, l := range lists {
+		l.Close()
+	}
+	lists, _, err = OpenAll(write(t, bomb("b.csv", "Email\n", "a@b.de\n", 64<<20)), Options{})
+	if err != nil || len(lists) != 2 {
+		t.Fatalf("%d lists, %v", len(lists), err)
+	}
+	err = lists[0].Each(context.Background(), func(*Chunk, int, []byte) error { return nil })
+	if err == nil || !strings.Contains(err.Error(), "b.csv: grows more than 200 times") {
+		t.Errorf("%v", err)
+	}
+	for _, l := range lists {
+		l.Close()
+	}
+}
